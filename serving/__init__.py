@@ -1,0 +1,1 @@
+"""Score briefs in batch and publish whole runs."""

@@ -1,0 +1,1 @@
+"""Learn from what past collaborations brought, and show whether the model is better."""
