@@ -42,7 +42,14 @@ class Fault:
         return f"{', '.join(place)}: got {self.value!r}, expected {self.expected}"
 
 
-class TableError(ValueError):
+class UserError(ValueError):
+    """A mistake that its maker can mend, with a message in their words.
+
+    The command line prints it without a traceback.
+    """
+
+
+class TableError(UserError):
     """Data that breaks the contract, with every fault found.
 
     Parameters

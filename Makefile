@@ -1,0 +1,58 @@
+# Two commands a newcomer needs: `make demo` and `make test`. Each sets up all it uses.
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format lock clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DEMO ?= demo
+DEMO_KOLS ?= 1000
+DEMO_BRIEFS ?= 240
+# The demo's world ends on this day; a real run leaves --as-of out and matches as of now.
+DEMO_AS_OF := 2026-06-30
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# `torch==X` takes the CPU build (X+cpu sorts above X) wherever pip's sources offer one.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "kolmatch needs Python 3.11 or newer; name one: make PYTHON=python3.12 ..."; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+demo: $(READY) ## Simulate a market, learn from it and rank KOLs for its open briefs
+	rm -rf $(DEMO)
+	$(BIN)/kolmatch simulate $(DEMO)/files --kols $(DEMO_KOLS) --briefs $(DEMO_BRIEFS) --seed 7
+	$(BIN)/kolmatch check $(DEMO)/files
+	$(BIN)/kolmatch ingest $(DEMO)/files --lake $(DEMO)/lake
+	$(BIN)/kolmatch train $(DEMO)/lake
+	$(BIN)/kolmatch promote $(DEMO)/lake
+	$(BIN)/kolmatch match $(DEMO)/lake --as-of $(DEMO_AS_OF) --out $(DEMO)/lists
+
+test: $(READY) ## Check format, lint, types and imports, and run every test
+	$(MAKE) --no-print-directory check
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: $(READY) ## Check format, lint, types and imports only
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(READY) ## Rewrite files in the project's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: $(READY) ## Pin anew what pyproject.toml asks for
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/python -m pip install --quiet --upgrade pip
+	$(VENV)-lock/bin/python -m pip install --quiet --group dev .
+	$(VENV)-lock/bin/python -m pip freeze --exclude kolmatch | sed 's/+cpu$$//' > requirements.lock
+	rm -rf $(VENV)-lock
+
+clean: ## Remove everything that the commands above made
+	rm -rf $(VENV) $(DEMO) build *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,179 @@
+"""One table of the data contract as a versioned Delta table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from features.arrow import Hashes, arrow_schema, row_hashes, to_arrow, to_frame
+from features.errors import UserError
+from features.tables import TableSpec
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from deltalake import DeltaTable
+
+_HASH = "_hash"
+_REMEDY = "restore the folder from a copy, or ingest the files into a new lake"
+
+
+@dataclass(frozen=True)
+class Change:
+    """What an upsert did to one table.
+
+    Attributes
+    ----------
+    inserted, updated, unchanged : int
+        Rows under a new key, rows that corrected one, rows that were there already.
+    version : int
+        Version of the table afterwards.
+    """
+
+    inserted: int
+    updated: int
+    unchanged: int
+    version: int
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The keys of a stored table.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        The key columns of the table.
+    hashes : ndarray of uint64, shape (len(frame),)
+        `features.arrow.row_hashes` of the rows under them.
+    """
+
+    frame: pd.DataFrame
+    hashes: Hashes
+
+
+@dataclass(frozen=True)
+class VersionedTable:
+    """A Delta table of the rows of one table, each with the hash of its content.
+
+    Attributes
+    ----------
+    spec : TableSpec
+        The table.
+    folder : Path
+        Where it is.
+    """
+
+    spec: TableSpec
+    folder: Path
+
+    def create(self) -> None:
+        """Make version 0, without rows, if there is no version yet."""
+        import pyarrow as pa
+        from deltalake import DeltaTable
+
+        if not DeltaTable.is_deltatable(str(self.folder)):
+            schema = arrow_schema(self.spec).append(pa.field(_HASH, pa.int64()))
+            DeltaTable.create(self.folder, schema, name=self.spec.name)
+
+    def rollback(self, version: int) -> None:
+        """Give the table the content of an earlier version again, as a new version.
+
+        Does nothing when that version is the latest.
+        """
+        table = self._open()
+        if table.version() != version:
+            table.restore(version)
+
+    def upsert(self, frame: pd.DataFrame, keys: Keys) -> Change:
+        """Write the rows that are new or differ, in one version; none if there are none.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            Conformed rows, one for each key.
+        keys : Keys
+            `keys` of the latest version.
+        """
+        table = self._open()
+        hashes, place = row_hashes(self.spec, frame), self._places(frame, keys.frame)
+        new = place < 0
+        changed = np.zeros(len(frame), dtype=bool)
+        changed[~new] = hashes[~new] != keys.hashes[place[~new]]
+        write = new | changed
+        if write.any():
+            rows = to_arrow(self.spec, frame[write])
+            rows = rows.append_column(_HASH, [hashes[write].view(np.int64)])
+            if changed.any():
+                self._merge(table, self._sorted(rows))
+            else:
+                _append(table, self._sorted(rows))
+        return Change(int(new.sum()), int(changed.sum()), int((~write).sum()), table.version())
+
+    def keys(self, version: int) -> Keys:
+        """Return the keys in one version."""
+        table = self._scan(version, [*self.spec.key, _HASH])
+        only = replace(self.spec, columns=tuple(self.spec[name] for name in self.spec.key))
+        return Keys(to_frame(only, table), table[_HASH].to_numpy().view(np.uint64))
+
+    def no_keys(self) -> Keys:
+        """Return the keys of the table before its first version."""
+        return Keys(self.spec.empty()[list(self.spec.key)], np.zeros(0, dtype=np.uint64))
+
+    def read(self, version: int) -> pd.DataFrame:
+        """Return the rows of one version, conformed, in the order of the key.
+
+        Raises
+        ------
+        UserError
+            If there is no such version, or its files are missing or damaged.
+        """
+        return to_frame(self.spec, self._sorted(self._scan(version)))
+
+    def _sorted(self, table: pa.Table) -> pa.Table:
+        return table.sort_by([(column, "ascending") for column in self.spec.key])
+
+    def _places(self, frame: pd.DataFrame, stored: pd.DataFrame) -> npt.NDArray[np.int64]:
+        """Return the position in `stored` of each row's key, -1 where it is not there."""
+        key = list(self.spec.key)
+        places = stored.assign(_place=np.arange(len(stored)))
+        found = frame[key].merge(places, on=key, how="left")["_place"]
+        return found.fillna(-1).to_numpy(dtype=np.int64)
+
+    def _merge(self, table: DeltaTable, rows: pa.Table) -> None:
+        predicate = " AND ".join(f"stored.{column} = given.{column}" for column in self.spec.key)
+        (
+            table.merge(rows, predicate, "given", "stored", merge_schema=True)
+            .when_matched_update_all()
+            .when_not_matched_insert_all()
+            .execute()
+        )
+
+    def _scan(self, version: int, columns: list[str] | None = None) -> pa.Table:
+        try:
+            return self._open(version).to_pyarrow_table(columns=columns)
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"Got version {version} of {self.folder} that cannot be read ({error}); {_REMEDY}"
+            ) from error
+
+    def _open(self, version: int | None = None) -> DeltaTable:
+        from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError
+
+        try:
+            return DeltaTable(self.folder, version=version)
+        except DeltaError as error:
+            which = "table" if version is None else f"version {version}"
+            raise UserError(f"Got no {which} at {self.folder} ({error}); {_REMEDY}") from error
+
+
+def _append(table: DeltaTable, rows: Any) -> None:
+    from deltalake import write_deltalake
+
+    # Rows of a table that was made before the contract had some column get null there.
+    write_deltalake(table, rows, mode="append", schema_mode="merge")

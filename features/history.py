@@ -1,0 +1,241 @@
+"""What was known when: the only look-ups into the past.
+
+`features.tables.Tables.as_of` defines what is known before a time. The look-ups here answer the
+same without cutting the tables: each table becomes a `Timeline`, sorted by id and by the time its
+rows became known, in which one binary search finds how many rows of an id were known strictly
+before ``as_of``. Whatever is computed from such a window depends on its rows and nothing else, to
+the last bit: sums run along the rows of one id and never across ids.
+
+Ids become integer codes, times become microseconds since 1970 (UTC).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from features.events import (
+    brand_events,
+    judgment_events,
+    outcome_events,
+    signing_events,
+    status_events,
+)
+from features.postlog import PostLog
+from features.tables import MODES, SPECS, Tables
+from features.timeline import Bools, Floats, Ints, Timeline, micros, take
+
+TIER_FLOORS = {"nano": 0, "micro": 10_000, "mid": 100_000, "macro": 500_000, "mega": 1_000_000}
+"""Fewest followers of each tier; customary bounds of influencer marketing."""
+QUOTED_MODES = tuple(sorted(MODES))
+"""Modes in the order in which quotes are laid out, so that the first of equals is first by name."""
+
+
+def tier_codes(followers: Floats) -> Floats:
+    """Return the position of each tier in `TIER_FLOORS`, NaN where followers are unknown."""
+    floors = np.array(list(TIER_FLOORS.values()), dtype=np.float64)
+    codes = np.searchsorted(floors, followers, side="right") - 1.0
+    return np.where(np.isnan(followers), np.nan, codes)
+
+
+class History:
+    """All tables, ready to be asked what was known before a time.
+
+    Timelines are built on first use and kept. Nothing here knows "now".
+
+    Parameters
+    ----------
+    tables : Tables
+        The whole past and, harmlessly, the future.
+    """
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+        self.kol_ids = pd.Index(np.sort(tables.kols["kol_id"].unique().astype(object)))
+        self.briefs = tables.briefs.sort_values("brief_id", ignore_index=True)
+        self.brief_ids = pd.Index(self.briefs["brief_id"].astype(object))
+        names = [*tables.briefs["brand_id"], *tables.posts["brand_id"].dropna().unique()]
+        self.brand_ids = pd.Index(sorted({name for name in names if isinstance(name, str)}))
+        self.verticals = pd.Index(sorted(set(tables.briefs["vertical"].dropna())))
+        self.currencies = pd.Index(
+            sorted(
+                set(tables.rates["currency"].dropna())
+                | set(tables.briefs["currency"].dropna())
+                | set(tables.collaborations["currency"].dropna())
+            )
+        )
+        self._counted: dict[tuple[str, ...], Timeline] = {}
+
+    # -- codes -------------------------------------------------------------------------------
+
+    def kol_codes(self, ids: Iterable[Any]) -> Ints:
+        """Return the position of each KOL id in `kol_ids`, -1 where unknown."""
+        return codes_in(self.kol_ids, ids)
+
+    @cached_property
+    def brief_brand(self) -> Ints:
+        """Brand code of each brief."""
+        return codes_in(self.brand_ids, self.briefs["brand_id"])
+
+    @cached_property
+    def brief_vertical(self) -> Ints:
+        """Vertical code of each brief, -1 where it names none."""
+        return codes_in(self.verticals, self.briefs["vertical"])
+
+    @cached_property
+    def brief_currency(self) -> Ints:
+        """Currency code of each brief, -1 where it names none."""
+        return codes_in(self.currencies, self.briefs["currency"])
+
+    def told(self, table: str, time: Ints) -> Bools:
+        """Return whether anything at all in a table was known strictly before each time.
+
+        Where nothing was, a count of 0 would claim that somebody looked.
+        """
+        known = micros(getattr(self.tables, table)[SPECS[table].known_at])
+        return np.asarray(time > known.min(initial=np.iinfo(np.int64).max))
+
+    # -- timelines ---------------------------------------------------------------------------
+
+    @cached_property
+    def kols(self) -> Timeline:
+        """Profiles by KOL."""
+        return self._of_kols(self.tables.kols, "observed_at")
+
+    @cached_property
+    def posts(self) -> PostLog:
+        """Posts by KOL."""
+        return PostLog(self._of_kols(self.tables.posts, "observed_at", "post_id"))
+
+    @cached_property
+    def rates(self) -> Timeline:
+        """Quotes by KOL."""
+        return self._of_kols(self.tables.rates, "quoted_at", "mode")
+
+    @cached_property
+    def incidents(self) -> Timeline:
+        """Incidents by KOL."""
+        return self._of_kols(self.tables.incidents, "known_at", "incident_id")
+
+    @cached_property
+    def statuses(self) -> Timeline:
+        """How collaborations went, by KOL, when it became known."""
+        events = status_events(self.tables)
+        return self._of_kols(events, "known_at", "collaboration_id")
+
+    @cached_property
+    def judgments(self) -> Timeline:
+        """Grades by KOL and the brief's vertical; ask with ``joint(kol=..., vertical=...)``."""
+        events = judgment_events(self.tables)
+        code = self._event_codes(events, "kol", "vertical")
+        return Timeline(events, code, micros(events["judged_at"]), ties=("brief_id", "judge"))
+
+    @cached_property
+    def brand_work(self) -> Timeline:
+        """Paid work of a KOL for a brand; ask with ``joint(kol=..., brand=...)``."""
+        events = brand_events(self.tables)
+        code = self._event_codes(events, "kol", "brand")
+        return Timeline(events, code, micros(events["known_at"]), ties=("kind", "event_id"))
+
+    @cached_property
+    def brand_work_by_kol(self) -> Timeline:
+        """Paid work of a KOL for any brand."""
+        return self._of_kols(brand_events(self.tables), "known_at", "kind", "event_id")
+
+    @cached_property
+    def _events(self) -> dict[str, pd.DataFrame]:
+        return {"signings": signing_events(self.tables), "outcomes": outcome_events(self.tables)}
+
+    def counted(self, events: str, *by: str) -> Timeline:
+        """Return signings or outcomes as a timeline by one or more of their sides.
+
+        Parameters
+        ----------
+        events : str
+            ``"signings"`` (`features.events.signing_events`) or ``"outcomes"``
+            (`features.events.outcome_events`).
+        *by : str
+            Among kol, brand, vertical, mode, currency. Ask with `joint` of the same.
+        """
+        if (events, *by) not in self._counted:
+            frame = self._events[events]
+            self._counted[(events, *by)] = Timeline(
+                frame,
+                self._event_codes(frame, *by),
+                micros(frame["known_at"]),
+                ties=("collaboration_id",),
+            )
+        return self._counted[(events, *by)]
+
+    def vectors(self, owner: str, space: str) -> Timeline:
+        """Users' vectors of one space, by brief or KOL (`owner` is ``"brief"`` or ``"kol"``)."""
+        frame = self.tables.vectors
+        frame = frame[(frame["owner"] == owner) & (frame["space"] == space)]
+        ids = self.kol_ids if owner == "kol" else self.brief_ids
+        return Timeline(frame, codes_in(ids, frame["id"]), micros(frame["observed_at"]))
+
+    def joint(self, **codes: Ints) -> Ints:
+        """Return one code for several sides, -1 where one of them is unknown.
+
+        Examples
+        --------
+        ``history.joint(kol=kol_codes, brand=brand_codes)``
+        """
+        arrays = list(codes.values())
+        joined = np.zeros(len(arrays[0]), dtype=np.int64)
+        for side, code in codes.items():
+            joined = joined * max(len(self._sides[side]), 1) + code
+        known = np.all([code >= 0 for code in arrays], axis=0)
+        return np.where(known, joined, -1)
+
+    @cached_property
+    def _sides(self) -> dict[str, pd.Index[Any]]:
+        return {
+            "kol": self.kol_ids,
+            "brand": self.brand_ids,
+            "vertical": self.verticals,
+            "mode": pd.Index(QUOTED_MODES),
+            "currency": self.currencies,
+        }
+
+    def _event_codes(self, events: pd.DataFrame, *by: str) -> Ints:
+        columns = {"kol": "kol_id", "brand": "brand_id"}
+        codes = {s: codes_in(self._sides[s], events[columns.get(s, s)]) for s in by}
+        return self.joint(**codes)
+
+    def _of_kols(self, frame: pd.DataFrame, at: str, *ties: str) -> Timeline:
+        return Timeline(frame, self.kol_codes(frame["kol_id"]), micros(frame[at]), ties=ties)
+
+
+def codes_in(index: pd.Index[Any], ids: Iterable[Any]) -> Ints:
+    """Return the position of each id in a unique index, -1 where it is not there or null."""
+    values = pd.Series(ids, dtype=object) if not isinstance(ids, pd.Series) else ids
+    # Ids repeat: look up each distinct one once.
+    which, names = pd.factorize(values.astype(object), use_na_sentinel=True)
+    found = np.append(index.get_indexer(pd.Index(names, dtype=object)), -1).astype(np.int64)
+    return found[which]
+
+
+def roster(history: History, as_of: pd.Timestamp) -> pd.DataFrame:
+    """Return each KOL's latest profile known strictly before a time.
+
+    Parameters
+    ----------
+    history : History
+        All tables.
+    as_of : pandas.Timestamp
+        Time zone aware.
+
+    Returns
+    -------
+    pandas.DataFrame
+        KOLS: one row a KOL, sorted by ``kol_id``. KOLs not yet observed are not in it.
+    """
+    codes = np.arange(len(history.kol_ids))
+    at = np.full(len(codes), micros(pd.Series([as_of]))[0])
+    rows = history.kols.last(codes, at)
+    return take(history.kols.frame, rows[rows >= 0])

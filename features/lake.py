@@ -1,0 +1,288 @@
+"""The lake: the nine tables as versioned Delta tables, and the one door to a user's data.
+
+::
+
+    lake/
+      kolmatch.json          says that this folder is a lake, and of which format
+      tables/<table>/        a Delta table each
+      commits/00000001.json  the versions of the nine tables that belong together
+
+A Delta table is atomic by itself; a commit file makes the nine atomic together. Readers see what
+the last commit names and nothing of an ingest that has not finished. What one wrote that was
+killed, the next takes back.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from features.arrow import content_hash
+from features.delta import Change, VersionedTable
+from features.errors import TableError, UserError
+from features.tables import SPECS, Tables, link_faults
+
+FORMAT = 1
+MARKER = "kolmatch.json"
+BESIDE = ".kolmatch"
+"""Folder for what is made from a folder of files that is used without ingest."""
+
+
+class Lake:
+    """Nine versioned tables in a folder.
+
+    Parameters
+    ----------
+    path : Path
+        The folder. The first `ingest` makes it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._tables = {
+            name: VersionedTable(spec, path / "tables" / name) for name, spec in SPECS.items()
+        }
+
+    def exists(self) -> bool:
+        """Say whether the folder is a lake."""
+        return (self.path / MARKER).is_file()
+
+    def ingest(self, tables: Tables) -> dict[str, Change]:
+        """Insert rows under new keys and correct the rows under known ones.
+
+        A later row replaces the earlier one whole: what it leaves empty becomes null, so that a
+        wrong value can also be taken back. Rows that are not given stay. Ingests of several
+        processes wait for each other.
+
+        Parameters
+        ----------
+        tables : Tables
+            What to add; references may lead to what is stored.
+
+        Returns
+        -------
+        dict
+            What happened to each of the nine tables. The same tables twice change nothing and
+            make no version.
+
+        Raises
+        ------
+        TableError
+            If a row names a brief, KOL or collaboration that is neither given nor stored. Nothing
+            is written.
+        UserError
+            If the folder holds something else, is damaged, or was made by a later kolmatch.
+        """
+        self._check_folder()
+        with self._lock():
+            last = self._last_commit()
+            keys = {
+                name: table.keys(last[name]) if last else table.no_keys()
+                for name, table in self._tables.items()
+            }
+            # Keys alone: they are what references lead to.
+            known = Tables(**{name: stored.frame for name, stored in keys.items()})
+            if faults := link_faults(tables, known):
+                raise TableError(faults)
+            self._prepare(last)
+            changes = {name: self._tables[name].upsert(frame, keys[name]) for name, frame in tables}
+            versions = {name: change.version for name, change in changes.items()}
+            if versions != last:
+                self._commit(versions)
+        return changes
+
+    def read(self, versions: Mapping[str, int] | None = None) -> Tables:
+        """Read the nine tables, each in the order of its key.
+
+        Parameters
+        ----------
+        versions : mapping of str to int, optional
+            What `versions` told at another time; by default the last commit.
+
+        Raises
+        ------
+        UserError
+            If there is no lake, no finished ingest in it, no such version, or it is damaged.
+        """
+        last = self.versions()
+        chosen = last if versions is None else versions
+        if set(chosen) != set(last):
+            raise UserError(
+                f"Got versions of {sorted(chosen)} but expected one of each of {[*last]}"
+            )
+        return Tables(**{name: self._tables[name].read(chosen[name]) for name in last})
+
+    def versions(self) -> dict[str, int]:
+        """Return the version of each table in the last commit.
+
+        Raises
+        ------
+        UserError
+            If there is no lake, or no finished ingest in it.
+        """
+        self._check_folder()
+        if not self.exists():
+            raise UserError(f"Got no lake at {self.path}; make one with `kolmatch ingest`")
+        if versions := self._last_commit():
+            return versions
+        raise UserError(f"Got a lake at {self.path} whose first ingest was cut off; run it again")
+
+    def _check_folder(self) -> None:
+        """Refuse a folder that is not ours to write to, or that we would misunderstand."""
+        if self.path.exists() and not self.path.is_dir():
+            raise UserError(f"Got the file {self.path} but expected a folder for a lake")
+        # Looked at in this order, a lake that another process makes just now is never taken for
+        # something else: the marker is the first that shows of it.
+        names = {entry.name for entry in self.path.glob("[!.]*")}
+        if not self.exists():
+            if {"commits", "tables"} <= names:
+                raise UserError(
+                    f"Got a lake at {self.path} without its {MARKER}; {_remake(self.path)}"
+                )
+            if names:
+                raise UserError(
+                    f"Got {self.path}, which holds other files, such as {min(names)}; "
+                    "a lake needs a folder of its own"
+                )
+            return
+        try:
+            made = int(json.loads((self.path / MARKER).read_text(encoding="utf-8"))["format"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f"Got {self.path / MARKER} that cannot be read; {_remake(self.path)}"
+            ) from error
+        if made != FORMAT:
+            raise UserError(
+                f"Got a lake of format {made} at {self.path} but expected format {FORMAT}; "
+                "use the kolmatch that made it"
+            )
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        from filelock import FileLock
+
+        self.path.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.path / ".lock"):
+            yield
+
+    def _prepare(self, last: Mapping[str, int]) -> None:
+        """Make what is missing, and take back what an ingest wrote that died before its commit."""
+        if not self.exists():
+            _write_json(self.path / MARKER, {"format": FORMAT})
+        for name, table in self._tables.items():
+            if not last:
+                table.create()
+            table.rollback(last.get(name, 0))
+
+    def _last_commit(self) -> dict[str, int]:
+        """Return the versions that the last commit names; none before the first."""
+        commits = sorted((self.path / "commits").glob("*.json"))
+        if not commits:
+            return {}
+        try:
+            versions = json.loads(commits[-1].read_text(encoding="utf-8"))["versions"]
+            return {name: int(versions[name]) for name in SPECS}
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f"Got {commits[-1]} that cannot be read; remove it to go back to the commit before"
+            ) from error
+
+    def _commit(self, versions: Mapping[str, int]) -> None:
+        folder = self.path / "commits"
+        folder.mkdir(exist_ok=True)
+        number = max((int(commit.stem) for commit in folder.glob("*.json")), default=0) + 1
+        _write_json(folder / f"{number:08d}.json", {"versions": dict(versions)})
+
+
+@dataclass(frozen=True)
+class Data:
+    """A user's data, from wherever it is.
+
+    Attributes
+    ----------
+    tables : Tables
+        The nine tables, each in the order of its key.
+    versions : dict of str to str
+        What names the content of each table: its version in the lake, or a hash of its content.
+    home : Path
+        Folder for what is made from the data: vectors, models, published runs.
+    """
+
+    tables: Tables
+    versions: dict[str, str]
+    home: Path
+
+
+def open_data(path: Path, mapping: Path | None = None) -> Data:
+    """Read a lake, or a folder of files without ingest.
+
+    The same rows give the same tables either way.
+
+    Parameters
+    ----------
+    path : Path
+        A lake, or a folder for `features.ingest.read_folder`.
+    mapping : Path, optional
+        TOML that says which column of the files is which of ours.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is nothing at `path`.
+    NotADirectoryError
+        If `path` is a file.
+    TableError
+        If the files have faults.
+    UserError
+        If a mapping is given for a lake, or the lake cannot be read.
+    """
+    if not path.exists():
+        raise FileNotFoundError(
+            f"Got {path}, which does not exist, but expected a lake or a folder of files"
+        )
+    if not path.is_dir():
+        raise NotADirectoryError(f"Got the file {path} but expected a lake or a folder of files")
+    lake = Lake(path)
+    if lake.exists():
+        if mapping is not None:
+            raise UserError(
+                f"Got the mapping {mapping} for the lake {path}; columns are mapped at ingest"
+            )
+        versions = lake.versions()
+        return Data(
+            lake.read(versions), {name: str(v) for name, v in versions.items()}, home_of(path)
+        )
+    from features.ingest import read_folder
+
+    read = read_folder(path, mapping).tables
+    tables = Tables(
+        **{
+            name: frame.sort_values(list(SPECS[name].key), ignore_index=True)
+            for name, frame in read
+        }
+    )
+    hashes = {name: content_hash(SPECS[name], frame) for name, frame in tables}
+    return Data(tables, hashes, home_of(path))
+
+
+def home_of(path: Path) -> Path:
+    """Return the folder for what is made from the data at `path`, without reading the data."""
+    return path if Lake(path).exists() else path / BESIDE
+
+
+def _remake(path: Path) -> str:
+    return f"restore it from a copy of {path}, or write {json.dumps({'format': FORMAT})} to it"
+
+
+def _write_json(path: Path, content: object) -> None:
+    """Write a file that others see whole or not at all, also after a power cut."""
+    partial = path.with_name(f".{path.name}")
+    with partial.open("w", encoding="utf-8") as file:
+        json.dump(content, file)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)

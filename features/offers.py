@@ -1,0 +1,140 @@
+"""Which quote applies to a pair.
+
+Of the quotes known before ``as_of``, the latest in each mode counts as long as it is valid. The
+offer of a pair is the cheapest of those in a mode that the brief allows and in its currency. Money
+is never converted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from features.history import QUOTED_MODES, History
+from features.tables import TIME
+from features.timeline import Bools, Floats, Ints, pick, positions, take
+from features.view import View
+
+
+@dataclass(frozen=True)
+class Offers:
+    """The offer of each pair, and why there is none.
+
+    Attributes
+    ----------
+    row : ndarray of int64, shape (pairs,)
+        Row of `History.rates`, -1 where no quote applies.
+    modes : ndarray of int64, shape (pairs,)
+        How many modes apply.
+    has_quote, has_mode, mismatch : ndarray of bool, shape (pairs,)
+        Whether any quote is valid; whether one is in an allowed mode; whether those in an allowed
+        mode are all in a currency that is not the brief's.
+    """
+
+    row: Ints
+    modes: Ints
+    has_quote: Bools
+    has_mode: Bools
+    mismatch: Bools
+
+
+def choose_offers(view: View) -> Offers:
+    """Choose the offer of each pair."""
+    rows = view.cells.quotes[view.cell]
+    there = rows >= 0
+    allowed = there & _allowed_modes(view)
+    fits = allowed & _currency_fits(view, rows)
+    price = _prices(view.history, rows)
+    # Modes are laid out by name, and the first of the cheapest is taken.
+    best = np.argmin(np.where(fits, price, np.inf), axis=1)
+    found = fits.any(axis=1)
+    has_mode = np.asarray(allowed.any(axis=1))
+    return Offers(
+        row=np.where(found, rows[np.arange(len(rows)), best], -1),
+        modes=fits.sum(axis=1),
+        has_quote=np.asarray(there.any(axis=1)),
+        has_mode=has_mode,
+        mismatch=has_mode & ~found,
+    )
+
+
+def current_offers(pairs: pd.DataFrame, history: History) -> pd.DataFrame:
+    """Return the offer that applies to each pair, as of its time.
+
+    Parameters
+    ----------
+    pairs : pandas.DataFrame
+        PAIRS.
+    history : History
+        The past.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index of `pairs`. ``mode``, ``price``, ``currency``, ``quoted_at``, ``available_from``,
+        ``available_to``: of the cheapest valid quote in a mode the brief allows and, where the
+        brief names a currency, in that currency; ties go to the first mode by name; null where
+        none applies. ``has_quote``, ``has_mode``, ``currency_mismatch`` (bool) say why.
+    """
+    view = View(pairs, history)
+    offers = view.once(choose_offers)
+    columns = ["mode", "price", "currency", "quoted_at", "available_from", "available_to"]
+    frame = take(history.rates.frame[columns], offers.row)
+    return frame.assign(
+        has_quote=offers.has_quote,
+        has_mode=offers.has_mode,
+        currency_mismatch=offers.mismatch,
+    ).set_index(view.index)
+
+
+def quotes(pairs: pd.DataFrame, history: History) -> pd.DataFrame:
+    """List every quote that applies to each pair, as of its time.
+
+    Parameters
+    ----------
+    pairs : pandas.DataFrame
+        PAIRS.
+    history : History
+        The past.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a pair and mode, in the pairs' order and then by mode: ``pair`` (position in
+        `pairs`), ``brief_id``, ``kol_id``, ``as_of``, ``mode``, ``price``, ``currency``,
+        ``quoted_at``, ``available_from``, ``available_to``.
+    """
+    view = View(pairs, history)
+    rows = view.cells.quotes[view.cell]
+    fits = (rows >= 0) & _allowed_modes(view) & _currency_fits(view, rows)
+    pair, mode = np.nonzero(fits)
+    columns = ["mode", "price", "currency", "quoted_at", "available_from", "available_to"]
+    asked = pairs[["brief_id", "kol_id", "as_of"]].iloc[pair].reset_index(drop=True)
+    asked["as_of"] = asked["as_of"].astype(TIME)
+    found = take(history.rates.frame[columns], rows[pair, mode])
+    return pd.concat([pd.Series(pair, name="pair"), asked, found], axis=1)
+
+
+def _allowed_modes(view: View) -> Bools:
+    """Return whether each pair's brief allows each mode, shape (pairs, modes)."""
+    place = positions(QUOTED_MODES)
+    lists = view.history.briefs["modes"]
+    allowed = np.array(
+        [[not modes or mode in modes for mode in place] for modes in lists], dtype=bool
+    ).reshape(len(lists), len(place))
+    return allowed[view.brief]
+
+
+def _currency_fits(view: View, rows: Ints) -> Bools:
+    currency = view.history.currencies.get_indexer(
+        pd.Index(view.history.rates.frame["currency"], dtype=object)
+    ).astype(np.int64)
+    wanted = view.history.brief_currency[view.brief][:, None]
+    return np.asarray((wanted < 0) | (pick(currency, rows, -1) == wanted))
+
+
+def _prices(history: History, rows: Ints) -> Floats:
+    price = history.rates.frame["price"].to_numpy(dtype=np.float64)
+    return np.asarray(pick(price, rows), dtype=np.float64)

@@ -1,0 +1,100 @@
+"""Pairs to features: one path for training and serving.
+
+There is no mode. What a pair may know depends on its ``as_of`` alone.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from features.config import FeatureConfig
+from features.history import History
+from features.signals import FAMILIES, Family
+from features.tables import Tables
+from features.vectors import Embeddings
+from features.view import View
+
+
+class FeaturePipeline:
+    """Turn pairs of brief and KOL into numbers.
+
+    Parameters
+    ----------
+    config : FeatureConfig
+        What the signals look at.
+    embeddings : Embeddings
+        Vectors of text.
+    families : tuple of Family, optional
+        Families of signals, in the order of their columns; by default all.
+
+    Notes
+    -----
+    A pair's features depend on the pair, on its brief, and on rows known strictly before its
+    ``as_of``; to the last bit, neither on the other pairs nor on the order of anything.
+    """
+
+    def __init__(
+        self,
+        config: FeatureConfig,
+        embeddings: Embeddings,
+        families: tuple[Family, ...] = FAMILIES,
+    ) -> None:
+        self.config = config
+        self.embeddings = embeddings
+        self.families = families
+
+    @property
+    def names(self) -> list[str]:
+        """Columns of `transform`, in order: ``<family>.<signal>``."""
+        return list(self.describe()["feature"])
+
+    def describe(self) -> pd.DataFrame:
+        """Return ``feature``, ``family``, ``meaning``, ``label_en``, ``label_zh`` of each column.
+
+        The labels are the family's.
+        """
+        return pd.DataFrame(
+            [
+                (f"{f.name}.{signal}", f.name, meaning, f.label_en, f.label_zh)
+                for f in self.families
+                for signal, meaning in f.meanings(self.config).items()
+            ],
+            columns=["feature", "family", "meaning", "label_en", "label_zh"],
+        )
+
+    def transform(self, pairs: pd.DataFrame, tables: Tables | History) -> pd.DataFrame:
+        """Compute the features of pairs.
+
+        Parameters
+        ----------
+        pairs : pandas.DataFrame
+            PAIRS: ``brief_id``, ``kol_id``, ``as_of`` (with a time zone). Other columns are left
+            aside.
+        tables : Tables or History
+            The past. Pass a `History` to ask again without sorting again.
+
+        Returns
+        -------
+        pandas.DataFrame
+            float64, columns `names`, index of `pairs`; NaN is unknown.
+
+        Raises
+        ------
+        ValueError
+            If a column is missing, a time is null or without a zone, or an id is in no table.
+        """
+        history = tables if isinstance(tables, History) else History(tables)
+        view = View(pairs, history, self.config.recent_posts)
+        columns = {}
+        for family in self.families:
+            signals = family.function(view, self.embeddings, self.config)
+            expected = family.meanings(self.config)
+            if set(signals) != set(expected):
+                raise ValueError(
+                    f"Got signals {sorted(signals)} from family {family.name} but expected "
+                    f"{sorted(expected)}"
+                )
+            for name in expected:
+                columns[f"{family.name}.{name}"] = np.asarray(signals[name], dtype=np.float64)
+        return pd.DataFrame(columns, index=view.index, columns=self.names, dtype="float64")

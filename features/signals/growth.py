@@ -1,0 +1,56 @@
+"""Where the KOL is heading."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from features.config import FeatureConfig
+from features.signals.family import Signals
+from features.statistics import ratio, row_mean, where
+from features.timeline import DAY, NEVER, Floats, days_between, pick
+from features.vectors import Embeddings
+from features.view import View
+
+GROWTH = {
+    "followers_90": "log growth of followers per 30 days, over the last 90 days or so",
+    "followers_180": "log growth of followers per 30 days, over the last 180 days or so",
+    "acceleration": "followers_90 - followers_180",
+    "views": "mean log views of the 10 latest posts less that of the recent posts before them",
+    "observed_days": "days since the KOL was first observed",
+    "profile_age": "days since the latest profile was observed",
+}
+_LEAST_DAYS = 14
+"""Two profiles closer than this tell noise rather than growth."""
+
+
+def growth(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signals:
+    """Describe trends of followers and views."""
+    cells = view.cells
+    short, long = _follower_growth(view, 90), _follower_growth(view, 180)
+    views = np.log1p(cells.recent.numbers("views"))
+    start, stop = view.history.kols.before(cells.kol, cells.time)
+    first = pick(view.history.kols.at, np.where(stop > start, start, -1), NEVER)
+    latest = pick(view.history.kols.at, stop - 1, NEVER)
+    by_cell = {
+        "followers_90": short,
+        "followers_180": long,
+        "acceleration": short - long,
+        "views": cells.of_posts(row_mean(views[:, :10]) - row_mean(views[:, 10:])),
+        "observed_days": days_between(cells.time, np.asarray(first)),
+        "profile_age": days_between(cells.time, np.asarray(latest)),
+    }
+    return {name: values[view.cell] for name, values in by_cell.items()}
+
+
+def _follower_growth(view: View, days: int) -> Floats:
+    """Compare the latest profile with the last one `days` before, or with the first there is."""
+    kols, cells = view.history.kols, view.cells
+    start, stop = kols.before(cells.kol, cells.time)
+    earlier = kols.last(cells.kol, cells.time - days * DAY)
+    earlier = np.where(earlier < 0, np.where(stop > start, start, -1), earlier)
+    followers = np.log1p(kols.frame["followers"].to_numpy(dtype=np.float64))
+    rise = pick(followers, stop - 1) - pick(followers, earlier)
+    gap = days_between(
+        np.asarray(pick(kols.at, stop - 1, NEVER)), np.asarray(pick(kols.at, earlier, NEVER))
+    )
+    return where(gap >= _LEAST_DAYS, ratio(rise * 30.0, gap))

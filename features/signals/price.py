@@ -1,0 +1,79 @@
+"""What the KOL costs, alone, against the budget, and against peers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from features.config import FeatureConfig
+from features.history import QUOTED_MODES, History, codes_in
+from features.offers import choose_offers
+from features.signals.engagement import engagement_rate
+from features.signals.family import Signals
+from features.signals.reach import median_views
+from features.statistics import group_medians, log, look_up, ratio, where
+from features.timeline import NEVER, Floats, Ints, days_between, micros, pick
+from features.vectors import Embeddings
+from features.view import Cells, View
+
+PRICE = {
+    "log": "natural log of the offer's price",
+    "of_budget": "price over the brief's budget",
+    "of_max": "price over the brief's highest price for one KOL",
+    "against_peers": "log price less the log of the roster's median in the same platform, tier, "
+    "mode and currency",
+    "per_view": "natural log of price per 1,000 median views",
+    "per_engagement": "natural log of price per expected engagement",
+    "modes": "modes in which the KOL has an offer for this brief",
+    "mode": "position of the offer's mode among the modes by name",
+    "quote_age": "days since the offer was quoted",
+}
+
+
+def price(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signals:
+    """Describe the offer that applies; all null but ``modes`` where none does."""
+    offers = view.once(choose_offers)
+    rates = view.history.rates.frame
+    amount = np.asarray(pick(rates["price"].to_numpy(dtype=np.float64), offers.row))
+    views = view.once(median_views)[view.cell]
+    engagements = views * view.once(engagement_rate)[view.cell]
+    mode = codes_in(pd.Index(QUOTED_MODES), rates["mode"])
+    quoted = np.asarray(pick(micros(rates["quoted_at"]), offers.row, NEVER))
+    # Budgets are in the brief's currency; where it names none they compare with nothing.
+    same = view.history.brief_currency[view.brief] >= 0
+    return {
+        "log": log(amount),
+        "of_budget": where(same, ratio(amount, view.brief_number("budget"))),
+        "of_max": where(same, ratio(amount, view.brief_number("max_price_per_kol"))),
+        "against_peers": log(amount) - _peer_log_price(view, offers.row),
+        "per_view": log(ratio(amount * 1000.0, views)),
+        "per_engagement": log(ratio(amount, engagements)),
+        "modes": offers.modes.astype(np.float64),
+        "mode": where(offers.row >= 0, np.asarray(pick(mode, offers.row, -1), dtype=np.float64)),
+        "quote_age": days_between(view.time, quoted),
+    }
+
+
+def _peer_log_price(view: View, row: Ints) -> Floats:
+    """Return the median log price of the roster's valid quotes that are like the offer."""
+    names, medians = view.once(_medians)
+    segment = view.cells.segment[view.cell]
+    own = _like(view.history, segment[:, None], row[:, None])[:, 0]
+    return look_up(names, medians, own)
+
+
+def _medians(view: View) -> tuple[Ints, Floats]:
+    peers: Cells = view.peers
+    rows = peers.quotes
+    prices = view.history.rates.frame["price"].to_numpy(dtype=np.float64)
+    group = _like(view.history, peers.segment[:, None], rows)
+    return group_medians(group.ravel(), log(np.asarray(pick(prices, rows))).ravel())
+
+
+def _like(history: History, segment: Ints, rows: Ints) -> Ints:
+    """Return one code for segment, mode and currency of quotes, -1 where any is unknown."""
+    mode = codes_in(pd.Index(QUOTED_MODES), history.rates.frame["mode"])
+    currency = codes_in(history.currencies, history.rates.frame["currency"])
+    kind = mode * max(len(history.currencies), 1) + currency
+    size = len(QUOTED_MODES) * max(len(history.currencies), 1)
+    return np.where((segment < 0) | (rows < 0), -1, segment * size + pick(kind, rows, -1))

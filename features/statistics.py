@@ -1,0 +1,124 @@
+"""Statistics of rows and groups with gaps, exact to the last bit whatever the batch.
+
+Each result depends on the values of its own row or group only, taken in a fixed order.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from features.timeline import Floats, Ints
+
+
+def row_count(values: Floats) -> Floats:
+    """Return how many values of each row are known."""
+    return np.asarray((~np.isnan(values)).sum(axis=1), dtype=np.float64)
+
+
+def row_sum(values: Floats) -> Floats:
+    """Return the sum of the known values of each row; 0 where there is none."""
+    return np.asarray(np.nan_to_num(values, nan=0.0).sum(axis=1))
+
+
+def row_mean(values: Floats) -> Floats:
+    """Return the mean of the known values of each row; NaN where there is none."""
+    return ratio(row_sum(values), row_count(values))
+
+
+def row_quantile(values: Floats, share: float) -> Floats:
+    """Return a quantile of the known values of each row, interpolated linearly.
+
+    Examples
+    --------
+    >>> row_quantile(np.array([[3.0, np.nan, 1.0], [np.nan] * 3]), 0.5).tolist()
+    [2.0, nan]
+    """
+    ordered = np.sort(values, axis=1)  # NaN sort last
+    count = row_count(values)
+    place = np.maximum(count - 1, 0) * share
+    low = np.floor(place).astype(np.int64)
+    high = np.minimum(low + 1, np.maximum(count - 1, 0).astype(np.int64))
+    rows = np.arange(len(values))
+    below, above = ordered[rows, low], ordered[rows, high]
+    return np.asarray(below + (above - below) * (place - low))
+
+
+def ratio(top: npt.NDArray[Any], bottom: npt.NDArray[Any]) -> Floats:
+    """Return a quotient, NaN where the divisor is 0 or either is unknown."""
+    whole = np.full(np.broadcast(top, bottom).shape, np.nan)
+    return np.asarray(np.divide(top, bottom, out=whole, where=bottom != 0))
+
+
+def log(values: Floats) -> Floats:
+    """Return the natural logarithm of positive values, NaN elsewhere."""
+    return np.log(values, out=np.full(np.shape(values), np.nan), where=values > 0)
+
+
+def where(condition: npt.ArrayLike, values: npt.ArrayLike) -> Floats:
+    """Return values where a condition holds, NaN elsewhere."""
+    return np.where(condition, np.asarray(values, dtype=np.float64), np.nan)
+
+
+def midrank_shares(group: Ints, own: Floats, peer_group: Ints, peers: Floats) -> Floats:
+    """Return the share of a group's known values that lie below a value, equals counting half.
+
+    Parameters
+    ----------
+    group : ndarray of int64, shape (n,)
+        Group to compare each value in; -1 for none.
+    own : ndarray of float64, shape (n,)
+        Values to place.
+    peer_group : ndarray of int64, shape (m,)
+        Group of each peer.
+    peers : ndarray of float64, shape (m,)
+        Values to compare with.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        0-1; NaN where the value is unknown or its group has no known value.
+
+    Examples
+    --------
+    >>> values = np.array([1.0, 5.0, 9.0, 9.0])
+    >>> one = np.zeros(4, dtype=np.int64)
+    >>> midrank_shares(one, values, one, values).tolist()
+    [0.125, 0.375, 0.75, 0.75]
+    """
+    kept = (peer_group >= 0) & ~np.isnan(peers)
+    peer_group, peers = peer_group[kept], peers[kept]
+    values = np.unique(peers)
+    # Group and rank in one integer, two for each value so that one can point between.
+    size = 2 * len(values) + 2
+    place = np.sort(peer_group * size + 2 * np.searchsorted(values, peers) + 1)
+    base = group * size
+    first = np.searchsorted(place, base)
+    count = np.searchsorted(place, base + size) - first
+    low = np.searchsorted(place, base + 2 * np.searchsorted(values, own, side="left") + 1)
+    high = np.searchsorted(place, base + 2 * np.searchsorted(values, own, side="right") + 1)
+    below = (low - first + high - first) / 2.0
+    known = (group >= 0) & ~np.isnan(own)
+    return where(known, ratio(below, count.astype(np.float64)))
+
+
+def group_medians(group: Ints, values: Floats) -> tuple[Ints, Floats]:
+    """Return the groups that have known values, ascending, and the median of each."""
+    kept = (group >= 0) & ~np.isnan(values)
+    group, values = group[kept], values[kept]
+    order = np.lexsort((values, group))
+    names, start, count = np.unique(group[order], return_index=True, return_counts=True)
+    ordered = values[order]
+    low = ordered[start + (count - 1) // 2] if len(names) else ordered
+    high = ordered[start + count // 2] if len(names) else ordered
+    return names, (low + high) / 2.0
+
+
+def look_up(names: Ints, values: Floats, wanted: Ints) -> Floats:
+    """Return the value of each wanted name among sorted names, NaN where it is not there."""
+    if not len(names):
+        return np.full(wanted.shape, np.nan)
+    at = np.minimum(np.searchsorted(names, wanted), len(names) - 1)
+    return np.where(names[at] == wanted, values[at], np.nan)

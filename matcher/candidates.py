@@ -1,0 +1,108 @@
+"""The first half of every match: whom a brief may have, and every signal about them.
+
+Serving ranks these pairs, and evaluation ranks them again as of a past decision: one path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+
+from features.history import History, roster
+from features.offers import current_offers
+from features.pipeline import FeaturePipeline
+from matcher.config import Config
+from matcher.eligibility import funnel, screen, screen_signals
+from matcher.risk import total_risk
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Eligible pairs of some briefs.
+
+    Attributes
+    ----------
+    pairs : DataFrame
+        PAIRS, of those who passed every filter.
+    signals : DataFrame
+        Signals, aligned to `pairs`.
+    offers : DataFrame
+        mode, price, currency: the quote that applies, aligned to `pairs`.
+    roster : DataFrame
+        KOLS as known at each pair's ``as_of``, aligned to `pairs`.
+    risk : Series
+        Total risk 0-1, aligned to `pairs`.
+    funnel : DataFrame
+        Whom each filter refused, as `matcher.eligibility.funnel` tells it.
+    """
+
+    pairs: pd.DataFrame
+    signals: pd.DataFrame
+    offers: pd.DataFrame
+    roster: pd.DataFrame
+    risk: pd.Series[float]
+    funnel: pd.DataFrame
+
+
+def candidates(
+    questions: pd.DataFrame, history: History, pipeline: FeaturePipeline, config: Config
+) -> Iterator[Candidates]:
+    """Screen the whole roster for each brief, some briefs at a time.
+
+    Parameters
+    ----------
+    questions : DataFrame
+        brief_id and as_of, one row a brief.
+    history : History
+        The tables.
+    pipeline : FeaturePipeline
+        Where signals come from.
+    config : Config
+        ``serving.chunk_pairs`` bounds how many pairs are held at once.
+
+    Yields
+    ------
+    Candidates
+        Of the next briefs, in the order of `questions`.
+    """
+    rosters: list[pd.DataFrame] = []
+    size = 0
+    for brief_id, as_of in questions[["brief_id", "as_of"]].itertuples(index=False):
+        known = roster(history, as_of).assign(brief_id=brief_id, as_of=as_of)
+        if rosters and size + len(known) > config.serving.chunk_pairs:
+            yield _screened(pd.concat(rosters, ignore_index=True), history, pipeline, config)
+            rosters, size = [], 0
+        rosters.append(known)
+        size += len(known)
+    if rosters:
+        yield _screened(pd.concat(rosters, ignore_index=True), history, pipeline, config)
+
+
+def _screened(
+    kols: pd.DataFrame, history: History, pipeline: FeaturePipeline, config: Config
+) -> Candidates:
+    """Apply all filters to the cross product of some briefs and their rosters."""
+    briefs = history.tables.briefs
+    pairs = kols[["brief_id", "kol_id", "as_of"]]
+    offers = current_offers(pairs, history)
+    priced = len(history.tables.rates) > 0
+    reason = screen(pairs, briefs, kols, offers if priced else None)
+
+    passed = reason.isna()
+    signals = pipeline.transform(pairs[passed], history)
+    risk = total_risk(signals)
+    late = screen_signals(pairs[passed], briefs, signals.assign(risk=risk), config.eligibility)
+    reason = reason.where(reason.notna(), late.reindex(reason.index))
+
+    kept = late.isna()
+    index = pairs[passed][kept].index
+    return Candidates(
+        pairs=pairs.loc[index],
+        signals=signals[kept],
+        offers=offers.loc[index],
+        roster=kols.loc[index],
+        risk=risk[kept],
+        funnel=funnel(pairs, reason),
+    )

@@ -1,0 +1,135 @@
+"""Every setting of kolmatch, typed, frozen, from one TOML file.
+
+Functions receive the part they need. An unknown key is an error that names the valid ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from features.config import EncoderConfig, FeatureConfig
+from features.errors import UserError
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EligibilityConfig(_Frozen):
+    """What refuses a KOL before any ranking."""
+
+    exclusivity_days: int = Field(
+        30, ge=0, description="a paid post for a competitor this recent refuses the KOL"
+    )
+
+
+class HeadConfig(_Frozen):
+    """The forest of one forecast head: small and steady, since finished campaigns are few."""
+
+    trees: int = Field(250, ge=1)
+    leaves: int = Field(8, ge=2, le=64)
+    learning_rate: float = Field(0.03, gt=0, le=1)
+    min_rows_per_leaf: int = Field(20, ge=1)
+    feature_share: float = Field(0.5, gt=0, le=1)
+    row_share: float = Field(0.6, gt=0, le=1)
+    l2: float = Field(20.0, ge=0)
+    least_rows: int = Field(100, ge=1, description="fewer measured outcomes give no head")
+
+
+class RankerConfig(_Frozen):
+    """LightGBM LambdaRank. At most 64 leaves, so that forests can be scored factorised."""
+
+    trees: int = Field(300, ge=1)
+    leaves: int = Field(8, ge=2, le=64)
+    learning_rate: float = Field(0.03, gt=0, le=1)
+    min_rows_per_leaf: int = Field(20, ge=1)
+    feature_share: float = Field(0.5, gt=0, le=1)
+    l2: float = Field(5.0, ge=0)
+    patience: int = Field(60, ge=1, description="trees without a better NDCG before stopping")
+    forecast_weight: float = Field(
+        2.0, ge=0, description="margin per log unit of forecast value per price, before any tree"
+    )
+
+
+class TrainingConfig(_Frozen):
+    """How past collaborations become a training set."""
+
+    horizon_days: int = Field(30, ge=1, description="age at which an outcome is ripe")
+    valid_share: float = Field(0.15, gt=0, lt=1)
+    test_share: float = Field(0.20, gt=0, lt=1)
+    unknown: Literal["forecast", "negative"] = Field(
+        "forecast",
+        description="what a KOL that was never tried is taken for: as good as the forecast says, "
+        "or, where the data holds only collaborations that happened, not fitting",
+    )
+    unknown_per_brief: int = Field(30, ge=0, description="never tried KOLs sampled per brief")
+    unknown_weight: float = Field(0.3, ge=0, le=1, description="how far that is believed")
+    belief: float = Field(
+        0.3, ge=0, le=1, description="share of one outcome in its grade; the forecast has the rest"
+    )
+    least_briefs: int = Field(20, ge=1, description="fewer briefs with outcomes train nothing")
+    folds: int = Field(5, ge=2, description="brand-grouped folds")
+
+
+class ServingConfig(_Frozen):
+    """How a run is cut and written."""
+
+    top: int = Field(20, ge=1, description="matches kept per brief")
+    chunk_pairs: int = Field(200_000, ge=1, description="pairs held in memory at once")
+
+
+class Config(_Frozen):
+    """All settings."""
+
+    seed: int = 0
+    encoder: EncoderConfig = EncoderConfig()
+    features: FeatureConfig = FeatureConfig()
+    eligibility: EligibilityConfig = EligibilityConfig()
+    forecast: HeadConfig = HeadConfig()
+    ranker: RankerConfig = RankerConfig()
+    training: TrainingConfig = TrainingConfig()
+    serving: ServingConfig = ServingConfig()
+
+    @property
+    def hash(self) -> str:
+        """Return a digest that changes with any setting."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+
+    @classmethod
+    def load(cls, path: Path | None) -> Config:
+        """Read settings from a TOML file; what it leaves out keeps its default.
+
+        Raises
+        ------
+        UserError
+            If the file is not TOML or a setting is unknown or out of range, naming each one.
+        """
+        if path is None:
+            return cls()
+        try:
+            return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise UserError(f"Got {path} but expected a TOML file: {error}") from error
+        except ValidationError as error:
+            faults = "\n".join(f"  {_fault(item['loc'], item)}" for item in error.errors())
+            raise UserError(f"Got settings in {path} that kolmatch cannot use:\n{faults}") from None
+
+
+def _fault(place: tuple[int | str, ...], item: object) -> str:
+    """Word one validation error; an unknown key names the keys that would be right."""
+    details = dict(item)  # type: ignore[call-overload]
+    name = ".".join(map(str, place))
+    if details["type"] != "extra_forbidden":
+        return f"{name} = {details['input']!r}: {details['msg']}"
+    model: type[BaseModel] = Config
+    for part in place[:-1]:
+        annotation = model.model_fields[str(part)].annotation
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            break
+        model = annotation
+    return f"{name} is not a setting; expected one of {', '.join(model.model_fields)}"

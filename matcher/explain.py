@@ -1,0 +1,110 @@
+"""Why a KOL is on the list: the families of signals that raised its score most, in words."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+
+from features.history import History
+from features.pipeline import FeaturePipeline
+from features.signals.content import best_posts
+from matcher.phrases import PHRASES, Facts, Reason
+
+REASONS_WANTED = 3
+LIKENESS = ("content", "vectors", "audience")
+"""Families that decide where there is no model."""
+
+
+def explain(
+    pairs: pd.DataFrame,
+    signals: pd.DataFrame,
+    currency: pd.Series[Any],
+    contributions: pd.DataFrame | None,
+    history: History,
+    pipeline: FeaturePipeline,
+) -> pd.DataFrame:
+    """Give up to three reasons for each match.
+
+    A family counts by the sum of its signals' exact SHAP values (Lundberg et al., 2018): what it
+    adds to the margin of this pair. Only families that raised the score speak.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        PAIRS of the matches.
+    signals : DataFrame
+        Their signals.
+    currency : Series
+        Currency of each offer, null without one.
+    contributions : DataFrame or None
+        What each signal adds to each score; ``None`` explains a ranking by likeness.
+    history : History
+        The tables.
+    pipeline : FeaturePipeline
+        Where the signals came from.
+
+    Returns
+    -------
+    DataFrame, aligned to `pairs`
+        reasons_en and reasons_zh (tuples of str) and evidence (dict of the figures behind them).
+    """
+    posts = best_posts(pairs, history, pipeline.embeddings, pipeline.config)
+    vertical = history.tables.briefs.set_index("brief_id")["vertical"]
+    raised = _raised(signals, contributions)
+    told: list[list[Reason]] = []
+    for values, families, post, money, topic in zip(
+        signals.to_dict("records"),
+        raised,
+        posts["post_id"],
+        currency,
+        vertical.reindex(pairs["brief_id"]),
+        strict=True,
+    ):
+        facts = Facts(
+            {str(name): float(value) for name, value in values.items()},
+            vertical=_text(topic),
+            currency=_text(money),
+            post_id=_text(post),
+        )
+        told.append(_reasons(facts, families))
+    return pd.DataFrame(
+        {
+            "reasons_en": [tuple(r.en for r in reasons) for reasons in told],
+            "reasons_zh": [tuple(r.zh for r in reasons) for reasons in told],
+            "evidence": [
+                {name: value for r in reasons for name, value in r.evidence.items()}
+                for reasons in told
+            ],
+        },
+        index=pairs.index,
+        dtype=object,
+    )
+
+
+def _raised(signals: pd.DataFrame, parts: pd.DataFrame | None) -> list[list[str]]:
+    """Return, for each row, the families that raised its score, strongest first."""
+    if parts is None:
+        return [list(LIKENESS)] * len(signals)
+    families = parts.T.groupby(parts.columns.str.split(".").str[0]).sum().T
+    found = []
+    for row in families.to_dict("records"):
+        raising = [(-value, str(name)) for name, value in row.items() if value > 0]
+        found.append([name for _, name in sorted(raising)])
+    return found
+
+
+def _reasons(facts: Facts, families: list[str]) -> list[Reason]:
+    reasons = []
+    for family in families:
+        reason = PHRASES[family](facts) if family in PHRASES else None
+        if reason is not None:
+            reasons.append(reason)
+        if len(reasons) == REASONS_WANTED:
+            break
+    return reasons
+
+
+def _text(value: object) -> str:
+    return "" if value is None or (isinstance(value, float) and math.isnan(value)) else str(value)

@@ -1,0 +1,193 @@
+"""What a collaboration would bring, and what that is worth to the brief's goal.
+
+The goal's value is a product of forecasts: orders are views x click-through x conversion. Each
+head learns from every collaboration, whatever its goal, which a model of the value alone could
+not do. In logs the product is a sum, so what each signal contributes adds up exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from features.tables import GOALS
+from matcher.config import HeadConfig
+from matcher.heads import HEADS, Head
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+VALUE: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "awareness": ("views",),
+        "seeding": ("views", "spread_rate"),
+        "engagement": ("views", "engagement_rate"),
+        "co_creation": ("views", "engagement_rate"),
+        "conversion": ("views", "ctr", "cvr"),
+    }
+)
+"""Heads whose product is the value of each goal, up to a factor that is the brief's own."""
+
+
+@dataclass(frozen=True)
+class Knots:
+    """A rising piecewise linear curve through knots; flat beyond the first and the last.
+
+    Attributes
+    ----------
+    x, y : tuple of float
+        Coordinates, `x` strictly increasing, `y` not decreasing.
+    """
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+    def __call__(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Map values, shape (n,), through the curve, shape (n,)."""
+        return np.interp(values, self.x, self.y)
+
+    @classmethod
+    def fit(
+        cls,
+        predicted: NDArray[np.float64],
+        actual: NDArray[np.float64],
+        weight: NDArray[np.float64],
+    ) -> Knots:
+        """Fit an isotonic regression (pool adjacent violators), thinned to its corners."""
+        from sklearn.isotonic import IsotonicRegression
+
+        curve = IsotonicRegression().fit(predicted, actual, sample_weight=weight)
+        return cls(tuple(map(float, curve.X_thresholds_)), tuple(map(float, curve.y_thresholds_)))
+
+
+@dataclass(frozen=True)
+class Forecaster:
+    """Fitted heads.
+
+    Attributes
+    ----------
+    heads : mapping of str to Head
+        By name; those with too little data to learn from are missing.
+    typical : mapping of str to float
+        For each goal, the median over training rows of the log of forecast value per price. It
+        makes values of different goals comparable.
+    usual_price : float
+        Median over training rows of the log price, against which explanations count a price.
+    cvr_curve : Knots or None
+        Correction of the conversion rate, learned on later data.
+    """
+
+    heads: Mapping[str, Head]
+    typical: Mapping[str, float]
+    usual_price: float
+    cvr_curve: Knots | None = None
+
+    def predict(self, signals: pd.DataFrame) -> pd.DataFrame:
+        """Forecast what each pair would bring.
+
+        Returns
+        -------
+        DataFrame, aligned to `signals`
+            views (median, a count), engagement_rate and spread_rate (per view), ctr (clicks per
+            view) and cvr (orders per click), 0-1; null where there is no head.
+        """
+        told = {}
+        for spec in HEADS:
+            head = self.heads.get(spec.name)
+            value = np.full(len(signals), np.nan) if head is None else np.exp(head.log(signals))
+            told[spec.name] = np.clip(value, 0, 1) if spec.exposure else value
+        if self.cvr_curve is not None:
+            told["cvr"] = self.cvr_curve(told["cvr"])
+        return pd.DataFrame(told, index=signals.index)
+
+    def advantage(self, signals: pd.DataFrame) -> NDArray[np.float64]:
+        """Return how much more value per price a pair promises than is usual for its goal.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+            In logs: 0 is usual, 0.69 is twice as much; 0 where a head that the goal needs is
+            missing. Without a price it compares value alone.
+        """
+        raw = self._log_value(signals)
+        usual = _goals(signals).map(dict(self.typical)).to_numpy(dtype=np.float64)
+        return np.nan_to_num(raw - usual, nan=0.0)
+
+    def contributions(self, signals: pd.DataFrame) -> pd.DataFrame:
+        """Return what each signal adds to `advantage`; shape of `signals`."""
+        parts = pd.DataFrame(0.0, index=signals.index, columns=signals.columns)
+        goals = _goals(signals)
+        by_head = {name: head.contributions(signals) for name, head in self.heads.items()}
+        for goal, names in VALUE.items():
+            rows = (goals == goal).to_numpy()
+            if goal in self.typical:
+                for name in names:
+                    parts[rows] += by_head[name][rows]
+        parts["price.log"] -= (signals["price.log"] - self.usual_price).fillna(0.0)
+        return parts
+
+    @classmethod
+    def fit(
+        cls, signals: pd.DataFrame, outcomes: pd.DataFrame, config: HeadConfig, seed: int
+    ) -> Forecaster:
+        """Fit every head that has enough data.
+
+        Parameters
+        ----------
+        signals : DataFrame, shape (n, f)
+            Signals of finished collaborations as of their decision.
+        outcomes : DataFrame, shape (n, ...)
+            views, engagements, spread, clicks and orders, aligned to `signals`.
+        """
+        fitted = {}
+        for spec in HEADS:
+            head = Head.fit(spec, signals, outcomes, config, seed)
+            if head is not None:
+                fitted[spec.name] = head
+        price = float(signals["price.log"].median()) if signals["price.log"].notna().any() else 0.0
+        raw = cls(fitted, {}, price)._log_value(signals)
+        typical = pd.Series(raw).groupby(_goals(signals).to_numpy()).median().dropna()
+        everything = float(np.nanmedian(raw)) if np.isfinite(raw).any() else 0.0
+        usual = {
+            goal: float(typical.get(goal, everything))
+            for goal, names in VALUE.items()
+            if set(names) <= set(fitted)
+        }
+        return cls(fitted, usual, price)
+
+    def calibrated(self, signals: pd.DataFrame, outcomes: pd.DataFrame, least: int) -> Forecaster:
+        """Return a copy whose conversion rate is corrected by what later data brought.
+
+        Parameters
+        ----------
+        signals, outcomes : DataFrame
+            As in `fit`, of decisions later than those it was fitted on.
+        least : int
+            Fewer rows with clicks correct nothing.
+        """
+        used = ((outcomes["clicks"] > 0) & outcomes["orders"].notna()).to_numpy()
+        if "cvr" not in self.heads or used.sum() < least:
+            return self
+        clicks = outcomes["clicks"].to_numpy(dtype=np.float64)[used]
+        rate = outcomes["orders"].to_numpy(dtype=np.float64)[used] / clicks
+        raw = replace(self, cvr_curve=None).predict(signals[used])["cvr"]
+        return replace(self, cvr_curve=Knots.fit(raw.to_numpy(), rate, clicks))
+
+    def _log_value(self, signals: pd.DataFrame) -> NDArray[np.float64]:
+        """Return the log of forecast value per price; null where a head is missing."""
+        goals = _goals(signals).to_numpy()
+        logs = {name: head.log(signals) for name, head in self.heads.items()}
+        value = np.full(len(signals), np.nan)
+        for goal, names in VALUE.items():
+            if set(names) <= set(logs):
+                value = np.where(goals == goal, sum(logs[name] for name in names), value)
+        return value - np.nan_to_num(signals["price.log"].to_numpy(dtype=np.float64), nan=0.0)
+
+
+def _goals(signals: pd.DataFrame) -> pd.Series[str]:
+    return signals["category.goal"].map(dict(enumerate(GOALS)))

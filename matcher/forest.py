@@ -1,0 +1,131 @@
+"""A LightGBM forest that is saved as text and refuses columns it was not trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    import lightgbm as lgb
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Forest:
+    """A fitted forest, held as LightGBM's own text format.
+
+    Attributes
+    ----------
+    text : str
+        The model as LightGBM writes it; readable, and no pickle.
+    """
+
+    text: str
+
+    @cached_property
+    def booster(self) -> lgb.Booster:
+        """The live booster, built on first use."""
+        import lightgbm as lgb
+
+        return lgb.Booster(model_str=self.text)
+
+    @property
+    def names(self) -> list[str]:
+        """Columns the forest was trained on, in order."""
+        return list(self.booster.feature_name())
+
+    def predict(self, features: pd.DataFrame, *, raw: bool = True) -> NDArray[np.float64]:
+        """Score rows, each on its own: no row's score depends on another's.
+
+        Parameters
+        ----------
+        features : DataFrame, shape (n, f)
+            Exactly the columns of the training frame, in their order.
+        raw : bool
+            Whether to return the margin or what the objective makes of it.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+
+        Raises
+        ------
+        ValueError
+            If columns differ: LightGBM itself would score by position in silence.
+        """
+        self._check(features)
+        if features.empty:
+            return np.empty(0)
+        return np.asarray(self.booster.predict(features, raw_score=raw, validate_features=True))
+
+    def contributions(self, features: pd.DataFrame) -> pd.DataFrame:
+        """Return what each feature adds to each margin (exact SHAP values), shape (n, f)."""
+        self._check(features)
+        if features.empty:
+            return features.astype(np.float64)
+        parts = np.asarray(self.booster.predict(features, pred_contrib=True))
+        return pd.DataFrame(parts[:, :-1], index=features.index, columns=features.columns)
+
+    def gain(self) -> pd.Series[Any]:
+        """Return how much each feature lowered the loss in training, as shares that sum to 1."""
+        gain = self.booster.feature_importance("gain")
+        return pd.Series(gain / max(gain.sum(), 1e-12), index=self.names)
+
+    def _check(self, features: pd.DataFrame) -> None:
+        if list(features.columns) != self.names:
+            missing = sorted(set(self.names) - set(features.columns))
+            extra = sorted(set(features.columns) - set(self.names))
+            raise ValueError(
+                f"Got feature columns that the model was not trained on: missing {missing}, "
+                f"unknown {extra}{'' if missing or extra else ', order differs'}"
+            )
+
+    @classmethod
+    def fit(
+        cls,
+        params: Mapping[str, Any],
+        train: Mapping[str, Any],
+        valid: Mapping[str, Any] | None,
+        *,
+        trees: int,
+        patience: int,
+        seed: int,
+    ) -> Forest:
+        """Train; with `valid`, stop once it has not improved for `patience` trees.
+
+        Parameters
+        ----------
+        params : mapping
+            LightGBM's parameters beyond those that make training reproducible.
+        train, valid : mapping
+            Arguments of ``lightgbm.Dataset``: data, label, weight, and group for ranking.
+        """
+        import lightgbm as lgb
+
+        fixed = {
+            "verbosity": -1,
+            "seed": seed,
+            # Same trees on one thread or many, at some cost in speed.
+            "deterministic": True,
+            "force_row_wise": True,
+            "feature_pre_filter": False,
+        }
+        data = lgb.Dataset(**train, params=fixed)
+        callbacks: list[Any] = [lgb.log_evaluation(0)]
+        valid_sets = []
+        if valid is not None:
+            valid_sets = [lgb.Dataset(**valid, reference=data, params=fixed)]
+            callbacks.append(lgb.early_stopping(patience, verbose=False))
+        booster = lgb.train(
+            {**params, **fixed},
+            data,
+            num_boost_round=trees,
+            valid_sets=valid_sets,
+            callbacks=callbacks,
+        )
+        return cls(booster.model_to_string(num_iteration=booster.best_iteration or -1))

@@ -1,0 +1,172 @@
+"""One forecast head: how many views, or how many of one thing per another, a pair would bring.
+
+A head starts from the KOL's own level, where the past tells one, and a forest learns by how much
+a collaboration departs from it. Rates are counts over an exposure: three orders from four clicks
+say less than three hundred from four hundred, so rows weigh by their exposure. The weight levels
+off at the median exposure, since counts of one campaign vary more than a Poisson count would.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from matcher.config import HeadConfig
+from matcher.forest import Forest
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class HeadSpec:
+    """What a head forecasts.
+
+    Attributes
+    ----------
+    name : str
+        Name of the forecast.
+    count, exposure : str
+        Outcome columns: the rate is count over exposure. Without exposure the count itself is
+        forecast.
+    own : tuple of str
+        Signals whose sum is the KOL's own level; empty where there is no such signal.
+    own_is_log : bool
+        Whether that sum is a logarithm already.
+    """
+
+    name: str
+    count: str
+    exposure: str = ""
+    own: tuple[str, ...] = ()
+    own_is_log: bool = False
+
+
+HEADS = (
+    HeadSpec("views", "views", own=("reach.median_views",), own_is_log=True),
+    HeadSpec("engagement_rate", "engagements", "views", own=("engagement.rate",)),
+    HeadSpec("spread_rate", "spread", "views", own=("engagement.shares", "engagement.saves")),
+    HeadSpec("ctr", "clicks", "views"),
+    HeadSpec("cvr", "orders", "clicks"),
+)
+_SPECS = {spec.name: spec for spec in HEADS}
+_FLOOR = 1e-6
+
+
+@dataclass(frozen=True)
+class Head:
+    """A fitted head.
+
+    Attributes
+    ----------
+    name : str
+        Which of `HEADS`.
+    forest : Forest
+        Departure from the KOL's own level, in logs.
+    typical : float
+        Log of the own level where it is unknown: the training rows' median.
+    """
+
+    name: str
+    forest: Forest
+    typical: float
+
+    @property
+    def spec(self) -> HeadSpec:
+        """What this head forecasts."""
+        return _SPECS[self.name]
+
+    def log(self, signals: pd.DataFrame) -> NDArray[np.float64]:
+        """Return the natural log of the forecast, shape (n,)."""
+        return _own(self.spec, signals, self.typical) + self.forest.predict(signals)
+
+    def contributions(self, signals: pd.DataFrame) -> pd.DataFrame:
+        """Return what each signal adds to `log`, against a typical KOL; shape of `signals`."""
+        parts = self.forest.contributions(signals)
+        if self.spec.own:
+            share = (_own(self.spec, signals, self.typical) - self.typical) / len(self.spec.own)
+            for name in self.spec.own:
+                parts[name] += share
+        return parts
+
+    @classmethod
+    def fit(
+        cls,
+        spec: HeadSpec,
+        signals: pd.DataFrame,
+        outcomes: pd.DataFrame,
+        config: HeadConfig,
+        seed: int,
+    ) -> Head | None:
+        """Fit on past outcomes.
+
+        Parameters
+        ----------
+        spec : HeadSpec
+            What to forecast.
+        signals : DataFrame, shape (n, f)
+            Signals as of each decision.
+        outcomes : DataFrame, shape (n, ...)
+            Counts, aligned to `signals`; null where not measured.
+        config : HeadConfig
+            Size of the forest.
+        seed : int
+            Seed of sampling.
+
+        Returns
+        -------
+        Head or None
+            ``None`` if fewer than ``config.least_rows`` rows have been measured.
+        """
+        counts = outcomes[spec.count].to_numpy(dtype=np.float64)
+        exposure = (
+            outcomes[spec.exposure].to_numpy(dtype=np.float64)
+            if spec.exposure
+            else np.ones(len(outcomes))
+        )
+        used = np.isfinite(counts) & (exposure > 0)
+        if used.sum() < config.least_rows:
+            return None
+        counts, exposure, signals = counts[used], exposure[used], signals[used]
+        typical = 0.0
+        if spec.own:
+            known = _own(spec, signals, np.nan)
+            typical = float(np.nanmedian(known)) if np.isfinite(known).any() else 0.0
+        data: dict[str, Any] = {
+            "data": signals.reset_index(drop=True),
+            "init_score": _own(spec, signals, typical),
+        }
+        params: dict[str, Any] = {
+            "num_leaves": config.leaves,
+            "learning_rate": config.learning_rate,
+            "min_data_in_leaf": config.min_rows_per_leaf,
+            "feature_fraction": config.feature_share,
+            "bagging_fraction": config.row_share,
+            "bagging_freq": 1,
+            "lambda_l2": config.l2,
+        }
+        if spec.exposure:
+            weight = exposure / (1 + exposure / np.median(exposure))
+            rate = counts / exposure
+            # Scaled so that a row's mean hessian is 1, which is what l2 is meant for.
+            weight = weight / max(float(np.mean(weight * rate)), _FLOOR)
+            params |= {"objective": "poisson", "min_sum_hessian_in_leaf": 1e-3}
+            data |= {"label": rate, "weight": weight}
+        else:
+            params |= {"objective": "regression"}
+            data |= {"label": np.log1p(counts)}
+        forest = Forest.fit(params, data, None, trees=config.trees, patience=0, seed=seed)
+        return cls(spec.name, forest, typical)
+
+
+def _own(spec: HeadSpec, signals: pd.DataFrame, typical: float) -> NDArray[np.float64]:
+    """Return the log of the KOL's own level, `typical` where unknown, 0 where there is none."""
+    if not spec.own:
+        return np.zeros(len(signals))
+    level = signals[list(spec.own)].sum(axis=1, min_count=1).to_numpy(dtype=np.float64)
+    if not spec.own_is_log:
+        level = np.log(np.maximum(level, _FLOOR))
+    return np.where(np.isnan(level), typical, level)

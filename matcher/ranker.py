@@ -1,0 +1,192 @@
+"""The fit ranker: LightGBM LambdaRank over briefs, and what its margin means across them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from matcher.config import RankerConfig
+from matcher.forecast import Forecaster
+from matcher.forest import Forest
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+GAINS = tuple(2**grade - 1 for grade in range(6))
+"""Gain of each grade, exponential as in Burges et al. (2005)."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A logistic curve from margin to probability (Platt, 1999).
+
+    Strictly increasing when `slope` is positive, so it never changes the order of a list.
+    """
+
+    slope: float
+    intercept: float
+
+    def __call__(self, margin: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Map margins, shape (n,), to probabilities in (0, 1), shape (n,)."""
+        from scipy.special import expit
+
+        return np.asarray(expit(self.slope * margin + self.intercept), dtype=np.float64)
+
+    @classmethod
+    def fit(cls, margin: NDArray[np.float64], success: NDArray[np.bool_]) -> Calibration:
+        """Fit by penalised likelihood with Platt's smoothed targets.
+
+        Smoothing keeps the curve finite when margins separate the classes. Where the margins
+        order nothing (too few rows, one class, or a slope that is not positive) the curve says
+        the base rate, nudged upwards by the margin so that order survives.
+
+        Parameters
+        ----------
+        margin : ndarray, shape (n,)
+            The ranker's scores on data later than its fit.
+        success : ndarray of bool, shape (n,)
+            Whether the collaboration landed in the upper half of its peers.
+        """
+        from scipy.optimize import minimize
+
+        n_good, n_bad = int(success.sum()), int((~success).sum())
+        base = (n_good + 1) / (n_good + n_bad + 2)
+        flat = cls(1e-6, float(np.log(base / (1 - base))))
+        if min(n_good, n_bad) < 5:
+            return flat
+        target = np.where(success, (n_good + 1) / (n_good + 2), 1 / (n_bad + 2))
+
+        def loss(curve: NDArray[np.float64]) -> float:
+            logit = curve[0] * margin + curve[1]
+            return float(np.sum(np.logaddexp(0, logit) - target * logit))
+
+        best = minimize(loss, x0=np.array([1.0, flat.intercept]), method="L-BFGS-B").x
+        return cls(float(best[0]), float(best[1])) if best[0] > flat.slope else flat
+
+
+@dataclass(frozen=True)
+class FitRanker:
+    """A fitted ranker: trees that correct what the forecast says of each pair.
+
+    The margin starts at the forecast's advantage (`matcher.forecast.Forecaster.advantage`), and
+    LambdaRank (Burges, 2010) boosts from there. So the trees need to learn only what the forecast
+    gets wrong, and where there is too little to learn from, the forecast alone ranks.
+
+    Attributes
+    ----------
+    forest : Forest
+        Correction of the margin.
+    forecast_weight : float
+        Margin per log unit of the forecast's advantage.
+    calibration : Calibration
+        From margin to the chance of landing in the upper half of comparable collaborations.
+    """
+
+    forest: Forest
+    forecast_weight: float
+    calibration: Calibration
+
+    def score(self, signals: pd.DataFrame, forecaster: Forecaster) -> NDArray[np.float64]:
+        """Return margins, shape (n,): higher fits better inside one brief."""
+        return self.forecast_weight * forecaster.advantage(signals) + self.forest.predict(signals)
+
+    def contributions(self, signals: pd.DataFrame, forecaster: Forecaster) -> pd.DataFrame:
+        """Return what each signal adds to each margin (exact SHAP values); shape of `signals`."""
+        started = self.forecast_weight * forecaster.contributions(signals)
+        return started + self.forest.contributions(signals)
+
+    @classmethod
+    def fit(
+        cls,
+        train: RankingData,
+        valid: RankingData,
+        config: RankerConfig,
+        seed: int,
+    ) -> FitRanker:
+        """Fit on graded pairs; stop early on, and calibrate with, the later `valid` ones."""
+        params = {
+            "objective": "lambdarank",
+            "metric": "ndcg",
+            "eval_at": [10],
+            "label_gain": list(GAINS),
+            "lambdarank_truncation_level": 20,
+            "num_leaves": config.leaves,
+            "learning_rate": config.learning_rate,
+            "min_data_in_leaf": config.min_rows_per_leaf,
+            "feature_fraction": config.feature_share,
+            "lambda_l2": config.l2,
+        }
+        weight = config.forecast_weight
+        forest = Forest.fit(
+            params,
+            train.as_dataset(weight),
+            valid.as_dataset(weight),
+            trees=config.trees,
+            patience=config.patience,
+            seed=seed,
+        )
+        known = valid.known.to_numpy()
+        margin = weight * valid.advantage + forest.predict(valid.signals)
+        curve = Calibration.fit(margin[known], valid.success.to_numpy()[known])
+        return cls(forest, weight, curve)
+
+
+@dataclass(frozen=True)
+class RankingData:
+    """Graded pairs to learn a ranking from.
+
+    Attributes
+    ----------
+    signals : DataFrame, shape (n, f)
+        Signals, one row a pair.
+    advantage : ndarray, shape (n,)
+        What the forecast says of each pair, from a forecast that did not see its outcome.
+    brief_id : Series, shape (n,)
+        The query each row belongs to.
+    grade : Series, shape (n,)
+        Relevance, a whole number 0-5.
+    weight : Series, shape (n,)
+        How far the grade is believed, above 0.
+    known : Series of bool, shape (n,)
+        Whether the grade was observed rather than assumed.
+    success : Series of bool, shape (n,)
+        Whether the collaboration landed in the upper half of its peers; read where `known`.
+    """
+
+    signals: pd.DataFrame
+    advantage: NDArray[np.float64]
+    brief_id: pd.Series[Any]
+    grade: pd.Series[Any]
+    weight: pd.Series[Any]
+    known: pd.Series[Any]
+    success: pd.Series[Any]
+
+    def as_dataset(self, forecast_weight: float) -> dict[str, Any]:
+        """Return LightGBM's view: rows of one brief together, in a stable order.
+
+        Parameters
+        ----------
+        forecast_weight : float
+            Margin per unit of `advantage`, where boosting starts.
+
+        Raises
+        ------
+        ValueError
+            If a grade or weight is not finite or a weight is not positive: LightGBM would take
+            them without a word.
+        """
+        bad = ~np.isfinite(self.grade) | ~np.isfinite(self.weight) | ~(self.weight > 0)
+        if bad.any():
+            raise ValueError(f"Got {int(bad.sum())} rows without a finite grade and weight > 0")
+        order = np.argsort(self.brief_id.to_numpy(dtype=object), kind="stable")
+        groups = self.brief_id.iloc[order].value_counts(sort=False)
+        return {
+            "data": self.signals.iloc[order].reset_index(drop=True),
+            "init_score": forecast_weight * self.advantage[order],
+            "label": self.grade.to_numpy(dtype=np.float64)[order],
+            "weight": self.weight.to_numpy(dtype=np.float64)[order],
+            "group": groups.to_numpy(),
+        }

@@ -1,0 +1,283 @@
+"""Where models live: MLflow runs, versions and aliases. The only module that knows MLflow.
+
+A version is never changed; the aliases ``challenger`` and ``champion`` move. A job resolves an
+alias to a version once and uses that version throughout, so that an alias that moves meanwhile
+cannot split a run between two models.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from matcher.model import Matcher
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from mlflow import MlflowClient
+
+MODEL_NAME = "kolmatch"
+EXPERIMENT = "kolmatch"
+CHALLENGER, CHAMPION = "challenger", "champion"
+_FOLDER = "matcher"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model ready to serve.
+
+    Attributes
+    ----------
+    matcher : Matcher
+        The model.
+    version : str
+        Its version in the registry.
+    stale : str
+        Why an older local copy is served instead of the registry's; empty when it is not.
+    """
+
+    matcher: Matcher
+    version: str
+    stale: str = ""
+
+
+class Registry:
+    """The models of one workspace.
+
+    Parameters
+    ----------
+    home : Path
+        Folder for the default store and for the last good local copy of the champion.
+    uri : str, optional
+        Any MLflow tracking URI; by default an SQLite file under `home`.
+    """
+
+    def __init__(self, home: Path, uri: str | None = None) -> None:
+        self.home = home
+        self.uri = uri or f"sqlite:///{(home / 'mlflow.db').resolve()}"
+        self._artifacts = None if uri else (home / "mlartifacts").resolve().as_uri()
+
+    @cached_property
+    def client(self) -> MlflowClient:
+        """The MLflow client, with the store initialised."""
+        from filelock import FileLock
+
+        os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        import mlflow
+
+        mlflow.set_tracking_uri(self.uri)
+        mlflow.set_registry_uri(self.uri)
+        client = mlflow.MlflowClient(self.uri, self.uri)
+        self.home.mkdir(parents=True, exist_ok=True)
+        # Two processes that create a fresh SQLite store at once collide in its migrations.
+        with FileLock(self.home / "mlflow.lock"):
+            if client.get_experiment_by_name(EXPERIMENT) is None:
+                client.create_experiment(EXPERIMENT, artifact_location=self._artifacts)
+        return client
+
+    @contextmanager
+    def run(self, name: str, params: Mapping[str, Any]) -> Iterator[TrackedRun]:
+        """Track one training run; what is raised inside marks it failed."""
+        client = self.client
+        import mlflow
+
+        experiment = client.get_experiment_by_name(EXPERIMENT)
+        with mlflow.start_run(experiment_id=experiment.experiment_id, run_name=name) as active:
+            tracked = TrackedRun(client, active.info.run_id)
+            mlflow.log_params({key: str(value)[:6000] for key, value in params.items()})
+            yield tracked
+
+    def promote(self, version: str) -> None:
+        """Make `version` the champion."""
+        self.client.set_registered_model_alias(MODEL_NAME, CHAMPION, version)
+
+    def resolve(self, alias: str) -> str | None:
+        """Return the version an alias names now, or ``None``."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return str(self.client.get_model_version_by_alias(MODEL_NAME, alias).version)
+        except MlflowException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                return None
+            raise
+
+    def metrics(self, version: str) -> dict[str, float]:
+        """Return the metrics of the run that made a version."""
+        run_id = self.client.get_model_version(MODEL_NAME, version).run_id
+        return dict(self.client.get_run(run_id).data.metrics)
+
+    def load(self, version: str) -> Matcher:
+        """Load a version, checking every file's digest.
+
+        Raises
+        ------
+        ValueError
+            If a file is missing or damaged.
+        """
+        _ = self.client  # points MLflow at this store
+        import mlflow
+
+        with tempfile.TemporaryDirectory() as temporary:
+            local = mlflow.artifacts.download_artifacts(
+                artifact_uri=f"models:/{MODEL_NAME}/{version}", dst_path=temporary
+            )
+            return Matcher.load(_find(Path(local)))
+
+    def champion(self) -> Loaded | None:
+        """Load the champion, or its last good local copy where the registry cannot give it.
+
+        Returns
+        -------
+        Loaded or None
+            ``None`` if no model was ever promoted here.
+        """
+        try:
+            version = self.resolve(CHAMPION)
+            if version is None:
+                return None
+            loaded = Loaded(self.load(version), version)
+        except Exception as error:
+            # Whatever ails the registry (network, disk, damage), the night's lists must come out.
+            kept = self._kept(f"{type(error).__name__}: {error}")
+            if kept is None:
+                raise
+            log.warning("registry cannot give the champion, serving the last good copy: %s", error)
+            return kept
+        self._keep(loaded)
+        return loaded
+
+    @property
+    def _local(self) -> Path:
+        return self.home / "models"
+
+    def _keep(self, loaded: Loaded) -> None:
+        folder = self._local / f"v{loaded.version}"
+        if not folder.exists():
+            self._local.mkdir(parents=True, exist_ok=True)
+            temporary = Path(tempfile.mkdtemp(dir=self._local))
+            loaded.matcher.save(temporary)
+            try:
+                temporary.replace(folder)
+            except OSError:  # another process kept the same version first
+                shutil.rmtree(temporary)
+        pointer = self._local / f"champion.{os.getpid()}.tmp"
+        pointer.write_text(json.dumps({"version": loaded.version}), encoding="utf-8")
+        pointer.replace(self._local / "champion.json")
+
+    def _kept(self, reason: str) -> Loaded | None:
+        pointer = self._local / "champion.json"
+        if not pointer.exists():
+            return None
+        version = json.loads(pointer.read_text(encoding="utf-8"))["version"]
+        return Loaded(Matcher.load(self._local / f"v{version}"), version, reason)
+
+
+@dataclass(frozen=True)
+class TrackedRun:
+    """One open MLflow run."""
+
+    client: MlflowClient
+    run_id: str
+
+    def metrics(self, values: Mapping[str, float]) -> None:
+        """Log metrics; those without a value are left out."""
+        import mlflow
+
+        mlflow.log_metrics({k: float(v) for k, v in values.items() if pd.notna(v)})
+
+    def table(self, frame: pd.DataFrame, name: str) -> None:
+        """Log a frame as a CSV artifact."""
+        import mlflow
+
+        mlflow.log_text(frame.to_csv(index=False), name)
+
+    def text(self, text: str, name: str) -> None:
+        """Log a text artifact."""
+        import mlflow
+
+        mlflow.log_text(text, name)
+
+    def figure(self, figure: Figure, name: str) -> None:
+        """Log a plot."""
+        import mlflow
+
+        mlflow.log_figure(figure, name)
+
+    def register(self, matcher: Matcher, sample: pd.DataFrame) -> str:
+        """Log and register a model as a new version under the alias ``challenger``.
+
+        Parameters
+        ----------
+        matcher : Matcher
+            A trained model.
+        sample : DataFrame
+            A few rows of signals, for the signature.
+
+        Returns
+        -------
+        str
+            The new version.
+        """
+        import mlflow
+        from mlflow.models import infer_signature
+
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary) / _FOLDER
+            matcher.save(folder)
+            info = mlflow.pyfunc.log_model(
+                name="model",
+                loader_module="matcher.registry",
+                data_path=str(folder),
+                signature=infer_signature(sample, _Scorer(matcher).predict(sample)),
+                pip_requirements=_requirements(),
+                registered_model_name=MODEL_NAME,
+            )
+        version = str(info.registered_model_version)
+        self.client.set_registered_model_alias(MODEL_NAME, CHALLENGER, version)
+        return version
+
+
+def _requirements() -> list[str]:
+    # Named explicitly: letting MLflow infer them imports the world and takes 10 s.
+    packages = ("kolmatch", "lightgbm", "numpy", "pandas", "pydantic", "scipy")
+    return [f"{package}=={installed(package)}" for package in packages]
+
+
+def _find(folder: Path) -> Path:
+    """Return the folder inside a downloaded artifact that `Matcher.save` wrote."""
+    found = sorted(folder.rglob("model.json"))
+    if not found:
+        raise ValueError(f"Got a registered model without model.json in {folder.name}")
+    return found[0].parent
+
+
+class _Scorer:
+    """What MLflow's generic tools (``mlflow.pyfunc``, its Spark UDF) see of a Matcher."""
+
+    def __init__(self, matcher: Matcher) -> None:
+        self._matcher = matcher
+
+    def predict(self, features: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
+        """Score a frame of signals: columns score, fit and cvr, one row a pair."""
+        del params
+        return self._matcher.score(features)
+
+
+def _load_pyfunc(path: str) -> _Scorer:
+    return _Scorer(Matcher.load(_find(Path(path))))

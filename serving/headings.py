@@ -1,0 +1,276 @@
+"""What a workbook says: headings, sheet names and the words for codes, in Chinese and English."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Language = Literal["zh", "en"]
+Style = Literal["text", "id", "long", "integer", "decimal", "money", "percent", "rate"]
+
+
+@dataclass(frozen=True)
+class Text:
+    """The same words in both languages."""
+
+    zh: str
+    en: str
+
+    def in_(self, language: Language) -> str:
+        """Return the words in one language."""
+        return self.zh if language == "zh" else self.en
+
+
+@dataclass(frozen=True)
+class Heading:
+    """One column of a sheet.
+
+    Attributes
+    ----------
+    column : str
+        Column of the frame.
+    head, about : Text
+        What stands over it, and what it means.
+    style : Style
+        How its cells are written.
+    width : int
+        In characters of a sheet's default font.
+    """
+
+    column: str
+    head: Text
+    style: Style
+    width: int
+    about: Text
+
+
+MATCHES = (
+    Heading(
+        "brief_id", Text("需求编号", "Brief ID"), "id", 14, Text("需求的编号", "Id of the brief")
+    ),
+    Heading(
+        "title", Text("需求标题", "Brief"), "text", 24, Text("需求的标题", "Title of the brief")
+    ),
+    Heading("brand_name", Text("品牌", "Brand"), "text", 14, Text("品牌名称", "Brand that asks")),
+    Heading(
+        "rank",
+        Text("排名", "Rank"),
+        "integer",
+        6,
+        Text("在该需求内的名次，1 为最匹配", "Place within the brief; 1 is the best match"),
+    ),
+    Heading(
+        "display_name",
+        Text("达人昵称", "KOL"),
+        "text",
+        18,
+        Text("达人在平台上的昵称", "Name of the KOL on the platform"),
+    ),
+    Heading(
+        "platform", Text("平台", "Platform"), "text", 12, Text("所在平台", "Where they publish")
+    ),
+    Heading(
+        "tier",
+        Text("达人量级", "Tier"),
+        "text",
+        10,
+        Text(
+            "按粉丝数：素人 <1万，尾部 <10万，腰部 <50万，头部 <100万，超头部 ≥100万",
+            "By followers: nano <10k, micro <100k, mid <500k, macro <1M, mega 1M and more",
+        ),
+    ),
+    Heading(
+        "followers",
+        Text("粉丝数", "Followers"),
+        "integer",
+        12,
+        Text("最近一次采集的粉丝数", "Followers when last observed"),
+    ),
+    Heading(
+        "fit",
+        Text("匹配度", "Fit"),
+        "percent",
+        10,
+        Text(
+            "校准后的概率：合作效果进入同类合作前一半的可能性，可跨需求比较；无历史成效时为空",
+            "Calibrated chance that the collaboration lands in the upper half of comparable ones; "
+            "comparable between briefs; empty without past outcomes",
+        ),
+    ),
+    Heading(
+        "cvr",
+        Text("转化率", "Conversion"),
+        "rate",
+        11,
+        Text(
+            "预计点击到下单的比例；数据不足时为空", "Orders expected per click; empty where unknown"
+        ),
+    ),
+    Heading(
+        "mode",
+        Text("合作形式", "Mode"),
+        "text",
+        14,
+        Text("报价对应的合作形式", "Form of collaboration that the price is for"),
+    ),
+    Heading(
+        "price",
+        Text("报价", "Price"),
+        "money",
+        12,
+        Text("该合作形式的有效刊例价，币种见下一列", "Quote in force, in the currency beside it"),
+    ),
+    Heading(
+        "currency", Text("币种", "Currency"), "text", 8, Text("报价的币种", "Currency of the price")
+    ),
+    Heading(
+        "median_views",
+        Text("播放中位数", "Median views"),
+        "integer",
+        13,
+        Text("近期作品播放量的中位数", "Median of the views of recent posts"),
+    ),
+    Heading(
+        "risk",
+        Text("风险", "Risk"),
+        "percent",
+        8,
+        Text(
+            "0 为无已知风险，100% 为最高；未知为空",
+            "0 is none known, 100% the highest; empty if unknown",
+        ),
+    ),
+    Heading(
+        "reasons",
+        Text("推荐理由", "Reasons"),
+        "long",
+        60,
+        Text("最能支持该达人的依据", "What speaks most for this KOL"),
+    ),
+    Heading(
+        "evidence",
+        Text("数据依据", "Evidence"),
+        "long",
+        40,
+        Text("推荐理由所依据的指标与数值", "The signals behind the reasons, with their values"),
+    ),
+    Heading(
+        "basis",
+        Text("排序依据", "Basis"),
+        "text",
+        12,
+        Text(
+            "历史成效：从以往合作结果学习；仅内容：仅按内容与受众相似度",
+            "outcomes: learned from past results; content only: likeness of content and audience",
+        ),
+    ),
+    Heading(
+        "score",
+        Text("排序分", "Score"),
+        "decimal",
+        10,
+        Text(
+            "只用于同一需求内排序，不可跨需求比较",
+            "Orders KOLs within one brief; means nothing between briefs",
+        ),
+    ),
+    Heading("kol_id", Text("达人ID", "KOL ID"), "id", 22, Text("达人的编号", "Id of the KOL")),
+)
+
+EXCLUDED = (
+    MATCHES[0],
+    MATCHES[1],
+    MATCHES[2],
+    Heading(
+        "text",
+        Text("原因", "Reason"),
+        "text",
+        52,
+        Text("达人被第一条不满足的条件排除", "A KOL is refused by the first filter that it fails"),
+    ),
+    Heading("kols", Text("达人数", "KOLs"), "integer", 10, Text("涉及的达人数", "How many KOLs")),
+    Heading(
+        "share",
+        Text("占比", "Share"),
+        "percent",
+        10,
+        Text("占全部达人的比例", "Of all KOLs that were looked at"),
+    ),
+    Heading(
+        "listed",
+        Text("推荐人数", "Listed"),
+        "integer",
+        10,
+        Text("该需求在“匹配结果”中的达人数", "How many KOLs the brief has in the sheet Matches"),
+    ),
+)
+
+SHEET_MATCHES = Text("匹配结果", "Matches")
+SHEET_EXCLUDED = Text("排除情况", "Excluded")
+SHEET_ABOUT = Text("说明", "About")
+
+NO_MATCHES = Text(
+    "本次没有符合条件的达人，原因见“排除情况”",
+    "No KOL may serve these briefs; see the sheet Excluded",
+)
+CONTENT_ONLY = Text(
+    "注意：没有可学习的历史成效，本次仅按内容与受众相似度排序，不预测效果。",
+    "Note: without past outcomes to learn from, KOLs are ranked by likeness of content and "
+    "audience only; nothing here predicts results.",
+)
+FROM_OUTCOMES = Text(
+    "排序由模型从以往合作的实际结果中学习得到。",
+    "The ranking was learned from what past collaborations really brought.",
+)
+RUN = {
+    "run_id": Text("批次", "Run"),
+    "as_of": Text("数据截至（UTC）", "Known before (UTC)"),
+    "created_at": Text("生成时间（UTC）", "Made at (UTC)"),
+    "model_version": Text("模型版本", "Model version"),
+    "model_hash": Text("模型指纹", "Model digest"),
+    "encoder_id": Text("文本编码器", "Text encoder"),
+    "config_hash": Text("配置指纹", "Settings digest"),
+    "seed": Text("随机种子", "Seed"),
+    "top": Text("每个需求最多推荐", "Matches per brief, at most"),
+    "data_versions": Text("数据版本", "Data versions"),
+}
+NO_MODEL = Text("无模型", "none")
+COLUMN, MEANING = Text("列", "Column"), Text("含义", "Meaning")
+
+WORDS = {
+    "platform": {
+        "douyin": Text("抖音", "Douyin"),
+        "kuaishou": Text("快手", "Kuaishou"),
+        "xiaohongshu": Text("小红书", "Xiaohongshu"),
+        "bilibili": Text("B站", "Bilibili"),
+        "weibo": Text("微博", "Weibo"),
+        "wechat_channels": Text("视频号", "WeChat Channels"),
+        "wechat_mp": Text("公众号", "WeChat Official Account"),
+        "tiktok": Text("TikTok", "TikTok"),
+        "instagram": Text("Instagram", "Instagram"),
+        "youtube": Text("YouTube", "YouTube"),
+    },
+    "mode": {
+        "ad_placement": Text("广告植入", "ad placement"),
+        "sponsorship": Text("赞助", "sponsorship"),
+        "co_creation": Text("内容共创", "co-creation"),
+        "live_commerce": Text("直播带货", "live commerce"),
+        "q_and_a": Text("问答", "Q&A"),
+        "social_interaction": Text("社交互动", "social interaction"),
+        "offline_event": Text("线下活动", "offline event"),
+        "product_co_design": Text("参与产品设计", "product co-design"),
+        "joint_development": Text("共同研发", "joint development"),
+    },
+    "tier": {
+        "nano": Text("素人", "nano"),
+        "micro": Text("尾部", "micro"),
+        "mid": Text("腰部", "mid"),
+        "macro": Text("头部", "macro"),
+        "mega": Text("超头部", "mega"),
+    },
+    "basis": {
+        "outcomes": Text("历史成效", "outcomes"),
+        "content": Text("仅内容", "content only"),
+    },
+}
+"""Words for the codes of a column."""

@@ -1,0 +1,125 @@
+"""The batch scoring job: open briefs in, a published run out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from features.errors import UserError
+from features.progress import Progress, silent
+from features.tables import Tables
+from features.vectors import Embeddings
+from matcher.config import Config
+from matcher.model import Matcher, MatchResult
+from matcher.registry import Loaded
+from serving.publish import Run, publish
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Served:
+    """What a scoring job made.
+
+    Attributes
+    ----------
+    run : Run
+        The published run.
+    result : MatchResult
+        Its lists.
+    stale : str
+        Why an older copy of the model served; empty when it did not.
+    """
+
+    run: Run
+    result: MatchResult
+    stale: str
+
+
+def open_briefs(tables: Tables, as_of: pd.Timestamp) -> list[str]:
+    """Return the briefs still to be decided at a moment, by id.
+
+    A brief is open when no choice was made before `as_of` and its campaign is not over.
+    """
+    briefs = tables.briefs
+    undecided = briefs["decided_at"].isna() | (briefs["decided_at"] >= as_of)
+    running = briefs["ends_at"].isna() | (briefs["ends_at"] >= as_of)
+    return sorted(briefs.loc[undecided & running, "brief_id"])
+
+
+def serve(
+    tables: Tables,
+    versions: Mapping[str, str],
+    home: Path,
+    loaded: Loaded | None,
+    config: Config,
+    embeddings: Embeddings,
+    *,
+    as_of: pd.Timestamp,
+    created_at: pd.Timestamp,
+    brief_ids: Sequence[str] = (),
+    top: int | None = None,
+    run_id: str | None = None,
+    progress: Progress = silent,
+) -> Served:
+    """Match briefs and publish the lists as one run.
+
+    Parameters
+    ----------
+    tables : Tables
+        The data.
+    versions : mapping
+        Version of each table, for the record.
+    home : Path
+        Where published runs live.
+    loaded : Loaded or None
+        The champion; ``None`` ranks by likeness of content and audience.
+    config : Config
+        Settings where there is no model; a model brings those it was trained with.
+    embeddings : Embeddings
+        Text vectors.
+    as_of : Timestamp
+        Moment of the decision, UTC.
+    created_at : Timestamp
+        When the run is made, for the record.
+    brief_ids : sequence of str
+        Briefs to match; by default all open ones.
+    top : int, optional
+        Matches per brief.
+    run_id : str, optional
+        Name of the run; by default made of `as_of` and the model. The same run published twice
+        is one run.
+
+    Raises
+    ------
+    UserError
+        If there is no brief to match.
+    """
+    wanted = sorted(set(brief_ids)) or open_briefs(tables, as_of)
+    if not wanted:
+        raise UserError(
+            f"Got no brief that is open at {as_of}: every brief has decided_at or ended before; "
+            "name one with --brief or give an earlier --as-of"
+        )
+    matcher = loaded.matcher if loaded else Matcher(config, embeddings.encoder.id)
+    result = matcher.match(tables, wanted, as_of, embeddings, top=top, progress=progress)
+    model = f"v{loaded.version}" if loaded else "content"
+    run = Run(
+        run_id=run_id or f"{as_of:%Y%m%dT%H%M%SZ}-{model}",
+        as_of=as_of,
+        model_version=loaded.version if loaded else None,
+        model_hash=matcher.hash,
+        encoder_id=matcher.encoder_id,
+        data_versions=dict(versions),
+        config_hash=matcher.config.hash,
+        seed=matcher.config.seed,
+        top=top or matcher.config.serving.top,
+        created_at=created_at,
+        basis=matcher.basis,
+    )
+    publish(home, run, result.matches, result.exclusions)
+    return Served(run, result, loaded.stale if loaded else "")

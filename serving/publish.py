@@ -1,0 +1,313 @@
+"""Published runs: whole, or not there.
+
+Three Delta tables under ``home/results``: ``matches`` and ``exclusions``, partitioned by run, and
+``runs``. The row in ``runs`` is written last, and readers see only runs that have one. What a
+killed job left is overwritten when its run is published again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from features.arrow import arrow_schema, content_hash, to_arrow, to_frame
+from features.errors import TableError, UserError
+from features.tables import EPOCH, TableSpec
+from serving.results import BASES, EXCLUSIONS, MATCHES, RUNS
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+_RUN, _ROW = "run_id", "_row"
+"""Columns beside those of the table: the run, and the place of the row in it."""
+_RUN_ID = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,80}")
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a run was made.
+
+    Attributes
+    ----------
+    run_id : str
+        Its name, also that of its folder of files: 1 to 80 of ``A-Z a-z 0-9 . _ -``, the first
+        not a dot.
+    as_of : Timestamp
+        Moment of the decision, with a time zone; kept in UTC to the microsecond.
+    model_version : str or None
+        Version in the registry; ``None`` without a model.
+    model_hash : str or None
+        Digest of everything that decides a score.
+    encoder_id : str
+        Text encoder.
+    data_versions : mapping of str to str
+        Version of each table it read.
+    config_hash : str
+        Digest of the settings.
+    seed : int
+        Seed of everything random.
+    top : int
+        Matches kept per brief.
+    created_at : Timestamp
+        When it was made, with a time zone; for the record alone.
+    basis : str
+        ``"outcomes"`` or ``"content"``.
+
+    Raises
+    ------
+    UserError
+        If `run_id` is not such a name.
+    ValueError
+        If a time has no zone, or `basis` is neither.
+    """
+
+    run_id: str
+    as_of: pd.Timestamp
+    model_version: str | None
+    model_hash: str | None
+    encoder_id: str
+    data_versions: Mapping[str, str]
+    config_hash: str
+    seed: int
+    top: int
+    created_at: pd.Timestamp
+    basis: str
+
+    def __post_init__(self) -> None:
+        check_run_id(self.run_id)
+        if self.basis not in BASES:
+            raise ValueError(f"Got basis={self.basis!r} but expected one of {', '.join(BASES)}")
+        for name in ("as_of", "created_at"):
+            time: pd.Timestamp = getattr(self, name)
+            if time.tzinfo is None:
+                raise ValueError(f"Got {name}={time} but expected a time with its zone")
+            object.__setattr__(self, name, time.tz_convert("UTC").as_unit("us"))
+
+
+@dataclass(frozen=True)
+class Published:
+    """A run and its lists.
+
+    Attributes
+    ----------
+    run : Run
+        How it was made.
+    matches : DataFrame
+        `MATCHES` by brief and rank: rank is int64, reasons are tuples, evidence is a dict.
+    exclusions : DataFrame
+        `EXCLUSIONS` by brief, in the order of the funnel; kols is int64.
+    """
+
+    run: Run
+    matches: pd.DataFrame
+    exclusions: pd.DataFrame
+
+
+def check_run_id(run_id: str) -> None:
+    """Refuse a run id that could not name a folder everywhere.
+
+    Raises
+    ------
+    UserError
+        Saying what is allowed.
+    """
+    if not _RUN_ID.fullmatch(run_id):
+        raise UserError(
+            f"Got run id {run_id!r} but expected 1 to 80 letters A-Z, digits, dots, dashes or "
+            "underscores, the first not a dot"
+        )
+
+
+def publish(home: Path, run: Run, matches: pd.DataFrame, exclusions: pd.DataFrame) -> None:
+    """Publish a run: afterwards all of it can be read; if this is cut off, nothing.
+
+    Parameters
+    ----------
+    home : Path
+        Folder for what is made from the data.
+    run : Run
+        How the run was made. Publishing the same run again, whenever it was made, does nothing.
+    matches : DataFrame
+        `MATCHES`, with evidence as dicts. Columns not given are null.
+    exclusions : DataFrame
+        `EXCLUSIONS`.
+
+    Raises
+    ------
+    UserError
+        If a run of that id with other content is published already.
+    TableError
+        If rows break `MATCHES` or `EXCLUSIONS`.
+    ValueError
+        If there are columns of other names.
+    """
+    frames = {
+        "matches": _checked(MATCHES, _with_evidence(matches, _evidence_text)),
+        "exclusions": _checked(EXCLUSIONS, exclusions),
+    }
+    content = _content(run, frames)
+    with _lock(home):
+        published = _runs_frame(home).set_index("run_id")["content"].get(run.run_id)
+        if published == content:
+            return
+        if published is not None:
+            raise UserError(
+                f"Got run id {run.run_id}, which is published already with other content (from "
+                "other data, settings or model); give this run an id of its own"
+            )
+        for spec in (MATCHES, EXCLUSIONS):
+            _write_rows(home, spec, run.run_id, frames[spec.name])
+        _write_run(home, run, content)
+
+
+def runs(home: Path) -> list[Run]:
+    """Return the published runs, by when they were made and then by id."""
+    frame = _runs_frame(home).sort_values(["created_at", "run_id"])
+    return [_to_run(row) for row in frame.to_dict("records")]
+
+
+def latest_run(home: Path) -> Run | None:
+    """Return the run that was made last, or None if none is published."""
+    return next(reversed(runs(home)), None)
+
+
+def read_run(home: Path, run_id: str) -> Published:
+    """Return a published run.
+
+    Raises
+    ------
+    UserError
+        If no run of that id is published.
+    """
+    known = {run.run_id: run for run in runs(home)}
+    if run_id not in known:
+        names = ", ".join([*known][-5:]) or "none"
+        raise UserError(f"Got no published run {run_id!r}; the latest are: {names}")
+    matches = _with_evidence(_read_rows(home, MATCHES, run_id), json.loads)
+    exclusions = _read_rows(home, EXCLUSIONS, run_id)
+    return Published(
+        known[run_id],
+        matches.assign(rank=matches["rank"].astype(np.int64)),
+        exclusions.assign(kols=exclusions["kols"].astype(np.int64)),
+    )
+
+
+def _checked(spec: TableSpec, frame: pd.DataFrame) -> pd.DataFrame:
+    if unknown := sorted(set(map(str, frame)) - set(spec.names)):
+        raise ValueError(f"Got {spec.name} with columns {unknown} but expected among {spec.names}")
+    conformed = spec.conform(frame)
+    if faults := spec.faults(conformed):
+        raise TableError(faults)
+    return conformed
+
+
+def _with_evidence(matches: pd.DataFrame, change: Callable[[Any], Any]) -> pd.DataFrame:
+    if "evidence" not in matches:
+        return matches
+    evidence = matches["evidence"].astype(object).map(change, na_action="ignore")
+    return matches.assign(evidence=evidence)
+
+
+def _evidence_text(evidence: Mapping[str, object]) -> str:
+    return json.dumps({name: _plain(value) for name, value in evidence.items()}, ensure_ascii=False)
+
+
+def _plain(value: object) -> object:
+    """Return a figure as JSON has it: numpy's become Python's, what is not a number null."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _content(run: Run, frames: Mapping[str, pd.DataFrame]) -> str:
+    """Return a hash of all that makes a run what it is: not when it was made."""
+    parts = [content_hash(RUNS, _run_row(replace(run, created_at=EPOCH), content=""))]
+    parts += [content_hash(spec, frames[spec.name]) for spec in (MATCHES, EXCLUSIONS)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _run_row(run: Run, content: str) -> pd.DataFrame:
+    row = {field.name: getattr(run, field.name) for field in fields(run)}
+    row["data_versions"] = json.dumps(dict(run.data_versions), sort_keys=True, ensure_ascii=False)
+    row["seed"] = str(run.seed)  # text, since a large one would be rounded as a float
+    return RUNS.conform(pd.DataFrame([row | {"content": content}]))
+
+
+def _to_run(row: Mapping[Any, Any]) -> Run:
+    values = {name: None if pd.isna(value) else value for name, value in row.items()}
+    versions = json.loads(row["data_versions"])
+    del values["content"]
+    return Run(
+        **values | {"data_versions": versions, "seed": int(row["seed"]), "top": int(row["top"])}
+    )
+
+
+@contextmanager
+def _lock(home: Path) -> Iterator[None]:
+    from filelock import FileLock
+
+    folder = home / "results"
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".lock"):
+        yield
+
+
+def _write_rows(home: Path, spec: TableSpec, run_id: str, frame: pd.DataFrame) -> None:
+    """Make `frame` all that the table holds of a run."""
+    import pyarrow as pa
+    from deltalake import DeltaTable, write_deltalake
+
+    marks = [pa.field(_RUN, pa.string()), pa.field(_ROW, pa.int64())]
+    schema = pa.schema([*marks, *arrow_schema(spec)])
+    columns = [pa.repeat(run_id, len(frame)), pa.array(range(len(frame)), pa.int64())]
+    rows = pa.Table.from_arrays([*columns, *to_arrow(spec, frame).columns], schema=schema)
+    folder = home / "results" / spec.name
+    table = DeltaTable.create(folder, schema, mode="ignore", partition_by=[_RUN])
+    table.delete(f"{_RUN} = '{run_id}'")  # what a killed job left
+    if len(rows):
+        write_deltalake(table, rows, mode="append", schema_mode="merge")
+
+
+def _write_run(home: Path, run: Run, content: str) -> None:
+    from deltalake import write_deltalake
+
+    rows = to_arrow(RUNS, _run_row(run, content))
+    write_deltalake(home / "results" / RUNS.name, rows, mode="append", schema_mode="merge")
+
+
+def _read_rows(home: Path, spec: TableSpec, run_id: str) -> pd.DataFrame:
+    """Return a run's rows as they were given."""
+    table = _open(home / "results" / spec.name)
+    rows = table.to_pyarrow_table(filters=[(_RUN, "=", run_id)])
+    return to_frame(spec, rows.sort_by(_ROW))
+
+
+def _runs_frame(home: Path) -> pd.DataFrame:
+    from deltalake import DeltaTable
+
+    folder = home / "results" / RUNS.name
+    if not DeltaTable.is_deltatable(str(folder)):
+        return RUNS.empty()
+    return to_frame(RUNS, _open(folder).to_pyarrow_table())
+
+
+def _open(folder: Path) -> DeltaTable:
+    from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError
+
+    try:
+        return DeltaTable(folder)
+    except DeltaError as error:
+        raise UserError(
+            f"Got a damaged table of results at {folder} ({error}); restore it from a copy, or "
+            f"move {folder.parent} away to start afresh"
+        ) from error

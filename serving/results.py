@@ -1,0 +1,66 @@
+"""What a published run holds: the columns of its lists, and of the list of runs."""
+
+from __future__ import annotations
+
+from features.tables import MODES, PLATFORMS, Column, TableSpec
+
+BASES = ("outcomes", "content")
+"""What a ranking rests on: what past collaborations brought, or likeness alone."""
+
+MATCHES = TableSpec(
+    "matches",
+    key=("brief_id", "kol_id"),
+    known_at=None,
+    columns=(
+        Column("brief_id", "id", required=True),
+        Column("rank", "count", required=True, low=1),
+        Column("kol_id", "id", required=True),
+        Column("platform", "choice", choices=PLATFORMS),
+        Column("display_name", "text"),
+        Column("tier", "text"),
+        Column("followers", "count"),
+        Column("mode", "choice", choices=MODES),
+        Column("price", "money"),
+        Column("currency", "text"),
+        Column("fit", "share", doc="calibrated"),
+        Column("score", "number", doc="orders KOLs inside one brief"),
+        Column("cvr", "share", doc="orders over clicks"),
+        Column("risk", "share"),
+        Column("median_views", "count"),
+        Column("reasons_en", "labels"),
+        Column("reasons_zh", "labels"),
+        Column("evidence", "text", doc="JSON object: signal to number"),
+        Column("basis", "choice", required=True, choices=BASES),
+    ),
+)
+EXCLUSIONS = TableSpec(
+    "exclusions",
+    key=("brief_id", "reason"),
+    known_at=None,
+    columns=(
+        Column("brief_id", "id", required=True),
+        Column("reason", "id", required=True, doc="code; 'eligible' counts who is left"),
+        Column("kols", "count", required=True),
+        Column("text_en", "text"),
+        Column("text_zh", "text"),
+    ),
+)
+RUNS = TableSpec(
+    "runs",
+    key=("run_id",),
+    known_at="created_at",
+    columns=(
+        Column("run_id", "id", required=True),
+        Column("as_of", "time", required=True),
+        Column("model_version", "text"),
+        Column("model_hash", "text"),
+        Column("encoder_id", "text"),
+        Column("data_versions", "text", doc="JSON object: table to version"),
+        Column("config_hash", "text"),
+        Column("seed", "text"),
+        Column("top", "count"),
+        Column("created_at", "time", required=True),
+        Column("basis", "choice", choices=BASES),
+        Column("content", "text", required=True, doc="hash of all of it but created_at"),
+    ),
+)

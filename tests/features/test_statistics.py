@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from features.statistics import group_medians, look_up, midrank_shares, row_mean, row_quantile
+
+VALUES = st.floats(-100, 100) | st.just(np.nan)
+
+
+@given(values=arrays(float, (4, 7), elements=VALUES), share=st.sampled_from([0.0, 0.1, 0.5, 0.9]))
+def test_rows_are_as_numpy_has_them_without_gaps(
+    values: np.ndarray[tuple[int, int], np.dtype[np.float64]], share: float
+) -> None:
+    for row, mean, quantile in zip(
+        values, row_mean(values), row_quantile(values, share), strict=True
+    ):
+        known = row[~np.isnan(row)]
+        if len(known):
+            assert mean == pytest.approx(known.mean(), abs=1e-9)
+            assert quantile == pytest.approx(np.quantile(known, share), abs=1e-9)
+        else:
+            assert np.isnan(mean)
+            assert np.isnan(quantile)
+
+
+@given(seed=st.integers(0, 1000))
+def test_places_among_peers_are_as_counted_by_hand(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    groups, peers = rng.integers(-1, 3, 30), rng.integers(0, 5, 30) * 1.0
+    peers[rng.random(30) < 0.2] = np.nan
+    asked, own = rng.integers(-1, 4, 10), rng.integers(-1, 6, 10) * 1.0
+    for group, value, share in zip(
+        asked, own, midrank_shares(asked, own, groups, peers), strict=True
+    ):
+        others = peers[(groups == group) & ~np.isnan(peers)]
+        if group < 0 or not len(others):
+            assert np.isnan(share)
+        else:
+            assert share == (np.sum(others < value) + np.sum(others == value) / 2) / len(others)
+
+
+def test_medians_of_groups() -> None:
+    groups = np.array([2, 2, 0, -1, 0, 5])
+    names, medians = group_medians(groups, np.array([1.0, 4.0, 7.0, 9.0, np.nan, np.nan]))
+    assert names.tolist() == [0, 2]
+    assert medians.tolist() == [7.0, 2.5]
+    found = look_up(names, medians, np.array([2, 1, -1]))
+    assert found[0] == 2.5
+    assert np.isnan(found[1:]).all()
+    assert np.isnan(look_up(names[:0], medians[:0], np.array([1]))).all()

@@ -1,0 +1,38 @@
+from pathlib import Path
+
+import pytest
+
+from matcher.config import Config
+
+
+def test_what_the_file_leaves_out_keeps_its_default(tmp_path: Path) -> None:
+    file = tmp_path / "kolmatch.toml"
+    file.write_text("seed = 3\n[ranker]\ntrees = 7\n", encoding="utf-8")
+    config = Config.load(file)
+    assert (config.seed, config.ranker.trees) == (3, 7)
+    assert config.ranker.leaves == Config().ranker.leaves
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[ranker]\ntreees = 7", r"ranker\.treees is not a setting; expected one of trees, leaves"),
+        ("tops = 1", r"tops is not a setting; expected one of seed, encoder"),
+        ("[ranker]\nleaves = 65", r"ranker\.leaves = 65: .*64"),
+        ("[training]\nvalid_share = 'x'\ntest_share = 2", r"valid_share = 'x'.*\n.*test_share = 2"),
+        ("[encoder]\nmodle = 'a'", r"encoder\.modle is not .* one of model"),
+        ("seed = ", "expected a TOML file"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_what_would_be_right(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    file = tmp_path / "kolmatch.toml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=message):
+        Config.load(file)
+
+
+def test_the_hash_changes_with_any_setting() -> None:
+    assert Config().hash == Config().hash
+    assert Config().hash != Config(seed=1).hash

@@ -1,0 +1,289 @@
+"""The lists for people, read back as a spreadsheet reads them."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serving import headings, workbook
+from serving.publish import Run
+from serving.workbook import write_files
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*extension is not supported:UserWarning")
+
+AS_OF = pd.Timestamp("2026-06-30", tz="UTC")
+RUN = Run(
+    run_id="20260630-v3",
+    as_of=AS_OF,
+    model_version="3",
+    model_hash="abc",
+    encoder_id="usem3",
+    data_versions={"kols": "7"},
+    config_hash="def",
+    seed=0,
+    top=20,
+    created_at=AS_OF + pd.Timedelta(hours=1),
+    basis="outcomes",
+)
+BRIEFS = pd.DataFrame(
+    {
+        "brief_id": ["b1", "b2", "b3"],
+        "title": ["夏季防晒", None, "Nobody"],
+        "brand_name": ["=HYPERLINK(1)", "Acme", "Acme"],
+    }
+)
+MATCHES = pd.DataFrame(
+    {
+        "brief_id": ["b1", "b1", "b2"],
+        "rank": [1, 2, 1],
+        "kol_id": ["1234567890123456789", "60e12345", "007"],
+        "platform": ["douyin", "bilibili", "youtube"],
+        "display_name": ["小红", "=cmd|' /C calc'!A0", None],
+        "tier": ["micro", "mega", None],
+        "followers": [12345.0, 2e6, np.nan],
+        "mode": ["live_commerce", "sponsorship", None],
+        "price": [1234.5, 1000.0, np.nan],
+        "currency": ["CNY", "CNY", None],
+        "fit": [0.913, 0.5, 0.25],
+        "score": [2.0, 1.5, -0.25],
+        "cvr": [0.0123, np.nan, 0.0],
+        "risk": [0.0, 0.2, np.nan],
+        "median_views": [5000.0, 0.0, np.nan],
+        "reasons_en": [("Close to the brief", "Cheap"), (), ("-1+1",)],
+        "reasons_zh": [("内容相近", "报价低"), (), ("-1+1",)],
+        "evidence": [{"content.best": 0.62345, "post_id": "p9"}, {}, {"x": 2}],
+        "basis": ["outcomes"] * 3,
+    }
+)
+EXCLUSIONS = pd.DataFrame(
+    {
+        "brief_id": ["b1", "b1", "b2", "b3", "b3"],
+        "reason": ["platform", "eligible", "eligible", "price", "eligible"],
+        "kols": [6, 2, 8, 8, 0],
+        "text_en": ["other platform", "may serve", "may serve", "too dear", "may serve"],
+        "text_zh": ["平台不符", "符合条件", "符合条件", "报价过高", "符合条件"],
+    }
+)
+
+
+def written(folder: Path, language: str = "en", **changes: Any) -> dict[str, Any]:
+    values = {"run": RUN, "matches": MATCHES, "exclusions": EXCLUSIONS, "briefs": BRIEFS} | changes
+    made = write_files(folder, language=language, **values)  # type: ignore[arg-type]
+    assert [path.name for path in made] == ["matches.csv", "matches.xlsx"]
+    with made[0].open(encoding="utf-8-sig", newline="") as file:
+        return {"csv": list(csv.reader(file)), "book": openpyxl.load_workbook(made[1])}
+
+
+def column(sheet: Any, head: str) -> list[Any]:
+    at = [cell.value for cell in sheet[1]].index(head) + 1
+    return [sheet.cell(row, at) for row in range(2, sheet.max_row + 1)]
+
+
+def values(sheet: Any, head: str) -> list[Any]:
+    return [cell.value for cell in column(sheet, head)]
+
+
+def test_numbers_stay_numbers_and_ids_text(tmp_path: Path) -> None:
+    sheet = written(tmp_path)["book"]["Matches"]
+
+    assert values(sheet, "KOL ID") == ["1234567890123456789", "60e12345", "007"]
+    assert values(sheet, "Brief") == ["夏季防晒", "夏季防晒", None]
+    assert values(sheet, "Rank") == [1, 2, 1]
+    assert values(sheet, "Followers") == [12345, 2_000_000, None]
+    assert [cell.number_format for cell in column(sheet, "Price")] == ["#,##0.00"] * 3
+    assert [cell.number_format for cell in column(sheet, "Fit")] == ["0.0%"] * 3
+    assert values(sheet, "Fit") == [0.913, 0.5, 0.25]
+    assert values(sheet, "Conversion") == [0.0123, None, 0]
+    assert values(sheet, "Reasons") == ["Close to the brief\nCheap", None, "-1+1"]
+    assert values(sheet, "Evidence") == ["content.best = 0.6234\npost_id = p9", None, "x = 2"]
+    assert values(sheet, "Mode") == ["live commerce", "sponsorship", None]
+
+
+def test_the_sheet_is_ready_to_use(tmp_path: Path) -> None:
+    sheet = written(tmp_path)["book"]["Matches"]
+
+    assert sheet.freeze_panes == "F2"
+    assert sheet.auto_filter.ref == "A1:T4"
+    ((bars,),) = [rules.rules for rules in sheet.conditional_formatting]
+    assert bars.type == "dataBar"
+    assert [str(r.sqref) for r in sheet.conditional_formatting] == ["I2:I4"]
+    assert column(sheet, "Reasons")[0].alignment.wrap_text
+
+
+def test_chinese_lists_are_chinese_throughout(tmp_path: Path) -> None:
+    made = written(tmp_path, "zh")
+    sheet = made["book"]["匹配结果"]
+
+    assert made["book"].sheetnames == ["匹配结果", "排除情况", "说明"]
+    assert values(sheet, "平台") == ["抖音", "B站", "YouTube"]
+    assert values(sheet, "合作形式") == ["直播带货", "赞助", None]
+    assert values(sheet, "推荐理由")[0] == "内容相近\n报价低"
+    assert values(made["book"]["排除情况"], "原因")[0] == "平台不符"
+    heads = set(made["csv"][0])
+    assert {"达人昵称", "报价", "匹配度", "转化率", "播放中位数", "推荐理由"} <= heads
+
+
+def test_who_was_refused_is_counted_for_every_brief(tmp_path: Path) -> None:
+    sheet = written(tmp_path)["book"]["Excluded"]
+
+    assert values(sheet, "Brief ID") == ["b1", "b1", "b2", "b3", "b3"]
+    assert values(sheet, "Reason")[:2] == ["other platform", "may serve"]
+    assert values(sheet, "KOLs") == [6, 2, 8, 8, 0]
+    assert values(sheet, "Share") == [0.75, 0.25, 1, 1, 0]
+    assert values(sheet, "Listed") == [2, 2, 1, 0, 0]
+
+
+def test_a_run_without_matches_explains_itself(tmp_path: Path) -> None:
+    made = written(tmp_path, matches=MATCHES.head(0), exclusions=EXCLUSIONS.tail(2))
+
+    assert made["book"]["Matches"]["A2"].value == headings.NO_MATCHES.en
+    assert values(made["book"]["Excluded"], "Reason") == ["too dear", "may serve"]
+    assert len(made["csv"]) == 1
+
+
+def test_the_about_sheet_says_what_the_ranking_rests_on(tmp_path: Path) -> None:
+    cells = [tuple(c.value for c in row) for row in written(tmp_path)["book"]["About"].rows]
+    assert cells[0][0] == headings.FROM_OUTCOMES.en
+    assert ("Run", "20260630-v3") in cells
+    assert ("Known before (UTC)", "2026-06-30 00:00:00") in cells
+    assert ("Model version", "3") in cells
+    assert {"Fit", "Conversion", "Median views"} <= {row[0] for row in cells}
+
+    bare = Run(**(vars(RUN) | {"basis": "content", "model_version": None}))
+    unfit = MATCHES.assign(fit=np.nan, basis="content")
+    book = written(tmp_path, run=bare, matches=unfit)["book"]
+    assert book["About"]["A1"].value == headings.CONTENT_ONLY.en
+    assert values(book["Matches"], "Basis") == ["content only"] * 3
+    assert values(book["Matches"], "Fit") == [None] * 3
+    assert [str(r.sqref) for r in book["Matches"].conditional_formatting] == ["S2:S4"]
+
+
+HOSTILE = [
+    "=1+1",
+    "+1",
+    "-2+3",
+    "@SUM(A1)",
+    "\t=1+1",
+    "\r=1+1",
+    " =1+1",
+    "\x00=1+1",
+    "＝1+1",
+    "http://evil.example/x",
+    "1e5",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_is_text(tmp_path: Path, text: str) -> None:
+    matches = MATCHES.head(1).assign(display_name=text, kol_id=text, reasons_en=[(text,)])
+    made = written(tmp_path, matches=matches, briefs=BRIEFS.assign(title=text, brand_name=text))
+
+    for head in ("Brief", "Brand", "KOL", "KOL ID", "Reasons"):
+        (cell,) = column(made["book"]["Matches"], head)
+        assert cell.data_type == "s"
+        assert cell.hyperlink is None
+        assert cell.value == text.replace("\r", "\n").replace("\x00", "")
+        told = made["csv"][1][made["csv"][0].index(head)]
+        assert told.lstrip()[0] not in "=+-@＝＋－＠"
+        assert told.endswith(cell.value)
+
+
+@given(st.text())
+def test_no_csv_text_starts_a_formula(text: str) -> None:
+    told = workbook._harmless(workbook._clean(text))
+    assert told.lstrip()[:1] not in {"=", "+", "-", "@", "＝", "＋", "－", "＠"}
+    assert told[:1] not in {"\t", "\r", "\n"}
+
+
+@given(st.text(st.characters(max_codepoint=0x2FF) | st.sampled_from("\ud800\ufffe\uffff")))
+def test_cleaned_text_fits_in_xml(text: str) -> None:
+    kept = workbook._clean(text)
+    assert all(c in "\t\n" or c >= " " for c in kept)
+    kept.encode("utf-8")
+
+
+def test_text_too_long_for_a_cell_is_cut_where_it_shows(tmp_path: Path) -> None:
+    sheet = written(tmp_path, briefs=BRIEFS.assign(title="长" * 40_000))["book"]["Matches"]
+
+    title = values(sheet, "Brief")[0]
+    assert len(title) == 32_767
+    assert title.endswith("长…")
+
+
+def test_csv_holds_plain_numbers(tmp_path: Path) -> None:
+    head, first, second, _ = written(tmp_path)["csv"]
+
+    row = dict(zip(head, first, strict=True))
+    assert (row["Followers"], row["Price"], row["Fit"]) == ("12345", "1234.5", "0.913")
+    assert row["Brand"] == "'=HYPERLINK(1)"
+    row = dict(zip(head, second, strict=True))
+    assert (row["Conversion"], row["KOL ID"]) == ("", "60e12345")
+    assert (tmp_path / RUN.run_id / "matches.csv").read_bytes()[:3] == b"\xef\xbb\xbf"
+
+
+def test_more_rows_than_a_sheet_holds_go_on_in_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workbook, "MAX_ROWS", 2)
+    book = written(tmp_path)["book"]
+
+    assert book.sheetnames == [
+        "Matches",
+        "Matches 2",
+        "Excluded",
+        "Excluded 2",
+        "Excluded 3",
+        "About",
+    ]
+    assert values(book["Matches 2"], "KOL ID") == ["007"]
+
+
+def test_the_same_run_gives_the_same_bytes_and_leaves_nothing_else(tmp_path: Path) -> None:
+    first = [
+        path.read_bytes() for path in write_files(tmp_path, RUN, MATCHES, EXCLUSIONS, BRIEFS, "en")
+    ]
+    again = [
+        path.read_bytes() for path in write_files(tmp_path, RUN, MATCHES, EXCLUSIONS, BRIEFS, "en")
+    ]
+
+    assert first == again
+    assert [path.name for path in tmp_path.iterdir()] == [RUN.run_id]
+    assert len(list((tmp_path / RUN.run_id).iterdir())) == 2
+
+
+def test_files_that_cannot_be_finished_leave_the_old_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = [
+        path.read_bytes() for path in write_files(tmp_path, RUN, MATCHES, EXCLUSIONS, BRIEFS, "en")
+    ]
+
+    def full_disk(*_: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(workbook, "_write_workbook", full_disk)
+    with pytest.raises(OSError, match="no space left"):
+        write_files(tmp_path, RUN, MATCHES.head(1), EXCLUSIONS, BRIEFS, "en")
+    folder = tmp_path / RUN.run_id
+    assert [(folder / n).read_bytes() for n in ("matches.csv", "matches.xlsx")] == before
+    assert [path.name for path in tmp_path.iterdir()] == [RUN.run_id]
+
+
+def test_an_unknown_language_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="language='fr' but expected 'zh' or 'en'"):
+        write_files(tmp_path, RUN, MATCHES, EXCLUSIONS, BRIEFS, "fr")  # type: ignore[arg-type]
+
+
+def test_every_code_of_the_contract_has_words() -> None:
+    from features.tables import MODES, PLATFORMS
+    from serving.results import BASES
+
+    assert set(headings.WORDS["platform"]) == set(PLATFORMS)
+    assert set(headings.WORDS["mode"]) == set(MODES)
+    assert set(headings.WORDS["basis"]) == set(BASES)

@@ -1,0 +1,188 @@
+"""Is a ranking better, and how sure is that: the same lists for the model and every simple rule.
+
+Two views, because a log answers two questions and neither is the whole truth:
+
+* ``roster``: each brief ranks everybody it could have had. Who was never chosen counts as grade
+  0, so this rewards finding again what the agency chose and what then worked.
+* ``outcomes``: each brief ranks only those it tried. No assumption about the unknown, but the
+  lists are short and were chosen by somebody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from features.history import History
+from features.pipeline import FeaturePipeline
+from features.progress import Progress, silent
+from matcher.candidates import candidates
+from matcher.model import Matcher
+from training.baselines import BASELINES
+from training.examples import Examples
+from training.metrics import ranking_metrics
+from training.significance import paired_bootstrap
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Score = Callable[[pd.DataFrame, pd.DataFrame], "NDArray[np.float64]"]
+"""Scores pairs from PAIRS and their signals; higher is better inside a brief."""
+
+MODEL = "kolmatch"
+HEADLINE = "ndcg@10"
+ROSTER, OUTCOMES = "roster", "outcomes"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Metrics of every ranker on every brief.
+
+    Attributes
+    ----------
+    per_brief : DataFrame
+        view, ranker, brief_id, brand_id and one column a metric.
+    """
+
+    per_brief: pd.DataFrame
+
+    def summary(self, view: str) -> pd.DataFrame:
+        """Return each ranker's means over briefs, best NDCG@10 first.
+
+        Returns
+        -------
+        DataFrame
+            Indexed by ranker: the metrics' means, the median of ``first_positive_rank``, and
+            ``briefs``, how many had a positive to find.
+        """
+        rows = self.per_brief[self.per_brief["view"] == view]
+        metrics = rows.drop(columns=["view", "brief_id", "brand_id"]).groupby("ranker")
+        table = metrics.mean()
+        table["first_positive_rank"] = metrics["first_positive_rank"].median()
+        table["briefs"] = metrics[HEADLINE].count()
+        return table.sort_values([HEADLINE, "auc"], ascending=False)
+
+    def best_baseline(self, view: str, metric: str = HEADLINE) -> str:
+        """Return the simple rule with the best mean."""
+        means = self.summary(view)[metric].drop(MODEL)
+        return str(means.idxmax()) if means.notna().any() else str(means.index[0])
+
+    def comparison(self, view: str, metric: str = HEADLINE, seed: int = 0) -> pd.DataFrame:
+        """Compare the model with each simple rule, brief by brief, brands resampled.
+
+        Returns
+        -------
+        DataFrame
+            ranker, difference (model minus rule), low and high (95% interval), briefs, brands.
+        """
+        rows = self.per_brief[self.per_brief["view"] == view]
+        brands = rows.drop_duplicates("brief_id").set_index("brief_id")["brand_id"]
+        metrics = rows.pivot(index="brief_id", columns="ranker", values=metric)
+        found = []
+        for ranker in metrics.columns.drop(MODEL):
+            between = paired_bootstrap(metrics[MODEL], metrics[ranker], brands, seed=seed)
+            limits = (between.mean, between.low, between.high)
+            found.append((ranker, *limits, between.n, between.clusters))
+        columns = ["ranker", "difference", "low", "high", "briefs", "brands"]
+        return pd.DataFrame(found, columns=columns).sort_values("difference", ignore_index=True)
+
+    def metrics(self) -> dict[str, float]:
+        """Return the numbers worth tracking, by name."""
+        values = {}
+        for view in self.per_brief["view"].unique():
+            table = self.summary(view)
+            best = self.best_baseline(view)
+            for metric in table.columns:
+                name = f"{view}_{metric.replace('@', '_at_')}"
+                values[name] = float(table.at[MODEL, metric])
+                values[f"{name}_best_baseline"] = float(table.at[best, metric])
+            gain = self.comparison(view).set_index("ranker").loc[best]
+            values |= {
+                f"{view}_gain": float(gain["difference"]),
+                f"{view}_gain_low": float(gain["low"]),
+                f"{view}_gain_high": float(gain["high"]),
+            }
+        return values
+
+
+def rankers(matcher: Matcher) -> dict[str, Score]:
+    """Return the model and every simple rule, by name."""
+    model: Score = lambda pairs, signals: matcher.score(signals)["score"].to_numpy()  # noqa: E731
+    return {MODEL: model} | {baseline.name: baseline.score for baseline in BASELINES}
+
+
+def rank_lists(
+    lists: Iterable[tuple[pd.DataFrame, pd.DataFrame, pd.Series[Any]]],
+    by: Mapping[str, Score],
+    brands: pd.Series[Any],
+    view: str,
+) -> Evaluation:
+    """Score lists with every ranker and measure each brief.
+
+    Parameters
+    ----------
+    lists : iterable of (pairs, signals, gain)
+        Chunks of whole briefs; `gain` is the true grade of each pair, null where unknown.
+    by : mapping
+        Rankers by name.
+    brands : Series, indexed by brief_id
+        Brand of each brief.
+    view : str
+        Name of these lists.
+    """
+    measured = []
+    for pairs, signals, gain in lists:
+        for name, score in by.items():
+            ranked = pairs[["brief_id", "kol_id"]].assign(score=score(pairs, signals), gain=gain)
+            found = ranking_metrics(ranked, recall_ks=(20, 50)).rename_axis("brief_id")
+            measured.append(found.reset_index().assign(ranker=name))
+    table = pd.concat(measured, ignore_index=True)
+    table.insert(0, "view", view)
+    table.insert(1, "brand_id", table["brief_id"].map(brands))
+    return Evaluation(table)
+
+
+def evaluate(
+    matcher: Matcher,
+    test: Examples,
+    history: History,
+    pipeline: FeaturePipeline,
+    progress: Progress = silent,
+    others: Mapping[str, Score] = MappingProxyType({}),
+) -> Evaluation:
+    """Measure a model and every simple rule on briefs it never saw, in both views.
+
+    Parameters
+    ----------
+    matcher : Matcher
+        A trained model.
+    test : Examples
+        Pairs of the test briefs; those with known grades are the truth.
+    others : mapping
+        Further rankers to compare with, by name.
+    """
+    tables = history.tables
+    brands = tables.briefs.set_index("brief_id")["brand_id"]
+    known = test.pairs["known"].to_numpy(dtype=bool)
+    graded = test.pairs[known]
+    questions = graded[["brief_id", "as_of"]].drop_duplicates("brief_id")
+    truth = graded.set_index(["brief_id", "kol_id"])["grade"]
+    by = rankers(matcher) | dict(others)
+
+    def rosters() -> Iterable[tuple[pd.DataFrame, pd.DataFrame, pd.Series[Any]]]:
+        done = 0
+        for found in candidates(questions, history, pipeline, matcher.config):
+            key = pd.MultiIndex.from_frame(found.pairs[["brief_id", "kol_id"]])
+            gain = truth.reindex(key).fillna(0.0).set_axis(found.pairs.index)
+            yield found.pairs, found.signals, gain
+            done += found.funnel["brief_id"].nunique()
+            progress("ranking whole rosters", done, len(questions))
+
+    roster = rank_lists(rosters(), by, brands, ROSTER)
+    tried = rank_lists([(graded, test.signals[known], graded["grade"])], by, brands, OUTCOMES)
+    return Evaluation(pd.concat([roster.per_brief, tried.per_brief], ignore_index=True))

@@ -1,0 +1,221 @@
+"""The pairs a model learns from: what was tried, what was judged, and a sample of what was not.
+
+Collaborations with a ripe outcome carry their grade, a person's judgment carries the person's.
+KOLs that a brief could have had but never tried are *unknown*, which is not bad. What they are
+taken for is a setting (`matcher.config.TrainingConfig.unknown`):
+
+* ``"forecast"``: as good as the forecast says. A grade is then a place among the brief's own
+  candidates, tried or not, by a value that an outcome moves only in part, since one campaign is a
+  noisy witness. This is the direct method of Dudik et al. (ICML 2011) for logged choices.
+* ``"negative"``: not fitting, with a declared weight. For data that holds nothing but the
+  collaborations that happened, where being chosen is all there is to learn from.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from features.history import History, roster
+from features.offers import current_offers
+from features.pipeline import FeaturePipeline
+from features.progress import Progress, silent
+from features.tables import Tables
+from matcher.config import TrainingConfig
+from matcher.eligibility import screen
+from matcher.forecast import Forecaster
+from matcher.ranker import RankingData
+from training.labels import COUNTS, Grader, decision_times, outcome_values
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+GOOD_JUDGMENT = 2.5
+"""Mean grade, of 0-4, from which a person's judgment counts as success."""
+PLACES = (0.35, 0.65, 0.85, 0.95)
+"""Places among a brief's candidates, from the bottom, that part the grades 0 to 4."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Graded pairs and their signals.
+
+    Attributes
+    ----------
+    pairs : DataFrame
+        PAIRS with brand_id, grade, judged (a person's grade), achieved, success, known (was the
+        grade observed) and the counts of `training.labels.COUNTS`; by time of decision.
+    signals : DataFrame
+        Signals, aligned to `pairs`.
+    """
+
+    pairs: pd.DataFrame
+    signals: pd.DataFrame
+
+    def of(self, briefs: pd.Index[Any]) -> Examples:
+        """Keep the pairs of some briefs."""
+        return self.where(self.pairs["brief_id"].isin(briefs).to_numpy())
+
+    def where(self, keep: NDArray[np.bool_]) -> Examples:
+        """Keep some rows."""
+        return Examples(self.pairs[keep], self.signals[keep])
+
+    @property
+    def known(self) -> Examples:
+        """The pairs whose grade was observed."""
+        return self.where(self.pairs["known"].to_numpy(dtype=bool))
+
+    def ranking(
+        self, advantage: NDArray[np.float64], forecaster: Forecaster, config: TrainingConfig
+    ) -> RankingData:
+        """Return what the ranker learns from.
+
+        Parameters
+        ----------
+        advantage : ndarray, shape (n,)
+            What a forecast that did not see these outcomes says of each pair.
+        forecaster : Forecaster
+            Tells which goals can be forecast, and what is usual for each.
+        config : TrainingConfig
+            What the unknown is taken for.
+        """
+        pairs = self.pairs
+        known = pairs["known"].to_numpy(dtype=bool)
+        grade = pairs["grade"].to_numpy(dtype=np.float64)
+        keep = known | (config.unknown_weight > 0)
+        if config.unknown == "forecast":
+            usual = pairs["goal"].map(dict(forecaster.typical)).to_numpy(dtype=np.float64)
+            surprise = pairs["achieved"].to_numpy(dtype=np.float64) - usual - advantage
+            value = advantage + config.belief * np.nan_to_num(surprise, nan=0.0)
+            place = pd.Series(value).groupby(pairs["brief_id"].to_numpy()).rank(pct=True)
+            # Where nothing can be forecast, the grade stays and the unknown says nothing.
+            told = ~np.isnan(usual)
+            judged = pairs["judged"].to_numpy(dtype=bool)
+            grade = np.where(told & ~judged, np.searchsorted(PLACES, place), grade)
+            keep &= known | told
+        weight = np.where(known, 1.0, config.unknown_weight)
+        return RankingData(
+            signals=self.signals[keep],
+            advantage=advantage[keep],
+            brief_id=pairs["brief_id"][keep],
+            grade=pd.Series(grade, index=pairs.index)[keep],
+            weight=pd.Series(weight, index=pairs.index)[keep],
+            known=pairs["known"][keep],
+            success=pairs["success"][keep],
+        )
+
+
+def graded_pairs(
+    tables: Tables, teaching: pd.Index[Any], known_before: pd.Series[Any], config: TrainingConfig
+) -> pd.DataFrame:
+    """Return every pair whose fit was observed, graded among the collaborations that teach.
+
+    Parameters
+    ----------
+    tables : Tables
+        Everything known.
+    teaching : Index of brief_id
+        Briefs whose outcomes set the grades' quantiles.
+    known_before : Series of datetime, by brief_id
+        Outcomes and judgments of a brief that became known at this moment or later are left out;
+        briefs it lacks are left out whole.
+    config : TrainingConfig
+        Horizon.
+
+    Returns
+    -------
+    DataFrame
+        PAIRS with grade (1-4, or a judge's 0-4), judged, achieved, success and
+        counts; one row a pair. A judgment stands in where there is no outcome: what a campaign
+        brought says more than what was expected of it.
+    """
+    values = outcome_values(tables, config.horizon_days)
+    values = values[values["known_at"] < values["brief_id"].map(known_before)]
+    grader = Grader.fit(values[values["brief_id"].isin(teaching)])
+    tried = pd.concat([values, grader.grade(values)], axis=1)
+    tried = tried.drop_duplicates(["brief_id", "kol_id"])
+
+    judgments = tables.judgments
+    judgments = judgments[judgments["judged_at"] < judgments["brief_id"].map(known_before)]
+    judged = judgments.groupby(["brief_id", "kol_id"], as_index=False)["grade"].mean()
+    judged["as_of"] = judged["brief_id"].map(decision_times(tables))
+
+    both = tried.merge(
+        judged, "outer", on=["brief_id", "kol_id", "as_of"], suffixes=("", "_judged")
+    )
+    both["judged"] = both["grade"].isna()
+    both["success"] = both["success"].mask(both["judged"], both["grade_judged"] >= GOOD_JUDGMENT)
+    both["grade"] = both["grade"].mask(both["judged"], both["grade_judged"].round())
+    both = both[both["grade"].notna() & both["as_of"].notna()]
+    columns = ["brief_id", "kol_id", "as_of", "grade", "judged", "achieved", "success", *COUNTS]
+    return both[columns].sort_values(["as_of", "brief_id", "kol_id"], ignore_index=True)
+
+
+def unknown_pairs(
+    questions: pd.DataFrame, taken: pd.DataFrame, history: History, count: int, seed: int
+) -> pd.DataFrame:
+    """Sample, for each brief, KOLs it could have had but never tried.
+
+    Parameters
+    ----------
+    questions : DataFrame
+        brief_id and as_of.
+    taken : DataFrame
+        brief_id and kol_id of pairs that may not be sampled.
+    history : History
+        The tables.
+    count : int
+        KOLs per brief; fewer where there are fewer.
+    seed : int
+        With the brief's id it seeds the draw, so that a brief's sample depends on no other brief.
+
+    Returns
+    -------
+    DataFrame
+        PAIRS.
+    """
+    tables = history.tables
+    priced = len(tables.rates) > 0
+    tried = taken.groupby("brief_id")["kol_id"].agg(set)
+    sampled = []
+    for brief_id, as_of in questions[["brief_id", "as_of"]].itertuples(index=False):
+        kols = roster(history, as_of).assign(brief_id=brief_id, as_of=as_of)
+        kols = kols[~kols["kol_id"].isin(tried.get(brief_id, set()))].reset_index(drop=True)
+        # Screening costs more than drawing: draw generously, screen, keep the first ones.
+        rng = np.random.default_rng([seed, zlib.crc32(brief_id.encode())])
+        drawn = kols.iloc[rng.permutation(len(kols))[: 20 * count]].reset_index(drop=True)
+        pairs = drawn[["brief_id", "kol_id", "as_of"]]
+        offers = current_offers(pairs, history) if priced else None
+        sampled.append(pairs[screen(pairs, tables.briefs, drawn, offers).isna()].head(count))
+    return pd.concat(sampled, ignore_index=True)
+
+
+def build_examples(
+    tables: Tables,
+    history: History,
+    pipeline: FeaturePipeline,
+    graded: pd.DataFrame,
+    config: TrainingConfig,
+    seed: int,
+    progress: Progress = silent,
+) -> Examples:
+    """Add the unknown to the graded pairs and compute every pair's signals as of its decision."""
+    questions = graded[["brief_id", "as_of"]].drop_duplicates("brief_id")
+    tried = pd.concat(
+        [graded[["brief_id", "kol_id"]], tables.collaborations[["brief_id", "kol_id"]]]
+    )
+    unknown = unknown_pairs(questions, tried, history, config.unknown_per_brief, seed)
+    unknown = unknown.assign(grade=0.0, judged=False, known=False, success=False)
+    pairs = pd.concat([graded.assign(known=True), unknown], ignore_index=True)
+    pairs = pairs.astype({"success": bool, "known": bool, "judged": bool})
+    asked = tables.briefs.set_index("brief_id").loc[pairs["brief_id"], ["brand_id", "goal"]]
+    pairs[["brand_id", "goal"]] = asked.to_numpy()
+    pairs = pairs.sort_values(["as_of", "brief_id", "kol_id"], ignore_index=True)
+    progress("signals of past pairs", 0, len(pairs))
+    signals = pipeline.transform(pairs[["brief_id", "kol_id", "as_of"]], history)
+    progress("signals of past pairs", len(pairs), len(pairs))
+    return Examples(pairs, signals)
