@@ -1,4 +1,4 @@
-"""Real brands and influencers: does the learned ranker find whom a brand it never saw works with?
+"""Measure on real brands and influencers: whom does a brand that was never seen work with.
 
 The public pairs of brands and the influencers they featured, brand-grouped 5-fold: each brand's
 list ranks every influencer of the data set. The same code as ``kolmatch train --split brand``.

@@ -111,8 +111,8 @@ def read_folder(folder: Path, mapping: Path | None = None, known: Tables | None 
 def summary(reading: Reading) -> list[dict[str, str | int]]:
     """Return what was understood, one row a source, for people to look at.
 
-    Keys are ``table``, ``file``, ``rows``, ``columns`` (``header -> canonical``, or the name alone
-    where they are the same) and ``ignored``.
+    Keys are ``table``, ``file``, ``rows``, ``columns`` (how many were understood, and which went
+    by another name: ``header -> canonical``) and ``ignored``.
     """
     return [
         {
@@ -120,8 +120,14 @@ def summary(reading: Reading) -> list[dict[str, str | int]]:
             "file": source.file,
             "rows": source.rows,
             "columns": ", ".join(
-                name if header == name else f"{header} -> {name}"
-                for header, name in source.columns.items()
+                [
+                    str(len(source.columns)),
+                    *(
+                        f"{header} -> {name}"
+                        for header, name in source.columns.items()
+                        if header != name
+                    ),
+                ]
             ),
             "ignored": ", ".join(source.ignored),
         }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from features.vectors import Embeddings
     from matcher.config import Config
     from matcher.console import Terminal
+    from training.evaluate import Evaluation
 
 OK, USAGE, BAD_DATA, REFUSED, STALE = 0, 2, 3, 4, 5
 
@@ -111,8 +112,11 @@ def check(
 
             pd.DataFrame(map(vars, error.faults)).to_csv(report, index=False, encoding="utf-8-sig")
         raise
-    rows = [list(row) for row in summary(reading)]
-    terminal.table(["table", "file", "rows", "columns understood", "ignored"], rows)
+    rows = [
+        (row["table"], row["file"], row["rows"], row["columns"], row["ignored"])
+        for row in summary(reading)
+    ]
+    terminal.table(["table", "file", "rows", "columns", "ignored"], rows)
     for note in reading.notes:
         terminal.say(f"note: {note}")
     terminal.say("No faults.", tables={name: len(frame) for name, frame in reading.tables})
@@ -196,8 +200,7 @@ def train(
             command=command,
             progress=progress,
         )
-    for view in ("roster", "outcomes"):
-        _show_evaluation(terminal, trained.evaluation, view)
+    _show_evaluation(terminal, trained.evaluation)
     terminal.say(
         f"Model version {trained.version} is the challenger; `kolmatch promote {data}` makes it "
         "champion.",
@@ -234,8 +237,7 @@ def evaluate(
         evaluation = evaluate_version(
             matcher, source.tables, embeddings, split=split, progress=progress
         )
-    for view in ("roster", "outcomes"):
-        _show_evaluation(terminal, evaluation, view)
+    _show_evaluation(terminal, evaluation)
     terminal.say(f"Evaluated version {chosen}.", version=chosen, metrics=evaluation.metrics())
 
 
@@ -264,7 +266,7 @@ def promote(
     if chosen is None:
         raise UserError("Got no challenger to promote; run `kolmatch train` first")
     metrics = registry.metrics(chosen)
-    model, rule = metrics["roster_ndcg_at_10"], metrics["roster_ndcg_at_10_best_baseline"]
+    model, rule = metrics["headline"], metrics["headline_best_baseline"]
     if not model > rule and not force:
         terminal.fail(
             f"version {chosen} is not promoted: NDCG@10 {model:.3f} on its test briefs is not "
@@ -398,18 +400,25 @@ def _time(text: str) -> pd.Timestamp:
     return time.tz_localize("UTC") if time.tzinfo is None else time.tz_convert("UTC")
 
 
-def _show_evaluation(terminal: Terminal, evaluation: Any, view: str) -> None:
-    table = evaluation.summary(view)
-    shown = ["ndcg@10", "recall@50", "map", "mrr", "auc", "first_positive_rank", "briefs"]
-    words = {"roster": "whole roster, never chosen = 0", "outcomes": "only KOLs that were tried"}
-    terminal.table(
-        ["ranker", *shown],
-        [
-            (name, *map(float, row))
-            for name, row in zip(table.index, table[shown].to_numpy(), strict=True)
-        ],
-        title=f"Test briefs: {words[view]}",
-    )
+def _show_evaluation(terminal: Terminal, evaluation: Evaluation) -> None:
+    from training.evaluate import VIEWS
+
+    shown = {
+        "ndcg@10": "NDCG@10",
+        "recall@50": "recall@50",
+        "map": "MAP",
+        "mrr": "MRR",
+        "auc": "AUC",
+        "first_positive_rank": "first hit",
+        "briefs": "briefs",
+    }
+    for view in evaluation.views:
+        table = evaluation.summary(view)[list(shown)]
+        rows = [
+            (str(name), *map(float, row))
+            for name, row in zip(table.index, table.to_numpy(), strict=True)
+        ]
+        terminal.table(["ranker", *shown.values()], rows, title=f"Test briefs: {VIEWS[view]}")
 
 
 def _show_matches(

@@ -47,8 +47,8 @@ class Terminal:
 
     def __init__(self, json_logs: bool = False) -> None:
         self.json_logs = json_logs
-        self.out = Console(highlight=False)
-        self.err = Console(stderr=True, highlight=False)
+        self.out = _console(stderr=False)
+        self.err = _console(stderr=True)
         handler: logging.Handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(_JsonLines() if json_logs else logging.Formatter("%(message)s"))
         root = logging.getLogger()
@@ -124,6 +124,12 @@ class Terminal:
                 more = f"... and {count - ALIKE:,} more in {file}, {column}: expected {expected}"
                 self.out.print(escape(more))
         self.out.print(f"[bold red]{len(faults):,} fault{'s' * (len(faults) > 1)}[/]")
+
+
+def _console(stderr: bool) -> Console:
+    console = Console(stderr=stderr, highlight=False)
+    # A file or a pipe has no width; 80 columns would fold every table in a log.
+    return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=130)
 
 
 def _milestones(terminal: Terminal) -> Progress:

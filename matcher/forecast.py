@@ -35,34 +35,44 @@ VALUE: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 
 @dataclass(frozen=True)
-class Knots:
-    """A rising piecewise linear curve through knots; flat beyond the first and the last.
+class RateCurve:
+    """A correction of forecast rates: ``log(rate) = intercept + slope * log(forecast)``.
 
-    Attributes
-    ----------
-    x, y : tuple of float
-        Coordinates, `x` strictly increasing, `y` not decreasing.
+    Rising and smooth, so that it never ties or turns KOLs around; two numbers, because later
+    outcomes are few.
     """
 
-    x: tuple[float, ...]
-    y: tuple[float, ...]
+    slope: float
+    intercept: float
 
-    def __call__(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Map values, shape (n,), through the curve, shape (n,)."""
-        return np.interp(values, self.x, self.y)
+    def __call__(self, rate: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Correct rates, shape (n,), to rates, shape (n,), 0-1."""
+        return np.clip(np.exp(self.intercept + self.slope * np.log(rate)), 0.0, 1.0)
 
     @classmethod
     def fit(
         cls,
-        predicted: NDArray[np.float64],
-        actual: NDArray[np.float64],
-        weight: NDArray[np.float64],
-    ) -> Knots:
-        """Fit an isotonic regression (pool adjacent violators), thinned to its corners."""
-        from sklearn.isotonic import IsotonicRegression
+        forecast: NDArray[np.float64],
+        events: NDArray[np.float64],
+        exposure: NDArray[np.float64],
+    ) -> RateCurve:
+        """Fit by Poisson likelihood, with a slope kept between 0.2 and 1.5.
 
-        curve = IsotonicRegression().fit(predicted, actual, sample_weight=weight)
-        return cls(tuple(map(float, curve.X_thresholds_)), tuple(map(float, curve.y_thresholds_)))
+        Rows weigh by their exposure up to its median, as in `matcher.heads`. Outside those slopes
+        a handful of outcomes would speak louder than the model.
+        """
+        from scipy.optimize import minimize
+
+        weight = exposure / (1 + exposure / np.median(exposure))
+        rate, logs = events / exposure, np.log(forecast)
+
+        def loss(curve: NDArray[np.float64]) -> float:
+            log_rate = curve[0] * logs + curve[1]
+            return float(np.sum(weight * (np.exp(log_rate) - rate * log_rate)) / weight.sum())
+
+        bounds = [(0.2, 1.5), (None, None)]
+        best = minimize(loss, x0=np.array([1.0, 0.0]), method="L-BFGS-B", bounds=bounds).x
+        return cls(float(best[0]), float(best[1]))
 
 
 @dataclass(frozen=True)
@@ -78,14 +88,14 @@ class Forecaster:
         makes values of different goals comparable.
     usual_price : float
         Median over training rows of the log price, against which explanations count a price.
-    cvr_curve : Knots or None
+    cvr_curve : RateCurve or None
         Correction of the conversion rate, learned on later data.
     """
 
     heads: Mapping[str, Head]
     typical: Mapping[str, float]
     usual_price: float
-    cvr_curve: Knots | None = None
+    cvr_curve: RateCurve | None = None
 
     def predict(self, signals: pd.DataFrame) -> pd.DataFrame:
         """Forecast what each pair would bring.
@@ -174,9 +184,9 @@ class Forecaster:
         if "cvr" not in self.heads or used.sum() < least:
             return self
         clicks = outcomes["clicks"].to_numpy(dtype=np.float64)[used]
-        rate = outcomes["orders"].to_numpy(dtype=np.float64)[used] / clicks
+        orders = outcomes["orders"].to_numpy(dtype=np.float64)[used]
         raw = replace(self, cvr_curve=None).predict(signals[used])["cvr"]
-        return replace(self, cvr_curve=Knots.fit(raw.to_numpy(), rate, clicks))
+        return replace(self, cvr_curve=RateCurve.fit(raw.to_numpy(), orders, clicks))
 
     def _log_value(self, signals: pd.DataFrame) -> NDArray[np.float64]:
         """Return the log of forecast value per price; null where a head is missing."""

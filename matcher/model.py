@@ -26,7 +26,7 @@ from features.vectors import Embeddings
 from matcher.candidates import Candidates, candidates
 from matcher.config import Config
 from matcher.explain import explain
-from matcher.forecast import Forecaster, Knots
+from matcher.forecast import Forecaster, RateCurve
 from matcher.forest import Forest
 from matcher.heads import HEADS, Head
 from matcher.ranker import Calibration, FitRanker
@@ -281,8 +281,8 @@ class Matcher:
                 name: Head(name, forests[f"{name}.txt"], level)
                 for name, level in told["own_level"].items()
             }
-            knots = told["cvr_curve"]
-            curve = None if knots is None else Knots(tuple(knots["x"]), tuple(knots["y"]))
+            numbers = told["cvr_curve"]
+            curve = None if numbers is None else RateCurve(**numbers)
             forecaster = Forecaster(heads, told["typical"], told["usual_price"], curve)
         if "ranker" in fitted:
             told = fitted["ranker"]

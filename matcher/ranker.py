@@ -23,21 +23,30 @@ GAINS = tuple(2**grade - 1 for grade in range(6))
 class Calibration:
     """A logistic curve from margin to probability (Platt, 1999).
 
-    Strictly increasing when `slope` is positive, so it never changes the order of a list.
+    Attributes
+    ----------
+    slope, intercept : float
+        Of the logit; the slope is positive, so a higher margin never gets a lower probability.
+    seen : int
+        Outcomes it was fitted on. By the rule of succession n of them cannot tell a chance from
+        one beyond ``1 / (n + 2)`` and its complement, where the curve ends.
     """
 
     slope: float
     intercept: float
+    seen: int
 
     def __call__(self, margin: NDArray[np.float64]) -> NDArray[np.float64]:
         """Map margins, shape (n,), to probabilities in (0, 1), shape (n,)."""
         from scipy.special import expit
 
-        return np.asarray(expit(self.slope * margin + self.intercept), dtype=np.float64)
+        end = 1 / (self.seen + 2)
+        chance = expit(self.slope * margin + self.intercept)
+        return np.asarray(np.clip(chance, end, 1 - end), dtype=np.float64)
 
     @classmethod
     def fit(cls, margin: NDArray[np.float64], success: NDArray[np.bool_]) -> Calibration:
-        """Fit by penalised likelihood with Platt's smoothed targets.
+        """Fit by likelihood with Platt's smoothed targets.
 
         Smoothing keeps the curve finite when margins separate the classes. Where the margins
         order nothing (too few rows, one class, or a slope that is not positive) the curve says
@@ -54,7 +63,7 @@ class Calibration:
 
         n_good, n_bad = int(success.sum()), int((~success).sum())
         base = (n_good + 1) / (n_good + n_bad + 2)
-        flat = cls(1e-6, float(np.log(base / (1 - base))))
+        flat = cls(1e-6, float(np.log(base / (1 - base))), len(margin))
         if min(n_good, n_bad) < 5:
             return flat
         target = np.where(success, (n_good + 1) / (n_good + 2), 1 / (n_bad + 2))
@@ -64,7 +73,9 @@ class Calibration:
             return float(np.sum(np.logaddexp(0, logit) - target * logit))
 
         best = minimize(loss, x0=np.array([1.0, flat.intercept]), method="L-BFGS-B").x
-        return cls(float(best[0]), float(best[1])) if best[0] > flat.slope else flat
+        if not best[0] > flat.slope:
+            return flat
+        return cls(float(best[0]), float(best[1]), len(margin))
 
 
 @dataclass(frozen=True)
@@ -128,9 +139,9 @@ class FitRanker:
             patience=config.patience,
             seed=seed,
         )
-        known = valid.known.to_numpy()
+        told = valid.outcome.to_numpy()
         margin = weight * valid.advantage + forest.predict(valid.signals)
-        curve = Calibration.fit(margin[known], valid.success.to_numpy()[known])
+        curve = Calibration.fit(margin[told], valid.success.to_numpy()[told])
         return cls(forest, weight, curve)
 
 
@@ -150,10 +161,10 @@ class RankingData:
         Relevance, a whole number 0-5.
     weight : Series, shape (n,)
         How far the grade is believed, above 0.
-    known : Series of bool, shape (n,)
-        Whether the grade was observed rather than assumed.
+    outcome : Series of bool, shape (n,)
+        Whether the pair is a collaboration that brought a known outcome.
     success : Series of bool, shape (n,)
-        Whether the collaboration landed in the upper half of its peers; read where `known`.
+        Whether that outcome landed in the upper half of its peers; read where `outcome`.
     """
 
     signals: pd.DataFrame
@@ -161,7 +172,7 @@ class RankingData:
     brief_id: pd.Series[Any]
     grade: pd.Series[Any]
     weight: pd.Series[Any]
-    known: pd.Series[Any]
+    outcome: pd.Series[Any]
     success: pd.Series[Any]
 
     def as_dataset(self, forecast_weight: float) -> dict[str, Any]:

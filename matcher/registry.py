@@ -12,8 +12,9 @@ import logging
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version as installed
@@ -77,8 +78,14 @@ class Registry:
         from filelock import FileLock
 
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-        logging.getLogger("alembic").setLevel(logging.WARNING)
+        # What a version holds is told by our own commands; a log of every step only hides it.
+        os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+        warnings.filterwarnings("ignore", message=".*input example was not provided.*")
         import mlflow
+
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.ERROR)
 
         mlflow.set_tracking_uri(self.uri)
         mlflow.set_registry_uri(self.uri)
@@ -235,6 +242,7 @@ class TrackedRun:
             The new version.
         """
         import mlflow
+        from mlflow.exceptions import MlflowException
         from mlflow.models import infer_signature
 
         with tempfile.TemporaryDirectory() as temporary:
@@ -246,9 +254,13 @@ class TrackedRun:
                 data_path=str(folder),
                 signature=infer_signature(sample, _Scorer(matcher).predict(sample)),
                 pip_requirements=_requirements(),
-                registered_model_name=MODEL_NAME,
             )
-        version = str(info.registered_model_version)
+        with suppress(MlflowException):  # it exists already
+            self.client.create_registered_model(MODEL_NAME)
+        made = self.client.create_model_version(
+            MODEL_NAME, info.model_uri, run_id=self.run_id, model_id=info.model_id
+        )
+        version = str(made.version)
         self.client.set_registered_model_alias(MODEL_NAME, CHALLENGER, version)
         return version
 

@@ -124,6 +124,16 @@ MATCHES = (
         "currency", Text("币种", "Currency"), "text", 8, Text("报价的币种", "Currency of the price")
     ),
     Heading(
+        "forecast_views",
+        Text("预估播放量", "Forecast views"),
+        "integer",
+        13,
+        Text(
+            "本次合作预计带来的播放量（中位数）",
+            "Views that this collaboration would bring (median forecast)",
+        ),
+    ),
+    Heading(
         "median_views",
         Text("播放中位数", "Median views"),
         "integer",

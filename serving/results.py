@@ -25,6 +25,7 @@ MATCHES = TableSpec(
         Column("fit", "share", doc="calibrated"),
         Column("score", "number", doc="orders KOLs inside one brief"),
         Column("cvr", "share", doc="orders over clicks"),
+        Column("forecast_views", "count", doc="median views that the collaboration would bring"),
         Column("risk", "share"),
         Column("median_views", "count"),
         Column("reasons_en", "labels"),

@@ -1,16 +1,18 @@
 """Is a ranking better, and how sure is that: the same lists for the model and every simple rule.
 
-Two views, because a log answers two questions and neither is the whole truth:
+Three views, because no log answers the whole question:
 
-* ``roster``: each brief ranks everybody it could have had. Who was never chosen counts as grade
-  0, so this rewards finding again what the agency chose and what then worked.
-* ``outcomes``: each brief ranks only those it tried. No assumption about the unknown, but the
-  lists are short and were chosen by somebody.
+* ``outcomes``: each brief ranks the KOLs it tried, graded by what each brought. No assumption
+  about anybody else, but the lists are short and somebody chose them.
+* ``judgments``: each brief ranks the KOLs that people graded.
+* ``roster``: each brief ranks everybody it could have had, and looks for those that were tried or
+  judged. Who was never tried counts as grade 0, so this rewards agreeing with the
+  choices of the past. It is the view for data that holds nothing but collaborations that happened.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,7 @@ from features.history import History
 from features.pipeline import FeaturePipeline
 from features.progress import Progress, silent
 from matcher.candidates import candidates
+from matcher.config import Config
 from matcher.model import Matcher
 from training.baselines import BASELINES
 from training.examples import Examples
@@ -36,7 +39,14 @@ Score = Callable[[pd.DataFrame, pd.DataFrame], "NDArray[np.float64]"]
 
 MODEL = "kolmatch"
 HEADLINE = "ndcg@10"
-ROSTER, OUTCOMES = "roster", "outcomes"
+ROSTER, OUTCOMES, JUDGMENTS = "roster", "outcomes", "judgments"
+GOOD = 3.0
+"""Grade from which a pair that was tried or judged is worth finding: the upper half."""
+VIEWS = {
+    OUTCOMES: "the KOLs that were tried, graded by what they brought",
+    JUDGMENTS: "the KOLs that people graded",
+    ROSTER: "the whole roster, never tried = 0",
+}
 
 
 @dataclass(frozen=True)
@@ -50,6 +60,12 @@ class Evaluation:
     """
 
     per_brief: pd.DataFrame
+
+    @property
+    def views(self) -> list[str]:
+        """The views that have anything to measure."""
+        measured = self.per_brief[self.per_brief[HEADLINE].notna()]["view"].unique()
+        return [view for view in VIEWS if view in measured]
 
     def summary(self, view: str) -> pd.DataFrame:
         """Return each ranker's means over briefs, best NDCG@10 first.
@@ -94,7 +110,7 @@ class Evaluation:
     def metrics(self) -> dict[str, float]:
         """Return the numbers worth tracking, by name."""
         values = {}
-        for view in self.per_brief["view"].unique():
+        for view in self.views:
             table = self.summary(view)
             best = self.best_baseline(view)
             for metric in table.columns:
@@ -121,6 +137,8 @@ def rank_lists(
     by: Mapping[str, Score],
     brands: pd.Series[Any],
     view: str,
+    *,
+    threshold: float | None = None,
 ) -> Evaluation:
     """Score lists with every ranker and measure each brief.
 
@@ -134,13 +152,15 @@ def rank_lists(
         Brand of each brief.
     view : str
         Name of these lists.
+    threshold : float, optional
+        Grade from which a pair is worth finding; by default any above 0.
     """
     measured = []
     for pairs, signals, gain in lists:
         for name, score in by.items():
             ranked = pairs[["brief_id", "kol_id"]].assign(score=score(pairs, signals), gain=gain)
-            found = ranking_metrics(ranked, recall_ks=(20, 50)).rename_axis("brief_id")
-            measured.append(found.reset_index().assign(ranker=name))
+            found = ranking_metrics(ranked, recall_ks=(20, 50), threshold=threshold)
+            measured.append(found.rename_axis("brief_id").reset_index().assign(ranker=name))
     table = pd.concat(measured, ignore_index=True)
     table.insert(0, "view", view)
     table.insert(1, "brand_id", table["brief_id"].map(brands))
@@ -155,7 +175,7 @@ def evaluate(
     progress: Progress = silent,
     others: Mapping[str, Score] = MappingProxyType({}),
 ) -> Evaluation:
-    """Measure a model and every simple rule on briefs it never saw, in both views.
+    """Measure a model and every simple rule on briefs it never saw, in all views.
 
     Parameters
     ----------
@@ -166,23 +186,33 @@ def evaluate(
     others : mapping
         Further rankers to compare with, by name.
     """
-    tables = history.tables
-    brands = tables.briefs.set_index("brief_id")["brand_id"]
-    known = test.pairs["known"].to_numpy(dtype=bool)
-    graded = test.pairs[known]
+    by = rankers(matcher) | dict(others)
+    brands = history.tables.briefs.set_index("brief_id")["brand_id"]
+    known = test.known
+    judged = known.pairs["judged"].to_numpy(dtype=bool)
+    found = []
+    for view, part in ((OUTCOMES, known.where(~judged)), (JUDGMENTS, known.where(judged))):
+        if len(part.pairs):
+            lists = [(part.pairs, part.signals, part.pairs["grade"])]
+            found.append(rank_lists(lists, by, brands, view, threshold=GOOD))
+    lists = _roster_lists(known.pairs, history, pipeline, matcher.config, progress)
+    found.append(rank_lists(lists, by, brands, ROSTER))
+    return Evaluation(pd.concat([part.per_brief for part in found], ignore_index=True))
+
+
+def _roster_lists(
+    graded: pd.DataFrame,
+    history: History,
+    pipeline: FeaturePipeline,
+    config: Config,
+    progress: Progress,
+) -> Iterator[tuple[pd.DataFrame, pd.DataFrame, pd.Series[Any]]]:
+    """Yield everybody that each brief could have had, graded where a grade is known."""
     questions = graded[["brief_id", "as_of"]].drop_duplicates("brief_id")
     truth = graded.set_index(["brief_id", "kol_id"])["grade"]
-    by = rankers(matcher) | dict(others)
-
-    def rosters() -> Iterable[tuple[pd.DataFrame, pd.DataFrame, pd.Series[Any]]]:
-        done = 0
-        for found in candidates(questions, history, pipeline, matcher.config):
-            key = pd.MultiIndex.from_frame(found.pairs[["brief_id", "kol_id"]])
-            gain = truth.reindex(key).fillna(0.0).set_axis(found.pairs.index)
-            yield found.pairs, found.signals, gain
-            done += found.funnel["brief_id"].nunique()
-            progress("ranking whole rosters", done, len(questions))
-
-    roster = rank_lists(rosters(), by, brands, ROSTER)
-    tried = rank_lists([(graded, test.signals[known], graded["grade"])], by, brands, OUTCOMES)
-    return Evaluation(pd.concat([roster.per_brief, tried.per_brief], ignore_index=True))
+    done = 0
+    for found in candidates(questions, history, pipeline, config):
+        key = pd.MultiIndex.from_frame(found.pairs[["brief_id", "kol_id"]])
+        yield found.pairs, found.signals, truth.reindex(key).fillna(0.0).set_axis(found.pairs.index)
+        done += found.funnel["brief_id"].nunique()
+        progress("ranking whole rosters", done, len(questions))

@@ -89,8 +89,10 @@ class Examples:
         keep = known | (config.unknown_weight > 0)
         if config.unknown == "forecast":
             usual = pairs["goal"].map(dict(forecaster.typical)).to_numpy(dtype=np.float64)
-            surprise = pairs["achieved"].to_numpy(dtype=np.float64) - usual - advantage
-            value = advantage + config.belief * np.nan_to_num(surprise, nan=0.0)
+            surprise = pairs["achieved"] - usual - advantage
+            # A count is skewed and its forecast a median: centre, or the tried would look worse.
+            surprise -= surprise.groupby(pairs["goal"]).transform("median")
+            value = advantage + config.belief * surprise.fillna(0.0).to_numpy()
             place = pd.Series(value).groupby(pairs["brief_id"].to_numpy()).rank(pct=True)
             # Where nothing can be forecast, the grade stays and the unknown says nothing.
             told = ~np.isnan(usual)
@@ -104,7 +106,7 @@ class Examples:
             brief_id=pairs["brief_id"][keep],
             grade=pd.Series(grade, index=pairs.index)[keep],
             weight=pd.Series(weight, index=pairs.index)[keep],
-            known=pairs["known"][keep],
+            outcome=(pairs["known"] & ~pairs["judged"])[keep],
             success=pairs["success"][keep],
         )
 

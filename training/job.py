@@ -17,7 +17,7 @@ from matcher.config import Config
 from matcher.model import Matcher
 from matcher.registry import Registry, TrackedRun
 from training.calibration import calibration_error, noise_floor, poisson_deviance
-from training.evaluate import OUTCOMES, ROSTER, Evaluation, evaluate
+from training.evaluate import HEADLINE, MODEL, OUTCOMES, ROSTER, Evaluation, evaluate
 from training.examples import Examples, build_examples, graded_pairs
 from training.fit import Plan, fit_matcher, plan_by_time, plans_by_brand
 from training.plots import plot_families, plot_rankers, plot_reliability
@@ -108,7 +108,12 @@ def train(
         evaluation = Evaluation(
             pd.concat([r.evaluation.per_brief for r in rounds], ignore_index=True)
         )
-        metrics = evaluation.metrics() | _calibration(rounds) | _sizes(plans)
+        metrics = (
+            evaluation.metrics()
+            | headline(evaluation, config)
+            | _calibration(rounds)
+            | _sizes(plans)
+        )
         run.metrics(metrics)
         _log_artifacts(run, rounds, evaluation)
         first = rounds[0]
@@ -169,13 +174,28 @@ def with_spaces(config: Config, tables: Tables) -> Config:
     return config.model_copy(update={"features": features})
 
 
+def headline(evaluation: Evaluation, config: Config) -> dict[str, float]:
+    """Return the numbers that decide on promotion: the model's and the best simple rule's NDCG@10.
+
+    On outcomes where there are any to compare, for they are what the agency is paid for; on the
+    roster where being chosen is all that the data tells.
+    """
+    choice = config.training.unknown == "negative" or OUTCOMES not in evaluation.views
+    view = ROSTER if choice else OUTCOMES
+    table = evaluation.summary(view)[HEADLINE]
+    best = evaluation.best_baseline(view)
+    return {"headline": float(table[MODEL]), "headline_best_baseline": float(table[best])}
+
+
 def _calibration(rounds: list[Round]) -> dict[str, float]:
     """Measure how far the probabilities shown to people can be believed, on test outcomes."""
     told = pd.concat([_forecasts(r) for r in rounds])
+    if told.empty:
+        return {}
     fit, good = told["fit"].to_numpy(), told["success"].to_numpy(dtype=float)
     values = {
         "fit_ece": calibration_error(fit, good),
-        "fit_ece_noise_floor": noise_floor(fit, len(fit)),
+        "fit_ece_noise_floor": noise_floor(fit),
     }
     clicked = told[(told["clicks"] > 0) & told["cvr"].notna() & told["orders"].notna()]
     if len(clicked):
@@ -187,9 +207,11 @@ def _calibration(rounds: list[Round]) -> dict[str, float]:
 
 
 def _forecasts(played: Round) -> pd.DataFrame:
-    known = played.test.pairs["known"].to_numpy(dtype=bool)
-    scored = played.matcher.score(played.test.signals[known])
-    return pd.concat([played.test.pairs[known], scored], axis=1)
+    known = played.test.known
+    tried = known.where(~known.pairs["judged"].to_numpy())
+    # Counts keep their names; of the forecasts only the two shown to people are wanted.
+    scored = played.matcher.score(tried.signals)[["fit", "cvr"]]
+    return pd.concat([tried.pairs, scored], axis=1)
 
 
 def _sizes(plans: list[Plan]) -> dict[str, float]:
@@ -200,7 +222,7 @@ def _sizes(plans: list[Plan]) -> dict[str, float]:
 
 def _log_artifacts(run: TrackedRun, rounds: list[Round], evaluation: Evaluation) -> None:
     run.table(evaluation.per_brief, "evaluation/per_brief.csv")
-    for view in (ROSTER, OUTCOMES):
+    for view in evaluation.views:
         run.table(evaluation.summary(view).reset_index(), f"evaluation/{view}.csv")
         run.table(evaluation.comparison(view), f"evaluation/{view}_comparison.csv")
         run.figure(plot_rankers(evaluation, view), f"plots/{view}.png")

@@ -1,7 +1,8 @@
 """What a past collaboration brought, and the grade that the ranker learns from.
 
 The value of a collaboration is what its brief was after, net of refunds, per unit of cost. Values
-of two goals do not compare, so grades are quantiles among comparable collaborations. Only ripe
+of two goals do not compare, so grades are quantiles among collaborations of the same goal and
+vertical. Platforms do compare: a brief that allows two wants to know which one pays. Only ripe
 outcomes count: a campaign whose orders are still coming in is not a bad one.
 """
 
@@ -21,7 +22,7 @@ COUNTS = ["views", "engagements", "spread", "clicks", "orders"]
 """Counts of an outcome; ``spread`` is saves + shares, or engagements where those are unknown."""
 LEAST_PEERS = 40
 """A quantile of fewer peers than this is noise; a wider group is asked instead."""
-_CELLS = (["goal", "vertical", "platform"], ["goal", "platform"], ["goal"])
+_CELLS = (["goal", "vertical"], ["goal"])
 
 
 def decision_times(tables: Tables) -> pd.Series[Any]:
