@@ -25,6 +25,7 @@ import pandas as pd
 from features.encoder import SentenceEncoder
 from features.history import History
 from features.pipeline import FeaturePipeline
+from features.simulate.export import write_tables
 from features.tables import EPOCH, Tables
 from features.vectors import Embeddings, VectorStore
 from matcher.config import Config
@@ -49,7 +50,7 @@ def main() -> None:
         sys.exit(f"This benchmark needs the data set in {arguments.data}, which is not there.")
     tables = read(arguments.data)
     if arguments.write:
-        write(tables, arguments.write)
+        write_tables(tables, arguments.write)
         return
     measure(tables, Config(seed=arguments.seed))
 
@@ -124,16 +125,6 @@ def _vectors(path: Path) -> pd.DataFrame:
             frame = pd.DataFrame({"owner": owner, "id": names, "space": space, "vector": vectors})
             frames.append(frame[[bool(np.any(vector)) for vector in vectors]])
     return pd.concat(frames).assign(observed_at=EPOCH)
-
-
-def write(tables: Tables, folder: Path) -> None:
-    """Write the tables as Parquet, as an export would come."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, frame in tables:
-        if len(frame):
-            kept = frame.dropna(axis=1, how="all")
-            empty = [c for c in kept if kept[c].map(lambda v: v in ({}, ())).all()]
-            kept.drop(columns=empty).to_parquet(folder / f"{name}.parquet", index=False)
 
 
 def measure(tables: Tables, config: Config) -> None:

@@ -119,20 +119,16 @@ def summary(reading: Reading) -> list[dict[str, str | int]]:
             "table": source.table,
             "file": source.file,
             "rows": source.rows,
-            "columns": ", ".join(
-                [
-                    str(len(source.columns)),
-                    *(
-                        f"{header} -> {name}"
-                        for header, name in source.columns.items()
-                        if header != name
-                    ),
-                ]
-            ),
+            "columns": _understood(source),
             "ignored": ", ".join(source.ignored),
         }
         for source in reading.sources
     ]
+
+
+def _understood(source: Source) -> str:
+    renamed = [f"{h} -> {name}" for h, name in source.columns.items() if h != name]
+    return ": ".join(filter(None, [str(len(source.columns)), ", ".join(renamed)]))
 
 
 class _Reader:

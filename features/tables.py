@@ -24,6 +24,7 @@ vector        ``object`` of ndarray       one float32 vector
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cache
@@ -251,7 +252,9 @@ def _coerce(values: pd.Series[Any], kind: Kind) -> pd.Series[Any]:
 
 
 def _is_null(value: object) -> bool:
-    return value is None or (np.isscalar(value) and bool(pd.isna(value)))  # type: ignore[call-overload]
+    if isinstance(value, float):
+        return math.isnan(value)
+    return value is None or value is pd.NA or value is pd.NaT
 
 
 @cache
@@ -267,15 +270,15 @@ def _schema(spec: TableSpec) -> pa.DataFrameSchema:
         for first, second in spec.order
     ]
     has_currency = "currency" in spec.names
-    for column in spec.columns:
-        if column.kind == "money" and has_currency:
-            checks.append(
-                pa.Check(
-                    lambda frame, m=column.name: frame[m].isna() | frame["currency"].notna(),
-                    name=f"currency of {column.name}",
-                    ignore_na=False,
-                )
-            )
+    checks += [
+        pa.Check(
+            lambda frame, m=column.name: frame[m].isna() | frame["currency"].notna(),
+            name=f"currency of {column.name}",
+            ignore_na=False,
+        )
+        for column in spec.columns
+        if column.kind == "money" and has_currency
+    ]
     return pa.DataFrameSchema(
         {c.name: _pandera_column(c) for c in spec.columns},
         checks=checks,
@@ -304,7 +307,7 @@ def _pandera_column(column: Column) -> pa.Column:
         checks.append(pa.Check(lambda s: s.str.len() > 0, name="not empty"))
     if column.kind == "labels" and column.choices:
         allowed = set(column.choices)
-        checks.append(pa.Check(lambda v: allowed.issuperset(v), element_wise=True, name="labels"))
+        checks.append(pa.Check(allowed.issuperset, element_wise=True, name="labels"))
     if column.kind == "mix":
         checks.append(pa.Check(_is_mix, element_wise=True, name="mix"))
     if column.kind == "vector":
@@ -330,11 +333,11 @@ def _reword(spec: TableSpec, frame: pd.DataFrame, cases: pd.DataFrame) -> Iterat
         row = 0 if pd.isna(position) else int(position) + 2
         if "<=" in check and case["schema_context"] == "DataFrameSchema":
             first, second = check.split("<=")
-            value = f"{frame.at[row - 2, first]} > {frame.at[row - 2, second]}"
+            value = " > ".join(str(frame.at[row - 2, name]) for name in (first, second))
             yield Fault(spec.name, "", row, first, value, f"a time not after {second}")
         elif check.startswith("currency of "):
             money = check.removeprefix("currency of ")
-            value = f"{frame.at[row - 2, money]:g}"
+            value = str(frame.at[row - 2, money]).removesuffix(".0")
             yield Fault(
                 spec.name, "", row, money, value, "a currency beside it, such as CNY, in currency"
             )

@@ -1,14 +1,16 @@
 """What a past collaboration brought, and the grade that the ranker learns from.
 
 The value of a collaboration is what its brief was after, net of refunds, per unit of cost. Values
-of two goals do not compare, so grades are quantiles among collaborations of the same goal and
-vertical. Platforms do compare: a brief that allows two wants to know which one pays. Only ripe
-outcomes count: a campaign whose orders are still coming in is not a bad one.
+of two goals or two currencies do not compare, so grades are quantiles among collaborations of the
+same goal, currency and vertical. Platforms do compare: a brief that allows two wants to know which
+one pays. Only ripe outcomes count: a campaign whose orders are still coming in is not a bad one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,29 +18,64 @@ import pandas as pd
 
 from features.tables import Tables
 
-CUTS = (0.25, 0.5, 0.75)
-"""Quantiles that part the grades of finished collaborations: 1 to 4."""
+VALUED: Mapping[str, str] = MappingProxyType(
+    {
+        "awareness": "views",
+        "seeding": "spread",
+        "engagement": "engagements",
+        "co_creation": "engagements",
+        "conversion": "net_revenue",
+    }
+)
+"""The column of an outcome that each goal is after."""
+FORECAST: Mapping[str, str] = MappingProxyType({**VALUED, "conversion": "orders"})
+"""The count of an outcome that each goal's forecast is of (`matcher.forecast.VALUE`)."""
 COUNTS = ["views", "engagements", "spread", "clicks", "orders"]
 """Counts of an outcome; ``spread`` is saves + shares, or engagements where those are unknown."""
+CUTS = (0.25, 0.5, 0.75)
+"""Quantiles that part the grades of finished collaborations: 1 to 4."""
+GOOD = 3.0
+"""Lowest grade of the upper half: what is worth finding again."""
 LEAST_PEERS = 40
 """A quantile of fewer peers than this is noise; a wider group is asked instead."""
-_CELLS = (["goal", "vertical"], ["goal"])
+PLACES = (0.35, 0.65, 0.85, 0.95)
+"""Places among a brief's candidates, from the bottom, that part the grades 0 to 4."""
+_PEERS = (["goal", "currency", "vertical"], ["goal", "currency"])
 
 
 def decision_times(tables: Tables) -> pd.Series[Any]:
-    """Return, for each brief that was decided, the moment its choice was prepared.
+    """Return the moment at which each brief's choice was prepared.
 
-    That is ``decided_at``, or the first time a KOL was shown for the brief if that was earlier:
-    what the log says about the brief's own list must not be a feature of it.
+    That is ``decided_at``, or the first time a KOL was shown for the brief if that was earlier or
+    if no decision is told: what the log says about the brief's own list must not be a feature of
+    it.
 
     Returns
     -------
     Series of datetime, indexed by brief_id
-        Null for open briefs.
+        Null for briefs that were neither decided nor shown anybody.
     """
     shown = tables.collaborations.groupby("brief_id")["shown_at"].min()
     decided = tables.briefs.set_index("brief_id")["decided_at"]
     return pd.concat([decided, shown.reindex(decided.index)], axis=1).min(axis=1).rename("as_of")
+
+
+def labels_known_before(tables: Tables, times: pd.Series[Any]) -> Tables:
+    """Drop the outcomes and judgments that may not teach, and change nothing else.
+
+    Parameters
+    ----------
+    tables : Tables
+        Everything known.
+    times : Series of datetime, indexed by brief_id
+        What became known about a brief at its time or later is dropped; so is everything about
+        briefs without a time.
+    """
+    brief_of = tables.collaborations.set_index("collaboration_id")["brief_id"]
+    of_outcome = tables.outcomes["collaboration_id"].map(brief_of)
+    in_time = tables.outcomes["measured_at"] < of_outcome.map(times)
+    judged = tables.judgments["judged_at"] < tables.judgments["brief_id"].map(times)
+    return tables.replace(outcomes=tables.outcomes[in_time], judgments=tables.judgments[judged])
 
 
 def outcome_values(tables: Tables, horizon_days: int) -> pd.DataFrame:
@@ -47,7 +84,7 @@ def outcome_values(tables: Tables, horizon_days: int) -> pd.DataFrame:
     Parameters
     ----------
     tables : Tables
-        Everything known.
+        Everything that may be known.
     horizon_days : int
         Outcomes measured at an earlier horizon are unripe and left out; of several ripe ones the
         earliest counts, so that old campaigns get no longer than new ones.
@@ -55,103 +92,120 @@ def outcome_values(tables: Tables, horizon_days: int) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        collaboration_id, brief_id, brand_id, kol_id, as_of, known_at, mode, goal, vertical,
-        platform, value, cost, value_per_cost, achieved, and the counts of `COUNTS`; sorted by
-        as_of, collaboration_id. ``value_per_cost`` is null where cost is unknown or in another
-        currency than the revenue. ``achieved`` is the log of what the forecast's heads multiply
-        to (`matcher.forecast.VALUE`), per unit of cost: orders, say, where value is net revenue.
+        One row a collaboration, sorted by as_of and collaboration_id: collaboration_id, brief_id,
+        kol_id, as_of, goal, vertical; the counts of `COUNTS`; ``value``, what the goal is after;
+        ``value_per_cost``, null where the cost is unknown, nothing, or in another currency than
+        the revenue; ``currency`` of the cost, or of the revenue where no cost is told, empty
+        where neither is; and ``achieved``, the log of the count that the goal's forecast is of.
     """
     ripe = tables.outcomes[tables.outcomes["horizon_days"] >= horizon_days]
     ripe = ripe.sort_values("horizon_days").drop_duplicates("collaboration_id")
-    ripe = ripe.rename(columns={"measured_at": "known_at", "currency": "revenue_currency"})
-    done = tables.collaborations.query("status == 'delivered'")
-    briefs = tables.briefs[["brief_id", "brand_id", "goal", "vertical", "gross_margin"]]
-    platform = tables.kols.drop_duplicates("kol_id", keep="last")[["kol_id", "platform"]]
-    rows = (
-        done.merge(ripe, on="collaboration_id", validate="1:1")
-        .merge(briefs, on="brief_id", validate="m:1")
-        .merge(platform, on="kol_id", validate="m:1")
-    )
+    done = tables.collaborations[tables.collaborations["status"] == "delivered"]
+    briefs = tables.briefs[["brief_id", "goal", "vertical", "gross_margin"]]
+    rows = done.merge(
+        ripe, on="collaboration_id", suffixes=("", "_of_revenue"), validate="1:1"
+    ).merge(briefs, on="brief_id", validate="m:1")
     rows["as_of"] = rows["brief_id"].map(decision_times(tables))
-    spread = rows[["saves", "shares"]].sum(axis=1, min_count=1)
-    rows["spread"] = spread.fillna(rows["engagements"])
-    net = (rows["gmv"] - rows["refunded_gmv"].fillna(0)).clip(lower=0)
-    rows["net"] = net * rows["gross_margin"].fillna(1.0)
-    rows["value"] = _by_goal(rows, {"conversion": "net"})
-    cost = rows["cost"].where(rows["cost"] > 0)
-    if cost.isna().all():
-        # Nobody paid, or nobody says what: then value alone is compared.
-        cost = cost.fillna(1.0)
-    foreign = (rows["goal"] == "conversion") & rows["revenue_currency"].ne(rows["currency"])
-    rows["value_per_cost"] = (rows["value"] / cost).mask(foreign)
+
+    rows["spread"] = rows[["saves", "shares"]].sum(axis=1, min_count=1).fillna(rows["engagements"])
+    kept = (rows["gmv"] - rows["refunded_gmv"].fillna(0.0)).clip(lower=0.0)
+    rows["net_revenue"] = kept * rows["gross_margin"].fillna(1.0)
+    rows["value"] = _by_goal(rows, VALUED)
     # Half a count more: the log of nothing is not a number, and one order is not twice none.
-    rows["achieved"] = np.log((_by_goal(rows, {"conversion": "orders"}) + 0.5) / cost)
-    columns = ["collaboration_id", "brief_id", "brand_id", "kol_id", "as_of", "known_at", "mode"]
-    columns += ["goal", "vertical", "platform", "value", "cost", "value_per_cost", "achieved"]
-    columns += COUNTS
+    rows["achieved"] = np.log(_by_goal(rows, FORECAST) + 0.5)
+
+    cost = rows["cost"].where(rows["cost"] > 0)
+    foreign = (rows["goal"] == "conversion") & (rows["currency_of_revenue"] != rows["currency"])
+    rows["value_per_cost"] = (rows["value"] / cost).mask(foreign)
+    rows["currency"] = rows["currency"].where(cost.notna(), rows["currency_of_revenue"]).fillna("")
+    columns = ["collaboration_id", "brief_id", "kol_id", "as_of", "goal", "vertical", *COUNTS]
+    columns += ["value", "value_per_cost", "currency", "achieved"]
     return rows[columns].sort_values(["as_of", "collaboration_id"], ignore_index=True)
 
 
-def _by_goal(rows: pd.DataFrame, others: dict[str, str]) -> pd.Series[Any]:
-    """Return the column that each brief's goal counts."""
-    counted = {
-        "awareness": "views",
-        "seeding": "spread",
-        "engagement": "engagements",
-        "co_creation": "engagements",
-    } | others
-    value = pd.Series(np.nan, index=rows.index)
-    for goal, column in counted.items():
-        value = value.where(rows["goal"] != goal, rows[column])
-    return value
+def _by_goal(rows: pd.DataFrame, columns: Mapping[str, str]) -> pd.Series[Any]:
+    """Return, for each row, the column that its goal names."""
+    chosen = pd.Series(np.nan, index=rows.index)
+    for goal, column in columns.items():
+        chosen = chosen.where(rows["goal"] != goal, rows[column])
+    return chosen
 
 
 @dataclass(frozen=True)
 class Grader:
-    """Turns values into grades by quantiles learned on past collaborations.
+    """Turns what collaborations brought into grades, by quantiles of past ones.
 
     Attributes
     ----------
+    measure : str
+        What is compared: ``"value_per_cost"``, or ``"value"`` where no past cost is told.
     cuts : tuple of DataFrame
-        For each grouping, finest first, the quantiles of ``value_per_cost`` by cell.
+        For each group of peers, finest first, the quantiles of the measure.
     """
 
+    measure: str
     cuts: tuple[pd.DataFrame, ...]
 
     @classmethod
     def fit(cls, values: pd.DataFrame) -> Grader:
-        """Learn the quantiles of each cell that has enough peers.
+        """Learn the quantiles of each group that has enough peers.
 
         Parameters
         ----------
         values : DataFrame
-            As `outcome_values` gives them; only those known before the cut.
+            As `outcome_values` gives them, of collaborations that may teach.
         """
-        known = values[values["value_per_cost"].notna()]
-        levels = []
-        for keys in _CELLS:
-            grouped = known.groupby(keys)["value_per_cost"]
-            cuts = grouped.quantile(list(CUTS)).unstack()
-            least = LEAST_PEERS if keys != _CELLS[-1] else 1
-            levels.append(cuts[grouped.size() >= least])
-        return cls(tuple(levels))
+        costs_told = values["value_per_cost"].notna().any()
+        measure = "value_per_cost" if costs_told else "value"
+        known = values[values[measure].notna()]
+        cuts = []
+        for keys, least in zip(_PEERS, (LEAST_PEERS, 1), strict=True):
+            peers = known.groupby(keys)[measure]
+            enough = peers.size() >= least
+            cuts.append(pd.DataFrame({cut: peers.quantile(cut)[enough] for cut in CUTS}))
+        return cls(measure, tuple(cuts))
 
-    def grade(self, values: pd.DataFrame) -> pd.DataFrame:
+    def grade(self, values: pd.DataFrame) -> pd.Series[float]:
         """Grade collaborations among their peers.
 
         Returns
         -------
-        DataFrame, aligned to `values`
-            grade, 1 (lowest quarter) to 4, null where value or peers are unknown; success, true
-            in the upper half.
+        Series, aligned to `values`
+            From 1, the lowest quarter, to 4; null where the measure or every peer is unknown.
         """
         cuts = pd.DataFrame(np.nan, index=values.index, columns=list(CUTS))
-        for keys, level in zip(_CELLS, self.cuts, strict=True):
-            cell = pd.MultiIndex.from_frame(values[keys]) if len(keys) > 1 else values[keys[0]]
-            cuts = cuts.fillna(level.reindex(cell).set_axis(values.index))
-        value = values["value_per_cost"].to_numpy()[:, None]
-        grade = pd.Series(1.0 + (value > cuts.to_numpy()).sum(axis=1), index=values.index)
-        unknown = values["value_per_cost"].isna() | cuts.isna().any(axis=1)
-        return pd.DataFrame(
-            {"grade": grade.mask(unknown), "success": (grade >= 3).mask(unknown, False)}
-        )
+        for keys, found in zip(_PEERS, self.cuts, strict=True):
+            own = found.reindex(pd.MultiIndex.from_frame(values[keys]))
+            cuts = cuts.fillna(own.set_axis(values.index))
+        measured = values[self.measure]
+        above = cuts.lt(measured, axis=0).sum(axis=1)
+        return (1.0 + above).mask(measured.isna() | cuts.isna().any(axis=1))
+
+
+def true_grades(value_per_cost: pd.Series[Any], brief_id: pd.Series[Any]) -> pd.Series[float]:
+    """Return the grades of a brief's candidates if these were their values.
+
+    A grade is a place among the candidates of the same brief: 4 for the best 5%, 3 for the best
+    15%, 2 for the best 35%, 1 for the best 65%, 0 for the rest (`PLACES`).
+
+    Parameters
+    ----------
+    value_per_cost : Series, shape (n,)
+        True or believed values, on any scale that rises with them.
+    brief_id : Series, shape (n,)
+        Brief of each candidate, aligned.
+
+    Returns
+    -------
+    Series, aligned to `value_per_cost`
+        Whole numbers 0-4; null where the value is. Equal values share the mean of their places.
+
+    Examples
+    --------
+    >>> values = pd.Series([10.0, 30.0, 20.0, 5.0])
+    >>> true_grades(values, pd.Series(["b1", "b1", "b1", "b2"])).tolist()
+    [0.0, 4.0, 2.0, 4.0]
+    """
+    place = value_per_cost.groupby(brief_id.to_numpy()).rank(pct=True)
+    grade = np.searchsorted(PLACES, place.to_numpy()).astype(np.float64)
+    return pd.Series(grade, index=value_per_cost.index).mask(place.isna())

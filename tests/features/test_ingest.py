@@ -73,7 +73,7 @@ def test_chinese_files_in_gb18030(folder):
             "table": "kols",
             "file": "达人.csv",
             "rows": 1,
-            "columns": "达人ID -> kol_id, 平台 -> platform, 采集时间 -> observed_at, "
+            "columns": "6: 达人ID -> kol_id, 平台 -> platform, 采集时间 -> observed_at, "
             "昵称 -> display_name, 粉丝数（万） -> followers, 女粉占比 -> audience_gender.female",
             "ignored": "QQ",
         }

@@ -48,6 +48,7 @@ def matches(**changes: object) -> pd.DataFrame:
             "fit": [0.9, 0.8, np.nan],
             "score": [2.0, 1.0, -1.0],
             "cvr": [0.01, np.nan, 0.0],
+            "forecast_views": [5000.0, np.nan, 0.0],
             "risk": [0.1, np.nan, 0.0],
             "median_views": [5000.0, np.nan, 0.0],
             "reasons_en": [("near", "cheap"), (), ("far",)],

@@ -54,6 +54,7 @@ MATCHES = pd.DataFrame(
         "score": [2.0, 1.5, -0.25],
         "cvr": [0.0123, np.nan, 0.0],
         "risk": [0.0, 0.2, np.nan],
+        "forecast_views": [5000.0, 0.0, np.nan],
         "median_views": [5000.0, 0.0, np.nan],
         "reasons_en": [("Close to the brief", "Cheap"), (), ("-1+1",)],
         "reasons_zh": [("内容相近", "报价低"), (), ("-1+1",)],
@@ -109,7 +110,7 @@ def test_the_sheet_is_ready_to_use(tmp_path: Path) -> None:
     sheet = written(tmp_path)["book"]["Matches"]
 
     assert sheet.freeze_panes == "F2"
-    assert sheet.auto_filter.ref == "A1:T4"
+    assert sheet.auto_filter.ref == "A1:U4"
     ((bars,),) = [rules.rules for rules in sheet.conditional_formatting]
     assert bars.type == "dataBar"
     assert [str(r.sqref) for r in sheet.conditional_formatting] == ["I2:I4"]
@@ -161,7 +162,7 @@ def test_the_about_sheet_says_what_the_ranking_rests_on(tmp_path: Path) -> None:
     assert book["About"]["A1"].value == headings.CONTENT_ONLY.en
     assert values(book["Matches"], "Basis") == ["content only"] * 3
     assert values(book["Matches"], "Fit") == [None] * 3
-    assert [str(r.sqref) for r in book["Matches"].conditional_formatting] == ["S2:S4"]
+    assert [str(r.sqref) for r in book["Matches"].conditional_formatting] == ["T2:T4"]
 
 
 HOSTILE = [
