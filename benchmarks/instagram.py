@@ -28,7 +28,7 @@ from features.pipeline import FeaturePipeline
 from features.simulate.export import write_tables
 from features.tables import EPOCH, Tables
 from features.vectors import Embeddings, VectorStore
-from matcher.config import Config
+from matcher.config import Config, TrainingConfig
 from training.evaluate import MODEL, ROSTER, Evaluation, evaluate
 from training.examples import Examples, build_examples, graded_pairs
 from training.fit import Plan, fit_matcher, plans_by_brand
@@ -36,6 +36,8 @@ from training.job import with_spaces
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data" / "instagram_brand_influencer"
 DECIDED = pd.Timestamp("2020-01-01", tz="UTC")
+CONFIG = Config(training=TrainingConfig(unknown="negative", unknown_per_brief=60))
+"""The data holds only collaborations that happened: being chosen is all there is to learn."""
 SEEN = 1_000_000
 """Views that an engagement rate is told over; only its order within a brand matters."""
 
@@ -52,7 +54,7 @@ def main() -> None:
     if arguments.write:
         write_tables(tables, arguments.write)
         return
-    measure(tables, Config(seed=arguments.seed))
+    measure(tables, CONFIG.model_copy(update={"seed": arguments.seed}))
 
 
 def read(folder: Path) -> Tables:

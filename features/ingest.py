@@ -19,6 +19,7 @@ from features.errors import Fault, TableError
 from features.files import list_files, read_sheets
 from features.headers import Entry, one_each, tables_named, understand
 from features.parts import Part, read_part
+from features.progress import Progress, silent
 from features.sheets import FileError, Sheet
 from features.tables import LINKS, SPECS, Tables, TableSpec, link_faults
 
@@ -73,7 +74,12 @@ class Reading:
     notes: tuple[str, ...]
 
 
-def read_folder(folder: Path, mapping: Path | None = None, known: Tables | None = None) -> Reading:
+def read_folder(
+    folder: Path,
+    mapping: Path | None = None,
+    known: Tables | None = None,
+    progress: Progress = silent,
+) -> Reading:
     """Read every CSV, XLSX and Parquet file of a folder.
 
     A file or worksheet feeds the table that its name says, in English or Chinese, or those that
@@ -88,6 +94,8 @@ def read_folder(folder: Path, mapping: Path | None = None, known: Tables | None 
         A mapping TOML; see `features.mapping`.
     known : Tables, optional
         What is stored already, to which rows of these files may refer.
+    progress : Progress
+        Told after each file.
 
     Raises
     ------
@@ -103,8 +111,10 @@ def read_folder(folder: Path, mapping: Path | None = None, known: Tables | None 
         plan = load_mapping(mapping)
     paths, notes, faults = list_files(folder, besides=mapping)
     reader = _Reader(plan, mapping.name if mapping else "", known, notes, faults)
-    for path in paths:
+    for count, path in enumerate(paths):
+        progress("reading files", count, len(paths))
         reader.read(path)
+    progress("reading files", len(paths), len(paths))
     return reader.finish([path.name for path in paths])
 
 

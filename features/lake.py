@@ -22,8 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from features.arrow import content_hash
-from features.delta import Change, VersionedTable
+from features.delta import Change, Keys, VersionedTable
 from features.errors import TableError, UserError
+from features.progress import Progress, silent
 from features.tables import SPECS, Tables, link_faults
 
 FORMAT = 1
@@ -51,7 +52,12 @@ class Lake:
         """Say whether the folder is a lake."""
         return (self.path / MARKER).is_file()
 
-    def ingest(self, tables: Tables) -> dict[str, Change]:
+    def known(self) -> Tables:
+        """Return the keys of all stored rows, to which new rows may refer; the rest is null."""
+        keys = self._keys(self._last_commit())
+        return Tables(**{name: stored.frame for name, stored in keys.items()})
+
+    def ingest(self, tables: Tables, progress: Progress = silent) -> dict[str, Change]:
         """Insert rows under new keys and correct the rows under known ones.
 
         A later row replaces the earlier one whole: what it leaves empty becomes null, so that a
@@ -62,6 +68,8 @@ class Lake:
         ----------
         tables : Tables
             What to add; references may lead to what is stored.
+        progress : Progress
+            Told after each table.
 
         Returns
         -------
@@ -80,16 +88,17 @@ class Lake:
         self._check_folder()
         with self._lock():
             last = self._last_commit()
-            keys = {
-                name: table.keys(last[name]) if last else table.no_keys()
-                for name, table in self._tables.items()
-            }
+            keys = self._keys(last)
             # Keys alone: they are what references lead to.
             known = Tables(**{name: stored.frame for name, stored in keys.items()})
             if faults := link_faults(tables, known):
                 raise TableError(faults)
             self._prepare(last)
-            changes = {name: self._tables[name].upsert(frame, keys[name]) for name, frame in tables}
+            changes: dict[str, Change] = {}
+            for name, frame in tables:
+                progress("writing tables", len(changes), len(keys))
+                changes[name] = self._tables[name].upsert(frame, keys[name])
+            progress("writing tables", len(changes), len(keys))
             versions = {name: change.version for name, change in changes.items()}
             if versions != last:
                 self._commit(versions)
@@ -178,6 +187,12 @@ class Lake:
                 table.create()
             table.rollback(last.get(name, 0))
 
+    def _keys(self, versions: Mapping[str, int]) -> dict[str, Keys]:
+        return {
+            name: table.keys(versions[name]) if versions else table.no_keys()
+            for name, table in self._tables.items()
+        }
+
     def _last_commit(self) -> dict[str, int]:
         """Return the versions that the last commit names; none before the first."""
         commits = sorted((self.path / "commits").glob("*.json"))
@@ -217,7 +232,7 @@ class Data:
     home: Path
 
 
-def open_data(path: Path, mapping: Path | None = None) -> Data:
+def open_data(path: Path, mapping: Path | None = None, progress: Progress = silent) -> Data:
     """Read a lake, or a folder of files without ingest.
 
     The same rows give the same tables either way.
@@ -228,6 +243,8 @@ def open_data(path: Path, mapping: Path | None = None) -> Data:
         A lake, or a folder for `features.ingest.read_folder`.
     mapping : Path, optional
         TOML that says which column of the files is which of ours.
+    progress : Progress
+        Told after each file.
 
     Raises
     ------
@@ -258,7 +275,7 @@ def open_data(path: Path, mapping: Path | None = None) -> Data:
         )
     from features.ingest import read_folder
 
-    read = read_folder(path, mapping).tables
+    read = read_folder(path, mapping, progress=progress).tables
     tables = Tables(
         **{
             name: frame.sort_values(list(SPECS[name].key), ignore_index=True)

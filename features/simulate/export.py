@@ -74,8 +74,8 @@ def _vectors(values: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _times(values: pd.Series[Any]) -> pd.Series[Any]:
-    words: pd.Series[Any] = values.dt.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return words
+    fractions = bool((values.dt.microsecond.fillna(0) > 0).any())
+    return values.dt.strftime("%Y-%m-%dT%H:%M:%S.%fZ" if fractions else "%Y-%m-%dT%H:%M:%SZ")
 
 
 def _flags(values: pd.Series[Any]) -> pd.Series[Any]:

@@ -1,11 +1,9 @@
 """The lake: idempotent, all or nothing, and readable at any version."""
 
 import json
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +11,9 @@ import pytest
 
 from features.delta import VersionedTable
 from features.errors import TableError, UserError
+from features.ingest import read_folder
 from features.lake import Lake, home_of, open_data
+from features.simulate.export import write_tables
 from features.tables import SPECS, Tables
 
 DAY = pd.Timestamp("2026-01-01", tz="UTC")
@@ -280,37 +280,36 @@ def test_damage_is_told_with_its_remedy(lake: Lake) -> None:
         lake.read()
 
 
-class _Ingest(ModuleType):
-    """Stands in for the reading of files, which has tests of its own."""
-
-    asked: list[Path | None]
-
-    def read_folder(self, folder: Path, mapping: Path | None) -> SimpleNamespace:
-        self.asked = [folder, mapping]
-        return SimpleNamespace(tables=tables())
-
-
-@pytest.fixture
-def reader(monkeypatch: pytest.MonkeyPatch) -> _Ingest:
-    stand_in = _Ingest("features.ingest")
-    monkeypatch.setitem(sys.modules, "features.ingest", stand_in)
-    return stand_in
-
-
-def test_a_folder_opens_as_the_lake_made_of_it(tmp_path: Path, lake: Lake, reader: _Ingest) -> None:
-    (tmp_path / "files").mkdir()
+def test_a_folder_opens_as_the_lake_made_of_it(tmp_path: Path, lake: Lake) -> None:
+    files = tmp_path / "files"
+    write_tables(tables(), files, "parquet")
     lake.ingest(tables())
 
-    direct = open_data(tmp_path / "files", tmp_path / "map.toml")
-    stored = open_data(lake.path)
+    direct, stored = open_data(files), open_data(lake.path)
 
-    assert reader.asked == [tmp_path / "files", tmp_path / "map.toml"]
     assert_same(direct.tables, stored.tables)
-    assert direct.home == home_of(tmp_path / "files") == tmp_path / "files" / ".kolmatch"
+    assert direct.home == home_of(files) == files / ".kolmatch"
     assert stored.home == home_of(lake.path) == lake.path
     assert stored.versions == {name: str(v) for name, v in lake.versions().items()}
     assert {len(version) for version in direct.versions.values()} == {16}
-    assert direct.versions == open_data(tmp_path / "files").versions
+    assert direct.versions == open_data(files).versions
+
+
+def test_files_that_only_add_may_refer_to_what_is_stored(tmp_path: Path, lake: Lake) -> None:
+    assert len(lake.known().kols) == 0
+    lake.ingest(tables())
+    (tmp_path / "new").mkdir()
+    outcome = "collaboration_id,horizon_days,measured_at,orders\nc1,90,2026-04-01,12\n"
+    (tmp_path / "new" / "outcomes.csv").write_text(outcome)
+
+    with pytest.raises(TableError, match="no collaborations"):
+        read_folder(tmp_path / "new")
+    told = []
+    reading = read_folder(tmp_path / "new", known=lake.known())
+    changes = lake.ingest(reading.tables, lambda *progress: told.append(progress))
+
+    assert (changes["outcomes"].inserted, changes["kols"].inserted) == (1, 0)
+    assert told[-1] == ("writing tables", 9, 9)
 
 
 def test_what_cannot_be_opened_says_why(tmp_path: Path, lake: Lake) -> None:

@@ -1,0 +1,74 @@
+"""Write docs/tables.md, the data contract for people, from the contract the code checks.
+
+python docs/tables.py
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from features.headers import aliases
+from features.tables import SPECS, Column, TableSpec
+
+PAGE = Path(__file__).with_name("tables.md")
+INTRO = """# Your data: nine tables
+
+<!-- Written by docs/tables.py from features/tables.py; a test holds them together. -->
+
+A folder holds one or more files a table: CSV (UTF-8, with or without BOM, or GB18030), XLSX or
+Parquet. A file or sheet is recognised by its name (`briefs.csv`, `达人.xlsx`, `posts_2024.csv`), a
+column by its header. Only **briefs** and **kols** are needed to match; every other table makes the
+answer better. Headers that are not listed can be mapped in a TOML (`--mapping map.toml`):
+
+```toml
+timezone = "Asia/Shanghai"          # of times without an offset; UTC if not said
+
+[[table]]
+name = "kols"                       # one of the nine tables
+file = "creators*.csv"
+skip_if_null = ["followers"]        # rows without these are no rows of this table
+
+[table.columns]
+kol_id = "creator_id"               # a header of your file
+bio = ["title", "desc"]             # several, joined as lines
+platform = { value = "xiaohongshu" }
+observed_at = { column = "time_ms", unit = "ms" }
+audience_age.18-24 = { column = "粉丝年龄18-24", unit = "percent" }
+```
+
+Numbers, dates and lists are read as people write them: `1.2万`, `10w+`, `12%`, `1,234`, `139,000₫`,
+full-width digits, `2025/4/12`, `2025年4月12日`, `抖音;小红书`, `女 65% | 男 35%`. What could mean two
+things (`04/05/2025`, `1.234`) is refused with the remedy, never guessed. Ids are text: `NA`,
+`60e12345`, `007` and 19 digits stay as they are. Times are UTC unless the mapping says otherwise;
+money needs an ISO 4217 `currency`; unknown is an empty cell, never 0. Columns in **bold** must have a
+value in every row.
+
+`kolmatch check FOLDER` lists every fault with file, row, column, value and what was expected.
+"""
+
+
+def page() -> str:
+    """Return the whole page."""
+    return "\n".join([INTRO, *map(_section, SPECS.values())])
+
+
+def _section(spec: TableSpec) -> str:
+    needed = "needed" if spec.required else "optional"
+    known = f"; known from `{spec.known_at}` on" if spec.known_at else ""
+    head = f"## {spec.name}\n\n{needed}; one row for each {' + '.join(f'`{k}`' for k in spec.key)}{known}\n"
+    rows = ["| column | holds | also understood |", "|---|---|---|"]
+    rows += [_row(spec, column) for column in spec.columns]
+    return "\n".join([head, *rows, ""])
+
+
+def _row(spec: TableSpec, column: Column) -> str:
+    name = f"**{column.name}**" if column.required else column.name
+    told = column.expected.removesuffix(", not empty")
+    if column.doc:
+        told = f"{column.doc} ({told})"
+    others = [alias for alias in aliases(spec, column.name) if alias != column.name]
+    return f"| {name} | {told} | {', '.join(others[:8])} |".replace("  ", " ")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
