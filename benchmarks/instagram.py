@@ -32,7 +32,6 @@ from matcher.config import Config, TrainingConfig
 from training.evaluate import MODEL, ROSTER, Evaluation, evaluate
 from training.examples import Examples, build_examples, graded_pairs
 from training.fit import Plan, fit_matcher, plans_by_brand
-from training.job import with_spaces
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data" / "instagram_brand_influencer"
 DECIDED = pd.Timestamp("2020-01-01", tz="UTC")
@@ -131,7 +130,7 @@ def _vectors(path: Path) -> pd.DataFrame:
 
 def measure(tables: Tables, config: Config) -> None:
     """Run all folds and print the table."""
-    config = with_spaces(config, tables)
+    config = config.with_spaces(tables)
     embeddings = Embeddings(SentenceEncoder(config.encoder), VectorStore())
     history = History(tables)
     pipeline = FeaturePipeline(config.features, embeddings)

@@ -36,7 +36,6 @@ from training.calibration import calibration_error, noise_floor, poisson_devianc
 from training.evaluate import HEADLINE, MODEL, Evaluation, Score, rank_lists, rankers
 from training.examples import build_examples, graded_pairs
 from training.fit import fit_matcher, plan_by_time
-from training.job import with_spaces
 from training.labels import true_grades
 
 ABLATIONS = {
@@ -83,7 +82,7 @@ def measure(arguments: argparse.Namespace, seed: int) -> tuple[int, Evaluation, 
     started = time.perf_counter()
     world = simulate(kols=arguments.kols, briefs=arguments.briefs, seed=seed)
     tables = world.tables
-    config = with_spaces(Config(seed=seed), tables)
+    config = Config(seed=seed).with_spaces(tables)
     embeddings = Embeddings(SentenceEncoder(config.encoder), VectorStore(arguments.vectors))
     history, pipeline = History(tables), FeaturePipeline(config.features, embeddings)
     plan = plan_by_time(tables, config)
@@ -98,7 +97,7 @@ def measure(arguments: argparse.Namespace, seed: int) -> tuple[int, Evaluation, 
         other = fit_matcher(
             examples,
             plan,
-            with_spaces(changed.model_copy(update={"seed": seed}), tables),
+            changed.model_copy(update={"seed": seed}).with_spaces(tables),
             matcher.encoder_id,
         )
         by[name] = rankers(other)[MODEL]

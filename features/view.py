@@ -72,6 +72,11 @@ class Cells:
         return tier_codes(self.number("followers"))
 
     @cached_property
+    def moment(self) -> Ints:
+        """One code for each distinct time, in order."""
+        return np.unique(self.time, return_inverse=True)[1].astype(np.int64)
+
+    @cached_property
     def segment(self) -> Ints:
         """One code for time, platform and tier: whom a KOL is compared with; -1 where unknown."""
         known = ~(np.isnan(self.platform) | np.isnan(self.tier))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -44,6 +45,17 @@ class Candidates:
     roster: pd.DataFrame
     risk: pd.Series[float]
     funnel: pd.DataFrame
+
+    def of(self, rows: pd.Index[Any]) -> Candidates:
+        """Keep some pairs, in the order given; the funnel stays that of all."""
+        return Candidates(
+            self.pairs.loc[rows],
+            self.signals.loc[rows],
+            self.offers.loc[rows],
+            self.roster.loc[rows],
+            self.risk.loc[rows],
+            self.funnel,
+        )
 
 
 def candidates(

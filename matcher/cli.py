@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from features.errors import Fault
     from features.lake import Data
     from features.progress import Progress
     from features.vectors import Embeddings
@@ -46,10 +48,21 @@ DataPath = Annotated[
 Folder = Annotated[Path, typer.Argument(help="A folder of CSV, XLSX or Parquet files.")]
 MappingFile = Annotated[
     Path | None,
-    typer.Option("--mapping", help="TOML that says which column of your files is which of ours."),
+    typer.Option(
+        "--mapping",
+        exists=True,
+        dir_okay=False,
+        help="TOML that says which column of your files is which of ours.",
+    ),
 ]
 ConfigFile = Annotated[
-    Path | None, typer.Option("--config", help="TOML with settings; the rest keep their defaults.")
+    Path | None,
+    typer.Option(
+        "--config",
+        exists=True,
+        dir_okay=False,
+        help="TOML with settings; the rest keep their defaults.",
+    ),
 ]
 TrackingUri = Annotated[
     str | None,
@@ -60,7 +73,7 @@ TrackingUri = Annotated[
     ),
 ]
 Split = Annotated[
-    str,
+    Literal["time", "brand"],
     typer.Option(
         help="'time': learn from the past, test on the latest briefs. 'brand': brand-grouped "
         "folds, for data without an order in time."
@@ -69,18 +82,50 @@ Split = Annotated[
 LAKE = Path("lake")
 
 
+_PATH_ERRORS = (
+    FileNotFoundError,
+    FileExistsError,
+    NotADirectoryError,
+    IsADirectoryError,
+    PermissionError,
+)
+"""What a wrong path leads to, wherever it is found out."""
+
+
 class _State:
-    terminal: Terminal
+    """What one run of the command line shares."""
+
+    terminal: Terminal | None = None
+    typed: Sequence[str] = ()
 
 
 def _terminal() -> Terminal:
+    """Return where output goes; a mistake may need it before any option was understood."""
+    if _State.terminal is None:
+        from matcher.console import Terminal
+
+        _State.terminal = Terminal("--json" in _State.typed)
     return _State.terminal
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"kolmatch {version('kolmatch')}")
+        raise typer.Exit
 
 
 @app.callback()
 def _options(
     json_logs: Annotated[
         bool, typer.Option("--json", help="Log JSON lines on stderr, for unattended runs.")
+    ] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show the version and exit.", callback=_print_version, is_eager=True
+        ),
     ] = False,
 ) -> None:
     from matcher.console import Terminal
@@ -93,7 +138,8 @@ def check(
     folder: Folder,
     mapping: MappingFile = None,
     report: Annotated[
-        Path | None, typer.Option("--report", help="Also write every fault to this CSV file.")
+        Path | None,
+        typer.Option("--report", dir_okay=False, help="Also write every fault to this CSV file."),
     ] = None,
 ) -> None:
     """Read a folder of files and list every fault, or what was understood.
@@ -107,11 +153,9 @@ def check(
     try:
         reading = read_folder(_existing(folder), mapping)
     except TableError as error:
-        if report:
-            import pandas as pd
-
-            pd.DataFrame(map(vars, error.faults)).to_csv(report, index=False, encoding="utf-8-sig")
+        _write_report(report, error.faults)
         raise
+    _write_report(report, ())
     rows = [
         (row["table"], row["file"], row["rows"], row["columns"], row["ignored"])
         for row in summary(reading)
@@ -148,19 +192,26 @@ def ingest(
 
 @app.command(epilog=_EPILOG)
 def simulate(
-    folder: Annotated[Path, typer.Argument(help="Folder to write the nine tables to.")],
-    kols: Annotated[int, typer.Option(min=10, help="KOLs in the market.")] = 2000,
+    folder: Annotated[
+        Path, typer.Argument(file_okay=False, help="Folder to write the nine tables to.")
+    ],
+    kols: Annotated[int, typer.Option(min=20, help="KOLs in the market.")] = 2000,
     briefs: Annotated[int, typer.Option(min=5, help="Briefs over two years.")] = 400,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same world.")] = 0,
-    file_format: Annotated[str, typer.Option("--format", help="csv, parquet or xlsx.")] = "csv",
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same world.")] = 0,
+    file_format: Annotated[
+        Literal["csv", "parquet", "xlsx"], typer.Option("--format", help="Kind of files.")
+    ] = "csv",
 ) -> None:
     """Write a made-up market with known truth: KOLs, posts, prices, briefs, campaigns, results."""
+    from features.errors import UserError
     from features.simulate import simulate as build
 
-    _one_of(file_format, "csv", "parquet", "xlsx")
     terminal = _terminal()
     world = build(kols=kols, briefs=briefs, seed=seed)
-    world.write(folder, file_format)
+    try:
+        world.write(folder, file_format)
+    except ValueError as error:  # more rows than a worksheet holds
+        raise UserError(str(error)) from error
     terminal.table(["table", "rows"], [(name, len(frame)) for name, frame in world.tables])
     terminal.say(
         f"Files: {folder}. The world ends on {world.as_of:%Y-%m-%d}: match with "
@@ -183,13 +234,11 @@ def train(
     from training.job import train as fit
 
     terminal = _terminal()
-    _one_of(split, "time", "brand")
     settings = _config(config)
     with terminal.progress() as progress:
         source = _open(data, mapping, progress)
         embeddings = _embeddings(source, settings, progress)
         registry = Registry(source.home, tracking_uri)
-        command = shlex.join(["kolmatch", *sys.argv[1:]])
         trained = fit(
             source.tables,
             source.versions,
@@ -197,7 +246,7 @@ def train(
             embeddings,
             registry,
             split=split,
-            command=command,
+            command=shlex.join(["kolmatch", *_State.typed]),
             progress=progress,
         )
     _show_evaluation(terminal, trained.evaluation)
@@ -225,7 +274,6 @@ def evaluate(
     from training.job import evaluate_version
 
     terminal = _terminal()
-    _one_of(split, "time", "brand")
     with terminal.progress() as progress:
         source = _open(data, mapping, progress)
         registry = Registry(source.home, tracking_uri)
@@ -254,8 +302,11 @@ def promote(
 ) -> None:
     """Make a model the champion, which `kolmatch match` serves.
 
-    Refused (exit 4) if the model did not rank its test briefs better than the best simple rule.
+    Refused (exit 4) if the model did not rank its test briefs better than the best simple rule, or
+    cannot be loaded.
     """
+    import math
+
     from features.errors import UserError
     from features.lake import home_of
     from matcher.registry import CHALLENGER, Registry
@@ -266,14 +317,19 @@ def promote(
     if chosen is None:
         raise UserError("Got no challenger to promote; run `kolmatch train` first")
     metrics = registry.metrics(chosen)
-    model, rule = metrics["headline"], metrics["headline_best_baseline"]
+    model = metrics.get("headline", math.nan)
+    rule = metrics.get("headline_best_baseline", math.nan)
     if not model > rule and not force:
         terminal.fail(
             f"version {chosen} is not promoted: NDCG@10 {model:.3f} on its test briefs is not "
             f"better than the best simple rule's {rule:.3f} (--force overrides)"
         )
         raise typer.Exit(REFUSED)
-    registry.load(chosen)  # a model that cannot be loaded must not become champion
+    try:
+        registry.load(chosen)  # a model that cannot be loaded must not become champion
+    except UserError as error:
+        terminal.fail(f"version {chosen} is not promoted: {error}")
+        raise typer.Exit(REFUSED) from error
     registry.promote(chosen)
     terminal.say(f"Model version {chosen} is the champion.", version=chosen)
 
@@ -289,12 +345,17 @@ def match(
     ] = None,
     top: Annotated[int | None, typer.Option(min=1, help="Matches per brief. Default: 20.")] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for the lists. Default: beside the data.")
+        Path | None,
+        typer.Option(
+            "--out", file_okay=False, help="Folder for the lists. Default: beside the data."
+        ),
     ] = None,
     run_id: Annotated[
         str | None, typer.Option("--run-id", help="Name of the run; twice the same is one run.")
     ] = None,
-    language: Annotated[str, typer.Option(help="Language of the lists: zh or en.")] = "en",
+    language: Annotated[
+        Literal["zh", "en"], typer.Option(help="Language of the lists and reasons.")
+    ] = "en",
     config: ConfigFile = None,
     mapping: MappingFile = None,
     tracking_uri: TrackingUri = None,
@@ -306,17 +367,21 @@ def match(
     import pandas as pd
 
     from matcher.registry import Registry
+    from matcher.screens import show_matches
     from serving.job import serve
     from serving.workbook import write_files
 
-    _one_of(language, "zh", "en")
     terminal = _terminal()
     now = pd.Timestamp.now(tz="UTC").floor("s")
-    moment = _time(as_of) if as_of else now
+    moment = now if as_of is None else _time(as_of)
+    settings = _config(config)
     with terminal.progress() as progress:
         source = _open(data, mapping, progress)
         loaded = Registry(source.home, tracking_uri).champion()
-        settings = loaded.matcher.config if loaded else _config(config)
+        if loaded:
+            settings = loaded.matcher.config
+            if config:
+                terminal.warn(f"--config {config} is not used: the champion brings its settings")
         served = serve(
             source.tables,
             source.versions,
@@ -340,28 +405,45 @@ def match(
         source.tables.briefs,
         language,
     )
-    _show_matches(terminal, result.matches, result.exclusions, source.tables.briefs, language)
+    show_matches(terminal, result.matches, result.exclusions, source.tables.briefs, language)
     for file in files:
         terminal.say(f"Wrote {file}", file=str(file))
     terminal.say(f"Run {served.run.run_id} is published.", run_id=served.run.run_id)
     if served.stale:
-        terminal.say(
-            f"WARNING: the registry could not give the champion ({served.stale}); served the last "
-            f"good copy, version {served.run.model_version}.",
+        terminal.warn(
+            f"the registry could not give the champion ({served.stale}); served the last good "
+            f"copy, version {served.run.model_version}",
             stale=served.stale,
         )
         raise typer.Exit(STALE)
 
 
-def _one_of(value: str, *allowed: str) -> None:
-    if value not in allowed:
-        raise typer.BadParameter(f"{value!r} is not one of {', '.join(allowed)}")
-
-
 def _existing(path: Path) -> Path:
+    from features.errors import UserError
+
     if not path.is_dir():
-        raise typer.BadParameter(f"{path} is not a folder")
+        raise UserError(
+            f"Got {path} but expected a folder: a lake made by `kolmatch ingest`, or one with "
+            "CSV, XLSX or Parquet files"
+        )
     return path
+
+
+def _write_report(path: Path | None, faults: Iterable[Fault]) -> None:
+    """Write faults as CSV, none as a header alone; what looks like a formula gets an apostrophe."""
+    import csv
+    from dataclasses import astuple, fields
+
+    from features.errors import Fault
+
+    if path is None:
+        return
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow([field.name for field in fields(Fault)])
+        for fault in faults:
+            cells = map(str, astuple(fault))
+            writer.writerow([f"'{c}" if c.startswith(("=", "+", "-", "@")) else c for c in cells])
 
 
 def _config(path: Path | None) -> Config:
@@ -391,83 +473,69 @@ def _embeddings(data: Data, config: Config, progress: Progress) -> Embeddings:
 
 
 def _time(text: str) -> pd.Timestamp:
+    """Read a date or time; not as pandas does, to which "12" is the twelfth of this month."""
+    from datetime import datetime
+
     import pandas as pd
 
     try:
-        time = pd.Timestamp(text)
+        time = pd.Timestamp(datetime.fromisoformat(text))
     except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is not a date such as 2026-06-30") from error
+        raise typer.BadParameter(
+            f"{text!r} is not a date or time such as 2026-06-30 or 2026-06-30T18:00+08:00",
+            param_hint="--as-of",
+        ) from error
     return time.tz_localize("UTC") if time.tzinfo is None else time.tz_convert("UTC")
 
 
 def _show_evaluation(terminal: Terminal, evaluation: Evaluation) -> None:
+    from matcher.screens import show_evaluation
     from training.evaluate import VIEWS
 
-    shown = {
-        "ndcg@10": "NDCG@10",
-        "recall@50": "recall@50",
-        "map": "MAP",
-        "mrr": "MRR",
-        "auc": "AUC",
-        "first_positive_rank": "first hit",
-        "briefs": "briefs",
-    }
-    for view in evaluation.views:
-        table = evaluation.summary(view)[list(shown)]
-        rows = [
-            (str(name), *map(float, row))
-            for name, row in zip(table.index, table.to_numpy(), strict=True)
-        ]
-        terminal.table(["ranker", *shown.values()], rows, title=f"Test briefs: {VIEWS[view]}")
+    show_evaluation(terminal, [(VIEWS[v], evaluation.summary(v)) for v in evaluation.views])
 
 
-def _show_matches(
-    terminal: Terminal,
-    matches: pd.DataFrame,
-    exclusions: pd.DataFrame,
-    briefs: pd.DataFrame,
-    language: str,
-) -> None:
-    """Print the first places of the first briefs, and why a brief got nobody."""
-    titles = briefs.set_index("brief_id")["title"]
-    empty = exclusions.query("reason == 'eligible' and kols == 0")["brief_id"]
-    for brief_id in empty:
-        rows = exclusions.query("brief_id == @brief_id and reason != 'eligible'")
-        why = "; ".join(
-            f"{n:,} {text}" for n, text in zip(rows["kols"], rows[f"text_{language}"], strict=True)
-        )
-        terminal.say(f"{brief_id}: nobody may serve this brief: {why}", brief_id=brief_id)
-    for brief_id in list(dict.fromkeys(matches["brief_id"]))[:2]:
-        rows = matches[matches["brief_id"] == brief_id].head(5)
-        terminal.table(
-            ["#", "KOL", "platform", "followers", "price", "fit", "CVR", "why"],
-            [
-                (
-                    int(row.rank),
-                    row.display_name or row.kol_id,
-                    row.platform,
-                    float(row.followers),
-                    f"{row.price:,.0f} {row.currency}",
-                    f"{row.fit:.0%}" if row.fit == row.fit else "",
-                    f"{row.cvr:.2%}" if row.cvr == row.cvr else "",
-                    "\n".join(getattr(row, f"reasons_{language}")[:2]),
-                )
-                for row in rows.itertuples(index=False)
-            ],
-            title=f"{brief_id}  {titles.get(brief_id) or ''}",
-        )
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; a user's mistake ends in one message and a documented exit code.
 
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        By default what was typed.
+    """
+    from typer.exceptions import TyperException
 
-def main() -> None:
-    """Run the command line; a user's mistake ends in one message and a documented exit code."""
     from features.errors import TableError, UserError
 
+    typed = sys.argv[1:] if arguments is None else list(arguments)
+    _State.terminal = None
+    _State.typed = typed
     try:
-        app()
+        code = app(args=typed, prog_name=app.info.name, standalone_mode=False)
+    except TyperException as error:
+        code = error.exit_code
+        told = error.format_message().replace("Value error, ", "")
+        if told:  # empty where the help was printed instead
+            context = getattr(error, "ctx", None)
+            command = context.command_path if context else app.info.name
+            _terminal().fail(f"{told} (`{command} --help` tells more)")
     except TableError as error:
+        code = BAD_DATA
         _terminal().faults(error.faults)
         _terminal().fail("The data has faults; nothing was written.", faults=len(error.faults))
-        sys.exit(BAD_DATA)
     except UserError as error:
+        code = USAGE
         _terminal().fail(str(error))
-        sys.exit(USAGE)
+    except _PATH_ERRORS as error:
+        code = USAGE
+        _terminal().fail(f"{error.strerror}: {error.filename}" if error.strerror else str(error))
+    except Exception as error:
+        if not _terminal().json_logs:
+            raise
+        code = 1
+        _terminal().crash(error)
+    sys.exit(code or OK)
+
+
+if __name__ == "__main__":
+    main()

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from features.config import EncoderConfig, FeatureConfig
 from features.errors import UserError
+
+if TYPE_CHECKING:
+    from features.tables import Tables
 
 
 class _Frozen(BaseModel):
@@ -100,6 +104,13 @@ class Config(_Frozen):
         """Return a digest that changes with any setting."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
 
+    def with_spaces(self, tables: Tables) -> Config:
+        """Add the users' vector spaces that both briefs and KOLs have to the features."""
+        owners = tables.vectors.groupby("space")["owner"].nunique()
+        spaces = sorted({*self.features.spaces, *owners.index[owners == 2]})
+        features = self.features.model_copy(update={"spaces": tuple(spaces)})
+        return self.model_copy(update={"features": features})
+
     @classmethod
     def load(cls, path: Path | None) -> Config:
         """Read settings from a TOML file; what it leaves out keeps its default.
@@ -107,12 +118,15 @@ class Config(_Frozen):
         Raises
         ------
         UserError
-            If the file is not TOML or a setting is unknown or out of range, naming each one.
+            If the file cannot be read or is not TOML, or a setting is unknown or out of range,
+            naming each one.
         """
         if path is None:
             return cls()
         try:
             return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        except OSError as error:
+            raise UserError(f"Got settings file {path}, which cannot be read: {error}") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise UserError(f"Got {path} but expected a TOML file: {error}") from error
         except ValidationError as error:
@@ -120,9 +134,8 @@ class Config(_Frozen):
             raise UserError(f"Got settings in {path} that kolmatch cannot use:\n{faults}") from None
 
 
-def _fault(place: tuple[int | str, ...], item: object) -> str:
+def _fault(place: tuple[int | str, ...], details: Mapping[str, Any]) -> str:
     """Word one validation error; an unknown key names the keys that would be right."""
-    details = dict(item)  # type: ignore[call-overload]
     name = ".".join(map(str, place))
     if details["type"] != "extra_forbidden":
         return f"{name} = {details['input']!r}: {details['msg']}"

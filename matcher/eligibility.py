@@ -135,8 +135,9 @@ def funnel(pairs: pd.DataFrame, reason: pd.Series[Any]) -> pd.DataFrame:
     counts = pd.crosstab(pairs["brief_id"], reason.fillna(ELIGIBLE.code)).reindex(
         columns=codes, fill_value=0
     )
-    long = counts.stack().rename("kols").reset_index()
-    long.columns = ["brief_id", "reason", "kols"]
+    long = counts.melt(var_name="reason", value_name="kols", ignore_index=False).reset_index()
+    place = long["reason"].map({code: at for at, code in enumerate(codes)})
+    long = long.assign(_place=place).sort_values(["brief_id", "_place"]).drop(columns="_place")
     long = long[(long["kols"] > 0) | (long["reason"] == ELIGIBLE.code)]
     texts = {r.code: r for r in (*REASONS, ELIGIBLE)}
     return long.assign(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
 import pandas as pd
 
+from features.cells import vocabulary
 from features.history import History
 from features.pipeline import FeaturePipeline
 from features.signals.content import best_posts
@@ -65,6 +67,7 @@ def explain(
         facts = Facts(
             {str(name): float(value) for name, value in values.items()},
             vertical=_text(topic),
+            vertical_zh=_in_chinese(_text(topic)),
             currency=_text(money),
             post_id=_text(post),
         )
@@ -104,6 +107,14 @@ def _reasons(facts: Facts, families: list[str]) -> list[Reason]:
         if len(reasons) == REASONS_WANTED:
             break
     return reasons
+
+
+@cache
+def _in_chinese(vertical: str) -> str:
+    """Return the first Chinese word for a vertical, or the vertical as it is written."""
+    words = vocabulary().words["vertical"]
+    own = (word for word, name in words.items() if name == vertical and not word.isascii())
+    return next(own, vertical)
 
 
 def _text(value: object) -> str:

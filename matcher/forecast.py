@@ -122,23 +122,25 @@ class Forecaster:
         -------
         ndarray, shape (n,)
             In logs: 0 is usual, 0.69 is twice as much; 0 where a head that the goal needs is
-            missing. Without a price it compares value alone.
+            missing. An unknown price counts as the usual one.
         """
         raw = self._log_value(signals)
         usual = _goals(signals).map(dict(self.typical)).to_numpy(dtype=np.float64)
         return np.nan_to_num(raw - usual, nan=0.0)
 
     def contributions(self, signals: pd.DataFrame) -> pd.DataFrame:
-        """Return what each signal adds to `advantage`; shape of `signals`."""
+        """Return what each signal adds to `advantage`; shape of `signals`.
+
+        They sum to the advantage up to a constant of each goal; all 0 where that is 0.
+        """
         parts = pd.DataFrame(0.0, index=signals.index, columns=signals.columns)
         goals = _goals(signals)
         by_head = {name: head.contributions(signals) for name, head in self.heads.items()}
-        for goal, names in VALUE.items():
+        for goal in self.typical:
             rows = (goals == goal).to_numpy()
-            if goal in self.typical:
-                for name in names:
-                    parts[rows] += by_head[name][rows]
-        parts["price.log"] -= (signals["price.log"] - self.usual_price).fillna(0.0)
+            for name in VALUE[goal]:
+                parts[rows] += by_head[name][rows]
+            parts.loc[rows, "price.log"] -= self._log_price(signals)[rows] - self.usual_price
         return parts
 
     @classmethod
@@ -195,8 +197,12 @@ class Forecaster:
         value = np.full(len(signals), np.nan)
         for goal, names in VALUE.items():
             if set(names) <= set(logs):
-                value = np.where(goals == goal, sum(logs[name] for name in names), value)
-        return value - np.nan_to_num(signals["price.log"].to_numpy(dtype=np.float64), nan=0.0)
+                rows = goals == goal
+                value[rows] = np.sum([logs[name][rows] for name in names], axis=0)
+        return value - self._log_price(signals)
+
+    def _log_price(self, signals: pd.DataFrame) -> NDArray[np.float64]:
+        return signals["price.log"].fillna(self.usual_price).to_numpy(dtype=np.float64)
 
 
 def _goals(signals: pd.DataFrame) -> pd.Series[str]:

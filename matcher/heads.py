@@ -67,7 +67,8 @@ class Head:
     forest : Forest
         Departure from the KOL's own level, in logs.
     typical : float
-        Log of the own level where it is unknown: the training rows' median.
+        Log of the own level where it is unknown: the training rows' median, or what they brought
+        all together where there is no such signal.
     """
 
     name: str
@@ -119,7 +120,8 @@ class Head:
         Returns
         -------
         Head or None
-            ``None`` if fewer than ``config.least_rows`` rows have been measured.
+            ``None`` if fewer than ``config.least_rows`` rows have been measured, or if nothing was
+            ever counted: a rate that never was above 0 has no logarithm.
         """
         counts = outcomes[spec.count].to_numpy(dtype=np.float64)
         exposure = (
@@ -128,13 +130,16 @@ class Head:
             else np.ones(len(outcomes))
         )
         used = np.isfinite(counts) & (exposure > 0)
-        if used.sum() < config.least_rows:
+        if used.sum() < config.least_rows or not counts[used].sum() > 0:
             return None
         counts, exposure, signals = counts[used], exposure[used], signals[used]
-        typical = 0.0
-        if spec.own:
-            known = _own(spec, signals, np.nan)
-            typical = float(np.nanmedian(known)) if np.isfinite(known).any() else 0.0
+        known = _own(spec, signals, np.nan)
+        # Trees that start far from the mean would spend themselves on getting there.
+        typical = float(
+            np.nanmedian(known)
+            if np.isfinite(known).any()
+            else np.log(np.average(counts / exposure, weights=_weight(exposure)))
+        )
         data: dict[str, Any] = {
             "data": signals.reset_index(drop=True),
             "init_score": _own(spec, signals, typical),
@@ -149,8 +154,7 @@ class Head:
             "lambda_l2": config.l2,
         }
         if spec.exposure:
-            weight = exposure / (1 + exposure / np.median(exposure))
-            rate = counts / exposure
+            rate, weight = counts / exposure, _weight(exposure)
             # Scaled so that a row's mean hessian is 1, which is what l2 is meant for.
             weight = weight / max(float(np.mean(weight * rate)), _FLOOR)
             params |= {"objective": "poisson", "min_sum_hessian_in_leaf": 1e-3}
@@ -163,10 +167,15 @@ class Head:
 
 
 def _own(spec: HeadSpec, signals: pd.DataFrame, typical: float) -> NDArray[np.float64]:
-    """Return the log of the KOL's own level, `typical` where unknown, 0 where there is none."""
+    """Return the log of the KOL's own level, `typical` where it is unknown."""
     if not spec.own:
-        return np.zeros(len(signals))
+        return np.full(len(signals), typical)
     level = signals[list(spec.own)].sum(axis=1, min_count=1).to_numpy(dtype=np.float64)
     if not spec.own_is_log:
         level = np.log(np.maximum(level, _FLOOR))
     return np.where(np.isnan(level), typical, level)
+
+
+def _weight(exposure: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how much each row says: as its exposure, levelling off at the median."""
+    return exposure / (1 + exposure / np.median(exposure))

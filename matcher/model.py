@@ -2,17 +2,14 @@
 
 Read `Matcher.match` to follow one brief from the roster to its list:
 
-    candidates (who may, and every signal)  ->  score (fit, conversion)  ->  rank  ->  explain
+    candidates (who may, and every signal)  ->  score  ->  rank  ->  describe and explain
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -23,16 +20,13 @@ from features.pipeline import FeaturePipeline
 from features.progress import Progress, silent
 from features.tables import TIME, Tables
 from features.vectors import Embeddings
+from matcher.archive import Fitted
 from matcher.candidates import Candidates, candidates
-from matcher.config import Config
 from matcher.explain import explain
-from matcher.forecast import Forecaster, RateCurve
-from matcher.forest import Forest
-from matcher.heads import HEADS, Head
-from matcher.ranker import Calibration, FitRanker
+from matcher.heads import HEADS
 
-FORMAT = 1
-"""Version of the saved folder's layout."""
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 OUTCOMES, CONTENT = "outcomes", "content"
 """What a ranking rests on: past outcomes, or only likeness of content and audience."""
@@ -57,25 +51,11 @@ class MatchResult:
 
 
 @dataclass(frozen=True)
-class Matcher:
+class Matcher(Fitted):
     """Everything that was fitted, and how to use it.
 
-    Attributes
-    ----------
-    config : Config
-        Settings it was trained with.
-    encoder_id : str
-        Identity of the text encoder whose vectors it was trained on; no other will do.
-    forecaster : Forecaster or None
-        Learned forecasts; ``None`` where nothing was learned.
-    ranker : FitRanker or None
-        Learned fit; ``None`` ranks by likeness of content and audience.
+    Attributes are those of `matcher.archive.Fitted`, which also saves and loads.
     """
-
-    config: Config
-    encoder_id: str
-    forecaster: Forecaster | None = None
-    ranker: FitRanker | None = None
 
     @property
     def basis(self) -> str:
@@ -101,7 +81,7 @@ class Matcher:
         tables : Tables
             The data.
         brief_ids : sequence of str
-            Briefs to match.
+            Briefs to match, at least one.
         as_of : Timestamp
             Moment of the decision, UTC.
         embeddings : Embeddings
@@ -114,27 +94,23 @@ class Matcher:
         Raises
         ------
         UserError
-            If a brief does not exist or the encoder is another one.
+            If a brief does not exist, nobody was known at that moment, the encoder is another
+            one, or the model was trained on other signals.
         """
-        unknown = sorted(set(brief_ids) - set(tables.briefs["brief_id"]))
-        if unknown:
-            raise UserError(f"Got briefs {unknown} but expected ids that are in the briefs table")
-        if embeddings.encoder.id != self.encoder_id:
-            raise UserError(
-                f"Got text encoder {embeddings.encoder.id} but the model was trained with "
-                f"{self.encoder_id}; train again or set the same encoder"
-            )
-        history = History(tables)
         pipeline = FeaturePipeline(self.config.features, embeddings)
+        self._check_use(pipeline)
+        _check_question(tables, brief_ids, as_of)
+        history = History(tables)
         questions = pd.DataFrame({"brief_id": list(dict.fromkeys(brief_ids))})
         questions["as_of"] = pd.Series([as_of] * len(questions), dtype=TIME)
-        lists, funnels = [], []
+
+        lists, funnels, done = [], [], 0
         for found in candidates(questions, history, pipeline, self.config):
-            lists.append(self._ranked(found, history, pipeline, top or self.config.serving.top))
+            best = self._best(found, top or self.config.serving.top)
+            lists.append(self._described(found.of(best.index), best, history, pipeline))
             funnels.append(found.funnel)
-            progress(
-                "matching briefs", sum(f["brief_id"].nunique() for f in funnels), len(questions)
-            )
+            done += found.funnel["brief_id"].nunique()
+            progress("matching briefs", done, len(questions))
         return MatchResult(
             pd.concat(lists, ignore_index=True), pd.concat(funnels, ignore_index=True)
         )
@@ -167,31 +143,24 @@ class Matcher:
             return None
         return self.ranker.contributions(signals, self.forecaster)
 
-    def _ranked(
-        self, found: Candidates, history: History, pipeline: FeaturePipeline, top: int
-    ) -> pd.DataFrame:
-        """Rank one chunk of candidates and explain the ones that stay."""
+    def _best(self, found: Candidates, top: int) -> pd.DataFrame:
+        """Score candidates and keep the best of each brief, by brief and rank."""
         scored = pd.concat([found.pairs, self.score(found.signals)], axis=1)
         # Briefs in their given order; ties by id, so that a list never depends on row order.
         scored["_brief"] = pd.factorize(scored["brief_id"])[0]
         scored = scored.sort_values(["_brief", "score", "kol_id"], ascending=[True, False, True])
         scored["rank"] = scored.groupby("_brief").cumcount() + 1
-        scored = scored[scored["rank"] <= top]
+        return scored[scored["rank"] <= top]
 
-        kept = scored.index
-        signals, kols, offers = (
-            found.signals.loc[kept],
-            found.roster.loc[kept],
-            found.offers.loc[kept],
-        )
-        reasons = explain(
-            found.pairs.loc[kept],
-            signals,
-            offers["currency"],
-            self.contributions(signals),
-            history,
-            pipeline,
-        )
+    def _described(
+        self,
+        found: Candidates,
+        scored: pd.DataFrame,
+        history: History,
+        pipeline: FeaturePipeline,
+    ) -> pd.DataFrame:
+        """Say of each match who it is, what it costs and would bring, and why it is there."""
+        kols, offers = found.roster, found.offers
         described = pd.DataFrame(
             {
                 "brief_id": scored["brief_id"],
@@ -208,99 +177,31 @@ class Matcher:
                 "score": scored["score"],
                 "cvr": scored["cvr"],
                 "forecast_views": scored["views"].round(),
-                "risk": found.risk.loc[kept],
-                "median_views": np.expm1(signals["reach.median_views"]).round(),
+                "risk": found.risk,
+                "median_views": np.expm1(found.signals["reach.median_views"]).round(),
             }
         )
-        told = reasons[["reasons_en", "reasons_zh", "evidence"]]
-        return pd.concat([described, told], axis=1).assign(basis=self.basis)
+        parts = self.contributions(found.signals)
+        reasons = explain(found.pairs, found.signals, offers["currency"], parts, history, pipeline)
+        return pd.concat([described, reasons], axis=1).assign(basis=self.basis)
 
-    def save(self, folder: Path) -> None:
-        """Write the model: forests as text, the rest as JSON with the digest of every file."""
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, forest in self._forests().items():
-            (folder / name).write_bytes(forest.text.encode())
-        saved = {"sha256": _digest(self._manifest()), "model": self._manifest()}
-        text = json.dumps(saved, indent=1, sort_keys=True)
-        (folder / "model.json").write_text(text, encoding="utf-8")
-
-    @property
-    def hash(self) -> str:
-        """Return a digest of everything that decides a score."""
-        return _digest(self._manifest())[:16]
-
-    def _manifest(self) -> dict[str, Any]:
-        """Return everything but the trees, and the digest of those."""
-        fitted: dict[str, Any] = {}
-        if self.forecaster is not None:
-            curve = self.forecaster.cvr_curve
-            fitted["forecast"] = {
-                "typical": dict(self.forecaster.typical),
-                "usual_price": self.forecaster.usual_price,
-                "own_level": {name: head.typical for name, head in self.forecaster.heads.items()},
-                "cvr_curve": None if curve is None else asdict(curve),
-            }
-        if self.ranker is not None:
-            fitted["ranker"] = {
-                "forecast_weight": self.ranker.forecast_weight,
-                "calibration": asdict(self.ranker.calibration),
-            }
-        forests = self._forests()
-        return {
-            "format": FORMAT,
-            "config": self.config.model_dump(mode="json"),
-            "encoder_id": self.encoder_id,
-            "files": {n: hashlib.sha256(f.text.encode()).hexdigest() for n, f in forests.items()},
-            "fitted": fitted,
-        }
-
-    @classmethod
-    def load(cls, folder: Path) -> Matcher:
-        """Read a saved model, checking every digest before LightGBM sees a byte.
-
-        Raises
-        ------
-        ValueError
-            If a file is missing or damaged, or was written by a later version of kolmatch.
-        """
-        try:
-            saved = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-            manifest, digest = saved["model"], saved["sha256"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"Got a model whose model.json cannot be read: {error}") from error
-        if _digest(manifest) != digest:
-            raise ValueError("Got a model whose model.json is damaged: its digest differs")
-        if manifest["format"] != FORMAT:
-            raise ValueError(f"Got model format {manifest['format']} but expected {FORMAT}")
-        forests = {name: _read(folder / name, sha) for name, sha in manifest["files"].items()}
-        fitted = manifest["fitted"]
-        forecaster = ranker = None
-        if "forecast" in fitted:
-            told = fitted["forecast"]
-            heads = {
-                name: Head(name, forests[f"{name}.txt"], level)
-                for name, level in told["own_level"].items()
-            }
-            numbers = told["cvr_curve"]
-            curve = None if numbers is None else RateCurve(**numbers)
-            forecaster = Forecaster(heads, told["typical"], told["usual_price"], curve)
-        if "ranker" in fitted:
-            told = fitted["ranker"]
-            calibration = Calibration(**told["calibration"])
-            ranker = FitRanker(forests["ranker.txt"], told["forecast_weight"], calibration)
-        config = Config.model_validate(manifest["config"])
-        return cls(config, manifest["encoder_id"], forecaster, ranker)
-
-    def _forests(self) -> dict[str, Forest]:
-        forests = {}
-        if self.forecaster is not None:
-            forests = {f"{name}.txt": head.forest for name, head in self.forecaster.heads.items()}
-        if self.ranker is not None:
-            forests["ranker.txt"] = self.ranker.forest
-        return forests
+    def _check_use(self, pipeline: FeaturePipeline) -> None:
+        """Refuse vectors or signals that the model was not trained on."""
+        encoder_id = pipeline.embeddings.encoder.id
+        if encoder_id != self.encoder_id:
+            raise UserError(
+                f"Got text encoder {encoder_id} but the model was trained with {self.encoder_id}; "
+                "train again or set the same encoder"
+            )
+        trained = None if self.ranker is None else self.ranker.forest.names
+        if trained not in (None, pipeline.names):
+            raise UserError(
+                "Got a model that was trained on other signals than this kolmatch computes; "
+                "train again or use the kolmatch that trained it"
+            )
 
 
-def likeness(signals: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
+def likeness(signals: pd.DataFrame) -> NDArray[np.float64]:
     """Score pairs by likeness of content and audience, for data without outcomes.
 
     The weights are the field's habit (topic first, audience second), not learned; a user's own
@@ -309,27 +210,27 @@ def likeness(signals: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
     Returns
     -------
     ndarray, shape (n,)
-        0-1, higher is more alike.
+        At most 1; higher is more alike.
     """
     content = signals[["content.top3", "vectors.mean_cosine"]].mean(axis=1).fillna(0)
     audience = signals["audience.match"].fillna(0)
     return np.asarray(0.7 * content + 0.3 * audience, dtype=np.float64)
 
 
+def _check_question(tables: Tables, brief_ids: Sequence[str], as_of: pd.Timestamp) -> None:
+    """Refuse a question that no table can answer."""
+    if not brief_ids:
+        raise UserError("Got no brief but expected the id of at least one")
+    unknown = sorted(set(brief_ids) - set(tables.briefs["brief_id"]))
+    if unknown:
+        raise UserError(f"Got briefs {unknown} but expected ids that are in the briefs table")
+    first = tables.kols["observed_at"].min()
+    if not first < as_of:
+        raise UserError(
+            f"Got as-of {as_of} but no KOL was observed before that; the first was at {first}"
+        )
+
+
 def _tiers(followers: pd.Series[Any]) -> pd.Series[Any]:
     codes = pd.Series(tier_codes(followers.to_numpy(dtype=np.float64)), index=followers.index)
     return codes.map(dict(enumerate(TIER_FLOORS)))
-
-
-def _digest(manifest: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
-
-
-def _read(path: Path, sha256: str) -> Forest:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ValueError(f"Got a model without its file {path.name}") from error
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise ValueError(f"Got a model whose file {path.name} is damaged: its digest differs")
-    return Forest(data.decode())

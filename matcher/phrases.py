@@ -10,6 +10,11 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+LEAST = 0.01
+"""A share or a growth below this would be written as 0% and says nothing."""
+KEPT = 0.8
+"""Share of their usual views that sponsored posts must keep to speak for a KOL."""
+
 
 @dataclass(frozen=True)
 class Reason:
@@ -36,8 +41,8 @@ class Facts:
     ----------
     signals : mapping
         Signals by name; NaN where unknown.
-    vertical : str
-        Vertical of the brief; empty where it names none.
+    vertical, vertical_zh : str
+        Vertical of the brief, and what the trade calls it in Chinese; empty where it names none.
     currency : str
         Currency of the offer; empty without an offer.
     post_id : str
@@ -46,6 +51,7 @@ class Facts:
 
     signals: Mapping[str, float]
     vertical: str
+    vertical_zh: str
     currency: str
     post_id: str
 
@@ -60,19 +66,38 @@ class Facts:
 
 
 def wan(number: float) -> str:
-    """Write a count as Chinese readers do: 12,345 is 1.2万."""
-    for size, unit in ((1e8, "亿"), (1e4, "万")):
-        if number >= size:
-            return f"{number / size:.1f}".removesuffix(".0") + unit
-    return f"{number:,.0f}"
+    """Write a count as Chinese readers do: 12,345 is 1.2万, 340,000,000 is 3.4亿."""
+    return _scaled(number, ((1e4, "万"), (1e8, "亿")))
 
 
 def short(number: float) -> str:
     """Write a count as English readers do: 12,345 is 12.3k."""
-    for size, unit in ((1e6, "M"), (1e3, "k")):
-        if number >= size:
-            return f"{number / size:.1f}".removesuffix(".0") + unit
-    return f"{number:,.0f}"
+    return _scaled(number, ((1e3, "k"), (1e6, "M"), (1e9, "bn")))
+
+
+def _scaled(number: float, units: tuple[tuple[float, str], ...]) -> str:
+    """Write a count in the largest unit that it fills; 999,999 is 1M, since it is not 1,000k."""
+    shown, size, unit = float(round(number)), 1.0, ""
+    for larger, name in units:
+        if shown * size >= larger:
+            shown, size, unit = round(number / larger, 1), larger, name
+    return f"{shown:,.1f}".removesuffix(".0") + unit
+
+
+def _money(amount: float, currency: str) -> tuple[str, str]:
+    """Write money in English and Chinese."""
+    figure = f"{amount:,.1f}" if amount < 1000 else f"{amount:,.0f}"
+    return f"{figure} {currency}", f"{figure} {'元' if currency == 'CNY' else currency}"
+
+
+def _place(share: float) -> str:
+    """Write the share of peers that are surpassed; nobody surpasses all, himself included."""
+    return f"{min(math.floor(share * 100), 99)}%"
+
+
+def _exp(value: float) -> float:
+    """Return the exponential, at most 1e300: a wild figure must not stop a run."""
+    return math.exp(min(value, math.log(1e300)))
 
 
 def _content(facts: Facts) -> Reason | None:
@@ -80,19 +105,19 @@ def _content(facts: Facts) -> Reason | None:
         return None
     best = facts.signals["content.best"]
     return Reason(
-        f"Recent post {facts.post_id} is close to the brief (similarity {best:.2f})",
-        f"近期作品 {facts.post_id} 与需求内容相近（相似度 {best:.2f}）",
+        f"Recent post {facts.post_id} comes closest to the brief (similarity {best:.2f})",
+        f"近期作品 {facts.post_id} 与本次需求最为契合（相似度 {best:.2f}）",
         facts.evidence("content.best", "content.top3", post_id=facts.post_id),
     )
 
 
 def _vectors(facts: Facts) -> Reason | None:
-    if not facts.known("vectors.mean_cosine"):
+    mean = facts.signals.get("vectors.mean_cosine", math.nan)
+    if not mean >= LEAST:
         return None
-    mean = facts.signals["vectors.mean_cosine"]
     return Reason(
         f"Your own embeddings of brief and KOL agree (mean cosine {mean:.2f})",
-        f"自有向量显示与需求相近（平均余弦 {mean:.2f}）",
+        f"按自有向量，达人与需求契合（平均余弦相似度 {mean:.2f}）",
         facts.evidence("vectors.mean_cosine", "vectors.max_cosine"),
     )
 
@@ -112,11 +137,11 @@ def _category(facts: Facts) -> Reason | None:
     if not (facts.vertical and facts.known("category.vertical_posts")):
         return None
     share = facts.signals["category.vertical_posts"]
-    if share <= 0:
+    if share < LEAST:
         return None
     return Reason(
-        f"{share:.0%} of recent posts are about {facts.vertical}",
-        f"近期作品中 {share:.0%} 属于 {facts.vertical} 品类",
+        f"{share:.0%} of recent posts are about {facts.vertical.replace('_', ' ')}",
+        f"近期作品中{facts.vertical_zh}类内容占 {share:.0%}",
         facts.evidence("category.vertical_posts", "category.vertical"),
     )
 
@@ -124,27 +149,24 @@ def _category(facts: Facts) -> Reason | None:
 def _price(facts: Facts) -> Reason | None:
     if not (facts.known("price.per_view") and facts.currency):
         return None
-    cpm = math.exp(facts.signals["price.per_view"])
-    en = f"About {cpm:,.1f} {facts.currency} per 1,000 views (CPM)"
-    zh = f"预估 CPM 约 {cpm:,.1f} {facts.currency}"
-    if facts.known("price.against_peers") and facts.signals["price.against_peers"] < 0:
-        below = 1 - math.exp(facts.signals["price.against_peers"])
-        en += f", price {below:.0%} below comparable KOLs"
-        zh += f"，报价低于同平台同量级中位数 {below:.0%}"
+    cpm_en, cpm_zh = _money(_exp(facts.signals["price.per_view"]), facts.currency)
+    en, zh = f"About {cpm_en} per 1,000 views (CPM)", f"按近期播放估算 CPM 约 {cpm_zh}"
+    below = 0.0
+    if facts.known("price.against_peers"):
+        below = 1 - _exp(facts.signals["price.against_peers"])
+    if below >= LEAST:
+        en += f", price {_place(below)} below comparable KOLs"
+        zh += f"，刊例价比同平台同量级达人低 {_place(below)}，性价比高"
     return Reason(en, zh, facts.evidence("price.per_view", "price.against_peers", "price.log"))
 
 
 def _reach(facts: Facts) -> Reason | None:
     if not facts.known("reach.median_views"):
         return None
-    views = math.expm1(facts.signals["reach.median_views"])
+    views = _exp(facts.signals["reach.median_views"]) - 1
     en = f"Median of {short(views)} views on recent posts"
-    zh = f"近期作品播放中位数 {wan(views)}"
-    if facts.known("reach.percentile") and facts.signals["reach.percentile"] >= 0.5:
-        place = facts.signals["reach.percentile"]
-        en += f", above {place:.0%} of the same tier on the platform"
-        zh += f"，高于同平台同量级 {place:.0%} 的达人"
-    return Reason(en, zh, facts.evidence("reach.median_views", "reach.percentile"))
+    zh = f"近期作品播放量中位数 {wan(views)}"
+    return _against_peers("reach", en, zh, facts, "reach.median_views")
 
 
 def _engagement(facts: Facts) -> Reason | None:
@@ -152,33 +174,50 @@ def _engagement(facts: Facts) -> Reason | None:
         return None
     rate = facts.signals["engagement.rate"]
     en, zh = f"Engagement rate {rate:.1%}", f"互动率 {rate:.1%}"
-    if facts.known("engagement.percentile") and facts.signals["engagement.percentile"] >= 0.5:
-        place = facts.signals["engagement.percentile"]
-        en += f", above {place:.0%} of the same tier on the platform"
-        zh += f"，高于同平台同量级 {place:.0%} 的达人"
-    return Reason(en, zh, facts.evidence("engagement.rate", "engagement.percentile"))
+    shown = ["engagement.rate"]
+    if facts.known("engagement.completion"):
+        completion = facts.signals["engagement.completion"]
+        en += f", completion rate {completion:.0%}"
+        zh += f"，完播率 {completion:.0%}"
+        shown.append("engagement.completion")
+    return _against_peers("engagement", en, zh, facts, *shown)
+
+
+def _against_peers(family: str, en: str, zh: str, facts: Facts, *shown: str) -> Reason:
+    """Add the place among peers where it is in the upper half."""
+    name = f"{family}.percentile"
+    if facts.known(name) and facts.signals[name] >= 0.5:
+        place = _place(facts.signals[name])
+        subject = "engagement rate " if len(shown) > 1 else ""
+        en += f", {subject}above {place} of the same tier on the platform"
+        zh += f"，{'互动率' if subject else ''}高于同平台 {place} 的同量级达人"
+    return Reason(en, zh, facts.evidence(*shown, name))
 
 
 def _growth(facts: Facts) -> Reason | None:
     name = "growth.followers_90"
     if not facts.known(name):
         return None
-    rate = math.expm1(facts.signals[name])
-    if rate < 0.005:
+    rate = _exp(facts.signals[name]) - 1
+    if rate < LEAST:
         return None
     return Reason(
-        f"Followers grow by {rate:.1%} a month", f"近期粉丝月增长 {rate:.1%}", facts.evidence(name)
+        f"Followers grow by {rate:.1%} a month",
+        f"近三个月粉丝月均增长 {rate:.1%}",
+        facts.evidence(name),
     )
 
 
 def _sponsored(facts: Facts) -> Reason | None:
     if not facts.known("sponsored.views", "sponsored.posts"):
         return None
-    kept = math.exp(facts.signals["sponsored.views"])
+    kept = _exp(facts.signals["sponsored.views"])
     count = facts.signals["sponsored.posts"]
+    if kept < KEPT:
+        return None
     return Reason(
-        f"{count:.0f} recent sponsored posts kept {kept:.0%} of the usual views",
-        f"近期 {count:.0f} 条商单播放为日常作品的 {kept:.0%}",
+        f"{_counted(count, 'recent sponsored post')} kept {kept:.0%} of the usual views",
+        f"近期 {count:.0f} 条商单的播放量达到日常作品的 {kept:.0%}",
         facts.evidence("sponsored.views", "sponsored.posts"),
     )
 
@@ -187,12 +226,12 @@ def _record(facts: Facts) -> Reason | None:
     if not facts.known("record.delivered") or facts.signals["record.delivered"] < 1:
         return None
     count = facts.signals["record.delivered"]
-    en = f"Delivered {count:.0f} past collaboration{'s' * (count > 1)}"
-    zh = f"历史履约合作 {count:.0f} 次"
-    if facts.known("record.conversion", "record.measured") and facts.signals["record.measured"]:
+    en = f"Delivered {_counted(count, 'past collaboration')}"
+    zh = f"历史履约 {count:.0f} 次"
+    if facts.known("record.conversion"):
         rate = facts.signals["record.conversion"]
-        en += f", conversion rate {rate:.1%}"
-        zh += f"，历史转化率 {rate:.1%}"
+        en += f", {rate:.1%} of clicks became orders"
+        zh += f"，带货点击转化率 {rate:.1%}"
     return Reason(en, zh, facts.evidence("record.delivered", "record.conversion"))
 
 
@@ -201,10 +240,14 @@ def _style(facts: Facts) -> Reason | None:
         return None
     count = facts.signals["style.posts_90"]
     return Reason(
-        f"{count:.0f} posts in the last 90 days",
-        f"近 90 天发布作品 {count:.0f} 条",
+        f"{_counted(count, 'post')} in the last 90 days",
+        f"近 90 天更新 {count:.0f} 条作品",
         facts.evidence("style.posts_90"),
     )
+
+
+def _counted(count: float, noun: str) -> str:
+    return f"{count:.0f} {noun}{'s' * (round(count) != 1)}"
 
 
 PHRASES: Mapping[str, Callable[[Facts], Reason | None]] = {

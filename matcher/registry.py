@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from features.errors import UserError
 from matcher.model import Matcher
 
 if TYPE_CHECKING:
@@ -74,7 +75,13 @@ class Registry:
 
     @cached_property
     def client(self) -> MlflowClient:
-        """The MLflow client, with the store initialised."""
+        """The MLflow client, with the store initialised.
+
+        Raises
+        ------
+        UserError
+            If the store cannot be used.
+        """
         from filelock import FileLock
 
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
@@ -83,18 +90,24 @@ class Registry:
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         warnings.filterwarnings("ignore", message=".*input example was not provided.*")
         import mlflow
+        from mlflow.exceptions import MlflowException
 
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.ERROR)
 
         mlflow.set_tracking_uri(self.uri)
         mlflow.set_registry_uri(self.uri)
-        client = mlflow.MlflowClient(self.uri, self.uri)
         self.home.mkdir(parents=True, exist_ok=True)
-        # Two processes that create a fresh SQLite store at once collide in its migrations.
-        with FileLock(self.home / "mlflow.lock"):
-            if client.get_experiment_by_name(EXPERIMENT) is None:
-                client.create_experiment(EXPERIMENT, artifact_location=self._artifacts)
+        try:
+            # Two processes that create a fresh SQLite store at once collide in its migrations.
+            with FileLock(self.home / "mlflow.lock"):
+                client = mlflow.MlflowClient(self.uri, self.uri)
+                if client.get_experiment_by_name(EXPERIMENT) is None:
+                    client.create_experiment(EXPERIMENT, artifact_location=self._artifacts)
+        except MlflowException as error:
+            raise UserError(
+                f"Got MLflow store {self.uri}, which cannot be used: {error}"
+            ) from error
         return client
 
     @contextmanager
@@ -103,7 +116,7 @@ class Registry:
         client = self.client
         import mlflow
 
-        experiment = client.get_experiment_by_name(EXPERIMENT)
+        experiment = mlflow.set_experiment(EXPERIMENT)
         with mlflow.start_run(experiment_id=experiment.experiment_id, run_name=name) as active:
             tracked = TrackedRun(client, active.info.run_id)
             mlflow.log_params({key: str(value)[:6000] for key, value in params.items()})
@@ -125,26 +138,48 @@ class Registry:
             raise
 
     def metrics(self, version: str) -> dict[str, float]:
-        """Return the metrics of the run that made a version."""
-        run_id = self.client.get_model_version(MODEL_NAME, version).run_id
-        return dict(self.client.get_run(run_id).data.metrics)
+        """Return the metrics of the run that made a version.
+
+        Raises
+        ------
+        UserError
+            If there is no such version.
+        """
+        from mlflow.exceptions import MlflowException
+
+        try:
+            made = self.client.get_model_version(MODEL_NAME, version)
+        except MlflowException as error:
+            raise UserError(
+                f"Got model version {version} but expected one of: {self._versions()}"
+            ) from error
+        return dict(self.client.get_run(str(made.run_id)).data.metrics)
+
+    def _versions(self) -> str:
+        found = self.client.search_model_versions(f"name = '{MODEL_NAME}'")
+        return ", ".join(sorted((str(v.version) for v in found), key=int)) or "none"
 
     def load(self, version: str) -> Matcher:
         """Load a version, checking every file's digest.
 
         Raises
         ------
-        ValueError
-            If a file is missing or damaged.
+        UserError
+            If there is no such version, or its files are missing or damaged.
         """
-        _ = self.client  # points MLflow at this store
+        self.metrics(version)  # is it there at all?
         import mlflow
 
-        with tempfile.TemporaryDirectory() as temporary:
-            local = mlflow.artifacts.download_artifacts(
-                artifact_uri=f"models:/{MODEL_NAME}/{version}", dst_path=temporary
-            )
-            return Matcher.load(_find(Path(local)))
+        try:
+            with tempfile.TemporaryDirectory() as temporary:
+                local = mlflow.artifacts.download_artifacts(
+                    artifact_uri=f"models:/{MODEL_NAME}/{version}", dst_path=temporary
+                )
+                return Matcher.load(_find(Path(local)))
+        except (OSError, ValueError, mlflow.MlflowException) as error:
+            raise UserError(
+                f"Got model version {version}, which cannot be loaded: {error}"
+            ) from error
 
     def champion(self) -> Loaded | None:
         """Load the champion, or its last good local copy where the registry cannot give it.
@@ -153,6 +188,11 @@ class Registry:
         -------
         Loaded or None
             ``None`` if no model was ever promoted here.
+
+        Raises
+        ------
+        UserError
+            If the registry cannot give the champion and there is no good copy.
         """
         try:
             version = self.resolve(CHAMPION)
@@ -161,10 +201,10 @@ class Registry:
             loaded = Loaded(self.load(version), version)
         except Exception as error:
             # Whatever ails the registry (network, disk, damage), the night's lists must come out.
-            kept = self._kept(f"{type(error).__name__}: {error}")
+            reason = str(error) or type(error).__name__
+            kept = self._kept(reason)
             if kept is None:
-                raise
-            log.warning("registry cannot give the champion, serving the last good copy: %s", error)
+                raise UserError(f"Got no champion from the registry: {reason}") from error
             return kept
         self._keep(loaded)
         return loaded
@@ -188,11 +228,14 @@ class Registry:
         pointer.replace(self._local / "champion.json")
 
     def _kept(self, reason: str) -> Loaded | None:
-        pointer = self._local / "champion.json"
-        if not pointer.exists():
+        """Return the last good copy, or ``None`` where there is none that is whole."""
+        try:
+            pointer = (self._local / "champion.json").read_text(encoding="utf-8")
+            version = str(json.loads(pointer)["version"])
+            return Loaded(Matcher.load(self._local / f"v{version}"), version, reason)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            log.info("no good local copy of the champion: %s", error)
             return None
-        version = json.loads(pointer.read_text(encoding="utf-8"))["version"]
-        return Loaded(Matcher.load(self._local / f"v{version}"), version, reason)
 
 
 @dataclass(frozen=True)

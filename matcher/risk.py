@@ -50,5 +50,5 @@ def risk_parts(signals: pd.DataFrame) -> pd.DataFrame:
 def total_risk(signals: pd.DataFrame) -> pd.Series[float]:
     """Return the total risk of each pair, 0-1."""
     parts = risk_parts(signals)
-    spared = np.prod([1 - WEIGHTS[name] * parts[name] for name in parts], axis=0)
+    spared = np.prod([1 - weight * parts[name] for name, weight in WEIGHTS.items()], axis=0)
     return pd.Series(1 - spared, index=signals.index, name="risk")

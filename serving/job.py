@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +15,7 @@ from features.vectors import Embeddings
 from matcher.config import Config
 from matcher.model import Matcher, MatchResult
 from matcher.registry import Loaded
-from serving.publish import Run, publish
-
-log = logging.getLogger(__name__)
+from serving.publish import Run, check_run_id, publish, read_run
 
 
 @dataclass(frozen=True)
@@ -97,7 +94,7 @@ def serve(
     Raises
     ------
     UserError
-        If there is no brief to match.
+        If there is no brief to match, or the run's id could not name a folder.
     """
     wanted = sorted(set(brief_ids)) or open_briefs(tables, as_of)
     if not wanted:
@@ -105,7 +102,11 @@ def serve(
             f"Got no brief that is open at {as_of}: every brief has decided_at or ended before; "
             "name one with --brief or give an earlier --as-of"
         )
-    matcher = loaded.matcher if loaded else Matcher(config, embeddings.encoder.id)
+    if run_id is not None:
+        check_run_id(run_id)  # before the work, not after it
+    matcher = (
+        loaded.matcher if loaded else Matcher(config.with_spaces(tables), embeddings.encoder.id)
+    )
     result = matcher.match(tables, wanted, as_of, embeddings, top=top, progress=progress)
     model = f"v{loaded.version}" if loaded else "content"
     run = Run(
@@ -122,4 +123,6 @@ def serve(
         basis=matcher.basis,
     )
     publish(home, run, result.matches, result.exclusions)
-    return Served(run, result, loaded.stale if loaded else "")
+    # Where the run was there already, it keeps the time at which it was first made.
+    published = read_run(home, run.run_id).run
+    return Served(published, result, loaded.stale if loaded else "")

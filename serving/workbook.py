@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
 import tempfile
 import unicodedata
@@ -35,6 +36,10 @@ MAX_ROWS = 1_048_575
 """Rows of a sheet, without its header."""
 MAX_CHARS = 32_767
 """Characters of a cell."""
+LINE_HEIGHT = 15.0
+"""Points of one line of text."""
+MAX_LINES = 12
+"""Lines that a row shows; what is longer can still be read in its cell."""
 _NUMBERS = {
     "integer": "#,##0",
     "decimal": "0.000",
@@ -130,12 +135,12 @@ def _with_brief(frame: pd.DataFrame, briefs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _evidence(evidence: Mapping[str, object]) -> str:
-    """Write evidence one figure a line: ``content.best = 0.62``."""
-    lines = [
+    """Write evidence in one line: ``content.best = 0.62; price.of_budget = 0.1``."""
+    figures = [
         f"{name} = {value:.4g}" if isinstance(value, float) else f"{name} = {value}"
         for name, value in evidence.items()
     ]
-    return "\n".join(lines)
+    return "; ".join(figures)
 
 
 def _clean(text: str) -> str:
@@ -198,8 +203,9 @@ class _Sheets:
             for style, number in _NUMBERS.items()
         }
         self.formats["id"] = book.add_format({"num_format": "@", **top})
-        self.formats["text"] = book.add_format(top)
-        self.formats["long"] = book.add_format({"text_wrap": True, **top})
+        # Indented, or text would touch the number to its left.
+        self.formats["text"] = book.add_format({"indent": 1, **top})
+        self.formats["long"] = book.add_format({"text_wrap": True, "indent": 1, **top})
         self.formats["bold"] = book.add_format({"bold": True, "text_wrap": True, **top})
         self.formats["head"] = book.add_format(
             {"bold": True, "bg_color": "#DDEBF7", "bottom": 1, "text_wrap": True, **top}
@@ -234,9 +240,14 @@ class _Sheets:
                 self._text(sheet, 0, column, heading.head.in_(self.language), "head")
                 sheet.set_column(column, column, heading.width)
             for row, values in enumerate(_rows(part), start=1):
+                sheet.set_row(row, LINE_HEIGHT * _lines(columns, values))
                 for column, (heading, value) in enumerate(zip(columns, values, strict=True)):
                     self._cell(sheet, row, column, heading, value)
             sheet.autofilter(0, 0, len(part), len(columns) - 1)
+            sheet.set_landscape()
+            sheet.set_paper(9)  # A4
+            sheet.fit_to_pages(1, 0)
+            sheet.repeat_rows(0)
             # Ids are text on purpose; no green corner has to say so.
             sheet.ignore_errors({"number_stored_as_text": f"A1:XFD{len(part) + 1}"})
             yield sheet, len(part)
@@ -291,6 +302,19 @@ class _Sheets:
         if isinstance(value, Mapping):
             return json.dumps(dict(value), ensure_ascii=False, sort_keys=True)
         return str(value)
+
+
+def _lines(columns: tuple[Heading, ...], values: tuple[Any, ...]) -> int:
+    """Return how many lines the longest wrapped cell of a row takes.
+
+    Programs disagree on whether they fit a row to its text on opening, so the file says it.
+    """
+    most = 1
+    for heading, value in zip(columns, values, strict=True):
+        if heading.style == "long" and isinstance(value, str):
+            wide = (sum(1 + (ord(c) > 0x2E80) for c in line) for line in value.split("\n"))
+            most = max(most, sum(math.ceil(max(width, 1) / heading.width) for width in wide))
+    return min(most, MAX_LINES)
 
 
 def _place(columns: tuple[Heading, ...], name: str) -> int:

@@ -28,6 +28,7 @@ from matcher.config import Config
 from matcher.model import Matcher
 from training.baselines import BASELINES
 from training.examples import Examples
+from training.labels import GOOD
 from training.metrics import ranking_metrics
 from training.significance import paired_bootstrap
 
@@ -36,12 +37,12 @@ if TYPE_CHECKING:
 
 Score = Callable[[pd.DataFrame, pd.DataFrame], "NDArray[np.float64]"]
 """Scores pairs from PAIRS and their signals; higher is better inside a brief."""
+Lists = Iterable[tuple[pd.DataFrame, pd.DataFrame, "pd.Series[Any]"]]
+"""Chunks of whole briefs: PAIRS, their signals, and the true grade of each, null if unknown."""
 
 MODEL = "kolmatch"
 HEADLINE = "ndcg@10"
 ROSTER, OUTCOMES, JUDGMENTS = "roster", "outcomes", "judgments"
-GOOD = 3.0
-"""Grade from which a pair that was tried or judged is worth finding: the upper half."""
 VIEWS = {
     OUTCOMES: "the KOLs that were tried, graded by what they brought",
     JUDGMENTS: "the KOLs that people graded",
@@ -108,32 +109,39 @@ class Evaluation:
         return pd.DataFrame(found, columns=columns).sort_values("difference", ignore_index=True)
 
     def metrics(self) -> dict[str, float]:
-        """Return the numbers worth tracking, by name."""
-        values = {}
+        """Return the numbers worth tracking, by name.
+
+        For each view and metric the model's mean as ``<view>_<metric>`` and that of the best
+        simple rule with ``_best_baseline`` after it; and the model's lead in NDCG@10 over that
+        rule, ``<view>_gain``, with its 95% interval.
+        """
+        values: dict[str, float] = {}
         for view in self.views:
-            table = self.summary(view)
             best = self.best_baseline(view)
-            for metric in table.columns:
+            means = self.summary(view).T
+            for metric, model, rule in zip(means.index, means[MODEL], means[best], strict=True):
                 name = f"{view}_{metric.replace('@', '_at_')}"
-                values[name] = float(table.at[MODEL, metric])
-                values[f"{name}_best_baseline"] = float(table.at[best, metric])
-            gain = self.comparison(view).set_index("ranker").loc[best]
+                values |= {name: float(model), f"{name}_best_baseline": float(rule)}
+            lead = self.comparison(view).set_index("ranker").T[best]
             values |= {
-                f"{view}_gain": float(gain["difference"]),
-                f"{view}_gain_low": float(gain["low"]),
-                f"{view}_gain_high": float(gain["high"]),
+                f"{view}_gain": float(lead["difference"]),
+                f"{view}_gain_low": float(lead["low"]),
+                f"{view}_gain_high": float(lead["high"]),
             }
         return values
 
 
 def rankers(matcher: Matcher) -> dict[str, Score]:
     """Return the model and every simple rule, by name."""
-    model: Score = lambda pairs, signals: matcher.score(signals)["score"].to_numpy()  # noqa: E731
+
+    def model(pairs: pd.DataFrame, signals: pd.DataFrame) -> NDArray[np.float64]:
+        return matcher.score(signals)["score"].to_numpy()
+
     return {MODEL: model} | {baseline.name: baseline.score for baseline in BASELINES}
 
 
 def rank_lists(
-    lists: Iterable[tuple[pd.DataFrame, pd.DataFrame, pd.Series[Any]]],
+    lists: Lists,
     by: Mapping[str, Score],
     brands: pd.Series[Any],
     view: str,
@@ -144,8 +152,8 @@ def rank_lists(
 
     Parameters
     ----------
-    lists : iterable of (pairs, signals, gain)
-        Chunks of whole briefs; `gain` is the true grade of each pair, null where unknown.
+    lists : Lists
+        What to rank.
     by : mapping
         Rankers by name.
     brands : Series, indexed by brief_id
@@ -190,14 +198,14 @@ def evaluate(
     brands = history.tables.briefs.set_index("brief_id")["brand_id"]
     known = test.known
     judged = known.pairs["judged"].to_numpy(dtype=bool)
-    found = []
+    measured = []
     for view, part in ((OUTCOMES, known.where(~judged)), (JUDGMENTS, known.where(judged))):
         if len(part.pairs):
-            lists = [(part.pairs, part.signals, part.pairs["grade"])]
-            found.append(rank_lists(lists, by, brands, view, threshold=GOOD))
-    lists = _roster_lists(known.pairs, history, pipeline, matcher.config, progress)
-    found.append(rank_lists(lists, by, brands, ROSTER))
-    return Evaluation(pd.concat([part.per_brief for part in found], ignore_index=True))
+            tried = [(part.pairs, part.signals, part.pairs["grade"])]
+            measured.append(rank_lists(tried, by, brands, view, threshold=GOOD))
+    whole = _roster_lists(known.pairs, history, pipeline, matcher.config, progress)
+    measured.append(rank_lists(whole, by, brands, ROSTER))
+    return Evaluation(pd.concat([part.per_brief for part in measured], ignore_index=True))
 
 
 def _roster_lists(

@@ -29,15 +29,18 @@ from matcher.config import TrainingConfig
 from matcher.eligibility import screen
 from matcher.forecast import Forecaster
 from matcher.ranker import RankingData
-from training.labels import COUNTS, Grader, decision_times, outcome_values
+from training.labels import (
+    COUNTS,
+    GOOD,
+    Grader,
+    decision_times,
+    labels_known_before,
+    outcome_values,
+    true_grades,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-GOOD_JUDGMENT = 2.5
-"""Mean grade, of 0-4, from which a person's judgment counts as success."""
-PLACES = (0.35, 0.65, 0.85, 0.95)
-"""Places among a brief's candidates, from the bottom, that part the grades 0 to 4."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,9 @@ class Examples:
     Attributes
     ----------
     pairs : DataFrame
-        PAIRS with brand_id, grade, judged (a person's grade), achieved, success, known (was the
-        grade observed) and the counts of `training.labels.COUNTS`; by time of decision.
+        PAIRS with brand_id, goal, grade, judged (a person's grade), success (is the grade
+        `training.labels.GOOD`), achieved, known (was the grade observed) and the counts of
+        `training.labels.COUNTS`; by time of decision.
     signals : DataFrame
         Signals, aligned to `pairs`.
     """
@@ -83,32 +87,35 @@ class Examples:
         config : TrainingConfig
             What the unknown is taken for.
         """
-        pairs = self.pairs
-        known = pairs["known"].to_numpy(dtype=bool)
-        grade = pairs["grade"].to_numpy(dtype=np.float64)
-        keep = known | (config.unknown_weight > 0)
+        pairs, grade, keep = self.pairs, self.pairs["grade"], pd.Series(True, self.pairs.index)
         if config.unknown == "forecast":
-            usual = pairs["goal"].map(dict(forecaster.typical)).to_numpy(dtype=np.float64)
-            surprise = pairs["achieved"] - usual - advantage
-            # A count is skewed and its forecast a median: centre, or the tried would look worse.
-            surprise -= surprise.groupby(pairs["goal"]).transform("median")
-            value = advantage + config.belief * surprise.fillna(0.0).to_numpy()
-            place = pd.Series(value).groupby(pairs["brief_id"].to_numpy()).rank(pct=True)
-            # Where nothing can be forecast, the grade stays and the unknown says nothing.
-            told = ~np.isnan(usual)
-            judged = pairs["judged"].to_numpy(dtype=bool)
-            grade = np.where(told & ~judged, np.searchsorted(PLACES, place), grade)
-            keep &= known | told
-        weight = np.where(known, 1.0, config.unknown_weight)
+            value = config.belief * self._surprise(advantage, forecaster) + advantage
+            # A person's grade stands. Where nothing can be forecast an outcome's own grade does,
+            # and the unknown says nothing.
+            forecast = pairs["goal"].isin(forecaster.typical)
+            grade = grade.mask(forecast & ~pairs["judged"], true_grades(value, pairs["brief_id"]))
+            keep = pairs["known"] | forecast
+        weight = pairs["known"].map({True: 1.0, False: config.unknown_weight})
+        keep &= weight > 0
         return RankingData(
             signals=self.signals[keep],
             advantage=advantage[keep],
             brief_id=pairs["brief_id"][keep],
-            grade=pd.Series(grade, index=pairs.index)[keep],
-            weight=pd.Series(weight, index=pairs.index)[keep],
+            grade=grade[keep],
+            weight=weight[keep],
             outcome=(pairs["known"] & ~pairs["judged"])[keep],
             success=pairs["success"][keep],
         )
+
+    def _surprise(self, advantage: NDArray[np.float64], forecaster: Forecaster) -> pd.Series[float]:
+        """Return how much more each outcome brought than its forecast, in logs; 0 without one."""
+        usual = self.pairs["goal"].map(dict(forecaster.typical)).astype(np.float64)
+        # The forecast is per unit of the price that was asked, so the outcome must be.
+        price = self.signals["price.log"].fillna(forecaster.usual_price)
+        surprise = self.pairs["achieved"] - price - usual - advantage
+        # A count is skewed and its forecast a median: centre, or the tried would look worse.
+        centre = surprise.groupby(self.pairs["goal"]).transform("median")
+        return (surprise - centre).fillna(0.0)
 
 
 def graded_pairs(
@@ -131,30 +138,30 @@ def graded_pairs(
     Returns
     -------
     DataFrame
-        PAIRS with grade (1-4, or a judge's 0-4), judged, achieved, success and
-        counts; one row a pair. A judgment stands in where there is no outcome: what a campaign
-        brought says more than what was expected of it.
+        PAIRS with grade (1-4, or the judges' 0-4), judged, success, achieved and counts; one row
+        a pair, by as_of, brief_id and kol_id. A judgment (the mean of several, rounded) stands in
+        where there is no graded outcome: what a campaign brought says more than what was expected
+        of it.
     """
-    values = outcome_values(tables, config.horizon_days)
-    values = values[values["known_at"] < values["brief_id"].map(known_before)]
-    grader = Grader.fit(values[values["brief_id"].isin(teaching)])
-    tried = pd.concat([values, grader.grade(values)], axis=1)
-    tried = tried.drop_duplicates(["brief_id", "kol_id"])
+    told = labels_known_before(tables, known_before)
+    tried = outcome_values(told, config.horizon_days)
+    tried["grade"] = Grader.fit(tried[tried["brief_id"].isin(teaching)]).grade(tried)
+    # Of several collaborations of one pair the first that has a grade counts.
+    graded_first = tried["grade"].isna().sort_values(kind="stable").index
+    tried = tried.loc[graded_first].drop_duplicates(["brief_id", "kol_id"])
 
-    judgments = tables.judgments
-    judgments = judgments[judgments["judged_at"] < judgments["brief_id"].map(known_before)]
-    judged = judgments.groupby(["brief_id", "kol_id"], as_index=False)["grade"].mean()
-    judged["as_of"] = judged["brief_id"].map(decision_times(tables))
-
-    both = tried.merge(
-        judged, "outer", on=["brief_id", "kol_id", "as_of"], suffixes=("", "_judged")
+    opinions = told.judgments.groupby(["brief_id", "kol_id"])["grade"].mean()
+    opinions = np.floor(opinions + 0.5).rename("opinion")
+    pairs = tried.drop(columns="as_of").merge(
+        opinions.reset_index(), how="outer", on=["brief_id", "kol_id"]
     )
-    both["judged"] = both["grade"].isna()
-    both["success"] = both["success"].mask(both["judged"], both["grade_judged"] >= GOOD_JUDGMENT)
-    both["grade"] = both["grade"].mask(both["judged"], both["grade_judged"].round())
-    both = both[both["grade"].notna() & both["as_of"].notna()]
-    columns = ["brief_id", "kol_id", "as_of", "grade", "judged", "achieved", "success", *COUNTS]
-    return both[columns].sort_values(["as_of", "brief_id", "kol_id"], ignore_index=True)
+    pairs["as_of"] = pairs["brief_id"].map(decision_times(tables))
+    pairs["judged"] = pairs["grade"].isna()
+    pairs["grade"] = pairs["grade"].fillna(pairs["opinion"])
+    pairs["success"] = pairs["grade"] >= GOOD
+    pairs = pairs[pairs["grade"].notna() & pairs["as_of"].notna()]
+    columns = ["brief_id", "kol_id", "as_of", "grade", "judged", "success", "achieved", *COUNTS]
+    return pairs[columns].sort_values(["as_of", "brief_id", "kol_id"], ignore_index=True)
 
 
 def unknown_pairs(

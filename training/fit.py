@@ -15,11 +15,15 @@ from matcher.forecast import Forecaster
 from matcher.model import Matcher
 from matcher.ranker import FitRanker
 from training.examples import Examples
-from training.labels import decision_times
+from training.labels import decision_times, labels_known_before, outcome_values
 from training.split import TimeSplit, brand_folds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+WHENEVER = pd.Timestamp("2262-01-01", tz="UTC")
+"""Later than anything that will be known."""
 
 
 @dataclass(frozen=True)
@@ -48,19 +52,19 @@ class Plan:
         return self.part.index[self.part == part]
 
 
-def labelled_briefs(tables: Tables) -> pd.DataFrame:
-    """Return the decided briefs that an outcome or a judgment says something about.
+def labelled_pairs(tables: Tables, horizon_days: int) -> pd.Series[int]:
+    """Count the KOLs of each brief that a ripe outcome or a judgment says something about.
 
     Returns
     -------
-    DataFrame
-        BRIEFS, with ``decided_at`` replaced by the moment of choice (`decision_times`).
+    Series of int, indexed by brief_id
+        1 or more; briefs that were never decided (`decision_times`) are absent.
     """
-    delivered = tables.collaborations.merge(tables.outcomes[["collaboration_id"]])["brief_id"]
-    told = set(delivered) | set(tables.judgments["brief_id"])
-    briefs = tables.briefs[tables.briefs["brief_id"].isin(told)]
-    decided = briefs["brief_id"].map(decision_times(tables))
-    return briefs.assign(decided_at=decided)[decided.notna()].reset_index(drop=True)
+    tried = outcome_values(tables, horizon_days)
+    ids = ["brief_id", "kol_id"]
+    told = pd.concat([tried[ids], tables.judgments[ids]]).drop_duplicates()
+    decided = decision_times(tables).dropna().index
+    return told[told["brief_id"].isin(decided)].groupby("brief_id").size()
 
 
 def plan_by_time(tables: Tables, config: Config) -> Plan:
@@ -69,9 +73,10 @@ def plan_by_time(tables: Tables, config: Config) -> Plan:
     Raises
     ------
     UserError
-        If there are too few briefs with outcomes, or they lie too close in time.
+        If too few briefs have labels, they lie too close in time, or what was decided before a
+        cut became known only after it.
     """
-    briefs = _enough(labelled_briefs(tables), config)
+    briefs = _labelled(tables, config)
     embargo = pd.Timedelta(days=config.training.horizon_days)
     shares = (config.training.valid_share, config.training.test_share)
     try:
@@ -80,27 +85,66 @@ def plan_by_time(tables: Tables, config: Config) -> Plan:
         raise UserError(f"{error}; brand-grouped folds (--split brand) need no time") from error
     part = split.part(briefs).set_axis(briefs["brief_id"])
     part = part[part != "embargo"]
-    never = pd.Timestamp.max.tz_localize("UTC").floor("us")
-    cut = {"train": split.valid_from, "valid": split.test_from, "test": never}
-    cuts = {"valid_from": str(split.valid_from), "test_from": str(split.test_from)}
-    return Plan("time", part, part.map(cut), cuts | {"embargo": str(embargo)})
+    cut = {"train": split.valid_from, "valid": split.test_from, "test": WHENEVER}
+    cuts = {"valid_from": split.valid_from, "test_from": split.test_from, "embargo": embargo}
+    plan = Plan("time", part, part.map(cut), {name: str(at) for name, at in cuts.items()})
+    told = labelled_pairs(
+        labels_known_before(tables, plan.known_before), config.training.horizon_days
+    )
+    for name in ("train", "valid"):
+        if plan.briefs(name).intersection(told.index).empty:
+            raise UserError(
+                f"Got no outcome or judgment of the {len(plan.briefs(name))} briefs of part {name} "
+                f"that was known before {cut[name]}; check measured_at and judged_at, which say "
+                "when each became known, or use brand-grouped folds (--split brand)"
+            )
+    return plan
 
 
 def plans_by_brand(tables: Tables, config: Config) -> list[Plan]:
     """Deal brands into folds; each fold tests once, and the next one tunes.
 
     For data in which time says nothing. Labels count whenever they became known.
+
+    Raises
+    ------
+    UserError
+        If too few briefs have labels, or there are fewer brands than folds.
     """
-    briefs = _enough(labelled_briefs(tables), config)
+    briefs = _labelled(tables, config)
     folds = config.training.folds
-    fold = brand_folds(briefs, folds, config.seed)
-    never = pd.Timestamp.max.tz_localize("UTC").floor("us")
+    brands = briefs["brand_id"].nunique()
+    if brands < folds:
+        raise UserError(
+            f"Got briefs of {brands} brands but {folds} folds by brand need at least one each; "
+            "lower `folds` under [training], or split by time (--split time)"
+        )
+    labels = labelled_pairs(tables, config.training.horizon_days)
+    fold = brand_folds(briefs, folds, config.seed, positives=labels)
+    known_before = pd.Series(WHENEVER, index=fold.index)
     plans = []
     for test in range(folds):
-        part = fold.map(lambda f, t=test: {t: "test", (t + 1) % folds: "valid"}.get(f, "train"))
-        known = pd.Series(never, index=fold.index)
-        plans.append(Plan(f"fold {test + 1}", part, known, {"fold": f"{test + 1} of {folds}"}))
+        part = pd.Series("train", index=fold.index)
+        part[fold == test] = "test"
+        part[fold == (test + 1) % folds] = "valid"
+        name = f"fold {test + 1}"
+        plans.append(Plan(name, part, known_before, {"fold": f"{test + 1} of {folds}"}))
     return plans
+
+
+def _labelled(tables: Tables, config: Config) -> pd.DataFrame:
+    """Return the briefs with labels, ``decided_at`` replaced by the moment of choice."""
+    labels = labelled_pairs(tables, config.training.horizon_days)
+    least = config.training.least_briefs
+    if len(labels) < least:
+        raise UserError(
+            f"Got {len(labels)} decided briefs with outcomes of {config.training.horizon_days} "
+            f"days or judgments but training needs {least}; until then `kolmatch match` ranks by "
+            "content and audience"
+        )
+    briefs = tables.briefs[tables.briefs["brief_id"].isin(labels.index)]
+    decided = briefs["brief_id"].map(decision_times(tables))
+    return briefs.assign(decided_at=decided).reset_index(drop=True)
 
 
 def fit_matcher(examples: Examples, plan: Plan, config: Config, encoder_id: str) -> Matcher:
@@ -154,13 +198,3 @@ def cross_advantage(examples: Examples, config: Config) -> NDArray[np.float64]:
 
 def _forecaster(known: Examples, config: Config) -> Forecaster:
     return Forecaster.fit(known.signals, known.pairs, config.forecast, config.seed)
-
-
-def _enough(briefs: pd.DataFrame, config: Config) -> pd.DataFrame:
-    least = config.training.least_briefs
-    if len(briefs) < least:
-        raise UserError(
-            f"Got {len(briefs)} decided briefs with outcomes or judgments but training needs "
-            f"{least}; until then `kolmatch match` ranks by content and audience"
-        )
-    return briefs

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from features.history import History
@@ -54,6 +55,18 @@ class Round:
     test: Examples
     evaluation: Evaluation
 
+    def forecasts(self) -> pd.DataFrame:
+        """Return what each tried pair of the test briefs brought, beside its forecast.
+
+        Returns
+        -------
+        DataFrame
+            Columns of `training.examples.Examples.pairs`, fit and cvr.
+        """
+        tried = self.test.where((self.test.pairs["known"] & ~self.test.pairs["judged"]).to_numpy())
+        # Counts keep their names; of the forecasts only the two shown to people are wanted.
+        return pd.concat([tried.pairs, self.matcher.score(tried.signals)[["fit", "cvr"]]], axis=1)
+
 
 def train(
     tables: Tables,
@@ -82,7 +95,8 @@ def train(
         Where the run and the model go.
     split : str
         ``"time"``: teach on the past, test on the latest. ``"brand"``: brand-grouped folds, for
-        data without a time order; the registered model is the first fold's.
+        data without a time order; metrics are over all folds, and the registered model is the
+        first fold's.
     command : str
         What was typed, for the record.
 
@@ -91,7 +105,7 @@ def train(
     UserError
         If there is too little to learn from.
     """
-    config = with_spaces(config, tables)
+    config = config.with_spaces(tables)
     history = History(tables)
     pipeline = FeaturePipeline(config.features, embeddings)
     plans = _plans(tables, config, split)
@@ -108,16 +122,16 @@ def train(
         evaluation = Evaluation(
             pd.concat([r.evaluation.per_brief for r in rounds], ignore_index=True)
         )
+        forecasts = pd.concat([r.forecasts() for r in rounds], ignore_index=True)
         metrics = (
             evaluation.metrics()
             | headline(evaluation, config)
-            | _calibration(rounds)
-            | _sizes(plans)
+            | calibration_metrics(forecasts)
+            | {f"briefs_{part}": float(n) for part, n in plans[0].part.value_counts().items()}
         )
         run.metrics(metrics)
-        _log_artifacts(run, rounds, evaluation)
-        first = rounds[0]
-        version = run.register(first.matcher, first.test.signals.head(20))
+        _log_tables_and_plots(run, evaluation, forecasts, rounds[0].matcher)
+        version = run.register(rounds[0].matcher, rounds[0].test.signals.head(20))
     return Trained(version, evaluation, metrics, plans[0].cuts)
 
 
@@ -129,10 +143,9 @@ def play(
     progress: Progress = silent,
 ) -> Round:
     """Fit on a plan's past and measure on its test briefs."""
-    graded = graded_pairs(history.tables, plan.briefs("train"), plan.known_before, config.training)
-    examples = build_examples(
-        history.tables, history, pipeline, graded, config.training, config.seed, progress
-    )
+    tables, settings = history.tables, config.training
+    graded = graded_pairs(tables, plan.briefs("train"), plan.known_before, settings)
+    examples = build_examples(tables, history, pipeline, graded, settings, config.seed, progress)
     matcher = fit_matcher(examples, plan, config, pipeline.embeddings.encoder.id)
     test = examples.of(plan.briefs("test"))
     return Round(plan, matcher, test, evaluate(matcher, test, history, pipeline, progress))
@@ -163,15 +176,11 @@ def evaluate_version(
 
 
 def _plans(tables: Tables, config: Config, split: str) -> list[Plan]:
-    return [plan_by_time(tables, config)] if split == "time" else plans_by_brand(tables, config)
-
-
-def with_spaces(config: Config, tables: Tables) -> Config:
-    """Add the users' vector spaces that both briefs and KOLs have to the features."""
-    owners = tables.vectors.groupby("space")["owner"].nunique()
-    spaces = sorted({*config.features.spaces, *owners.index[owners == 2]})
-    features = config.features.model_copy(update={"spaces": tuple(spaces)})
-    return config.model_copy(update={"features": features})
+    if split == "time":
+        return [plan_by_time(tables, config)]
+    if split == "brand":
+        return plans_by_brand(tables, config)
+    raise ValueError(f"Got split={split!r} but expected 'time' or 'brand'")
 
 
 def headline(evaluation: Evaluation, config: Config) -> dict[str, float]:
@@ -187,48 +196,44 @@ def headline(evaluation: Evaluation, config: Config) -> dict[str, float]:
     return {"headline": float(table[MODEL]), "headline_best_baseline": float(table[best])}
 
 
-def _calibration(rounds: list[Round]) -> dict[str, float]:
-    """Measure how far the probabilities shown to people can be believed, on test outcomes."""
-    told = pd.concat([_forecasts(r) for r in rounds])
-    if told.empty:
+def calibration_metrics(forecasts: pd.DataFrame) -> dict[str, float]:
+    """Return how far the probabilities shown to people can be believed.
+
+    Parameters
+    ----------
+    forecasts : DataFrame
+        As `Round.forecasts` gives them.
+
+    Returns
+    -------
+    dict
+        ``fit_ece`` and the floor that luck alone would give it; ``cvr_deviance`` and that of
+        forecasting the same rate for all. Without outcomes to compare with, nothing.
+    """
+    if forecasts.empty:
         return {}
-    fit, good = told["fit"].to_numpy(), told["success"].to_numpy(dtype=float)
-    values = {
-        "fit_ece": calibration_error(fit, good),
-        "fit_ece_noise_floor": noise_floor(fit),
-    }
-    clicked = told[(told["clicks"] > 0) & told["cvr"].notna() & told["orders"].notna()]
-    if len(clicked):
-        rate = clicked["orders"].sum() / clicked["clicks"].sum()
-        counts, clicks = clicked["orders"].to_numpy(), clicked["clicks"].to_numpy()
-        values["cvr_deviance"] = poisson_deviance(clicked["cvr"].to_numpy(), counts, clicks)
-        values["cvr_deviance_of_base_rate"] = poisson_deviance(clicks * 0 + rate, counts, clicks)
+    fit, good = forecasts["fit"].to_numpy(), forecasts["success"].to_numpy(dtype=float)
+    values = {"fit_ece": calibration_error(fit, good), "fit_ece_noise_floor": noise_floor(fit)}
+    told = forecasts.dropna(subset=["cvr", "orders", "clicks"]).query("clicks > 0")
+    if len(told):
+        orders, clicks = told["orders"].to_numpy(), told["clicks"].to_numpy()
+        same = np.full(len(told), orders.sum() / clicks.sum())
+        values["cvr_deviance"] = poisson_deviance(told["cvr"].to_numpy(), orders, clicks)
+        values["cvr_deviance_of_base_rate"] = poisson_deviance(same, orders, clicks)
     return values
 
 
-def _forecasts(played: Round) -> pd.DataFrame:
-    known = played.test.known
-    tried = known.where(~known.pairs["judged"].to_numpy())
-    # Counts keep their names; of the forecasts only the two shown to people are wanted.
-    scored = played.matcher.score(tried.signals)[["fit", "cvr"]]
-    return pd.concat([tried.pairs, scored], axis=1)
-
-
-def _sizes(plans: list[Plan]) -> dict[str, float]:
-    return {
-        f"briefs_{part}": float(len(plans[0].briefs(part))) for part in ("train", "valid", "test")
-    }
-
-
-def _log_artifacts(run: TrackedRun, rounds: list[Round], evaluation: Evaluation) -> None:
+def _log_tables_and_plots(
+    run: TrackedRun, evaluation: Evaluation, forecasts: pd.DataFrame, matcher: Matcher
+) -> None:
     run.table(evaluation.per_brief, "evaluation/per_brief.csv")
     for view in evaluation.views:
         run.table(evaluation.summary(view).reset_index(), f"evaluation/{view}.csv")
         run.table(evaluation.comparison(view), f"evaluation/{view}_comparison.csv")
         run.figure(plot_rankers(evaluation, view), f"plots/{view}.png")
-    told = pd.concat([_forecasts(r) for r in rounds])
-    title = "Fit: chance of the upper half of peers, test outcomes"
-    run.figure(plot_reliability(told["fit"], told["success"].astype(float), title), "plots/fit.png")
-    ranker = rounds[0].matcher.ranker
-    if ranker is not None:
-        run.figure(plot_families(ranker.forest.gain()), "plots/families.png")
+    if len(forecasts):
+        fit, good = forecasts["fit"], forecasts["success"].astype(float)
+        title = "Fit: chance of the upper half of peers, test outcomes"
+        run.figure(plot_reliability(fit, good, title), "plots/fit.png")
+    if matcher.ranker is not None:
+        run.figure(plot_families(matcher.ranker.forest.gain()), "plots/families.png")

@@ -94,9 +94,10 @@ def outcome_values(tables: Tables, horizon_days: int) -> pd.DataFrame:
     DataFrame
         One row a collaboration, sorted by as_of and collaboration_id: collaboration_id, brief_id,
         kol_id, as_of, goal, vertical; the counts of `COUNTS`; ``value``, what the goal is after;
-        ``value_per_cost``, null where the cost is unknown, nothing, or in another currency than
-        the revenue; ``currency`` of the cost, or of the revenue where no cost is told, empty
-        where neither is; and ``achieved``, the log of the count that the goal's forecast is of.
+        ``cost``, null where unknown or nothing; ``currency`` of the cost, or of the revenue where
+        no cost is told, empty where neither is; ``value_per_cost``, null where there is no cost
+        or the revenue is in another currency; and ``achieved``, the log of the count that the
+        goal's forecast is of.
     """
     ripe = tables.outcomes[tables.outcomes["horizon_days"] >= horizon_days]
     ripe = ripe.sort_values("horizon_days").drop_duplicates("collaboration_id")
@@ -114,12 +115,13 @@ def outcome_values(tables: Tables, horizon_days: int) -> pd.DataFrame:
     # Half a count more: the log of nothing is not a number, and one order is not twice none.
     rows["achieved"] = np.log(_by_goal(rows, FORECAST) + 0.5)
 
-    cost = rows["cost"].where(rows["cost"] > 0)
+    rows["cost"] = rows["cost"].where(rows["cost"] > 0)
     foreign = (rows["goal"] == "conversion") & (rows["currency_of_revenue"] != rows["currency"])
-    rows["value_per_cost"] = (rows["value"] / cost).mask(foreign)
-    rows["currency"] = rows["currency"].where(cost.notna(), rows["currency_of_revenue"]).fillna("")
+    rows["value_per_cost"] = (rows["value"] / rows["cost"]).mask(foreign)
+    paid_in = rows["currency"].where(rows["cost"].notna(), rows["currency_of_revenue"])
+    rows["currency"] = paid_in.fillna("")
     columns = ["collaboration_id", "brief_id", "kol_id", "as_of", "goal", "vertical", *COUNTS]
-    columns += ["value", "value_per_cost", "currency", "achieved"]
+    columns += ["value", "cost", "currency", "value_per_cost", "achieved"]
     return rows[columns].sort_values(["as_of", "collaboration_id"], ignore_index=True)
 
 
@@ -155,8 +157,7 @@ class Grader:
         values : DataFrame
             As `outcome_values` gives them, of collaborations that may teach.
         """
-        costs_told = values["value_per_cost"].notna().any()
-        measure = "value_per_cost" if costs_told else "value"
+        measure = "value_per_cost" if values["cost"].notna().any() else "value"
         known = values[values[measure].notna()]
         cuts = []
         for keys, least in zip(_PEERS, (LEAST_PEERS, 1), strict=True):

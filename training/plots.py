@@ -37,11 +37,12 @@ def plot_rankers(evaluation: Evaluation, view: str) -> Figure:
     figure, axes = _axes(7, 0.35 * len(table) + 1.2, f"NDCG@10 on test briefs ({view})")
     colors = [ACCENT if name == MODEL else MUTED for name in table.index]
     axes.barh(list(table.index), table.to_numpy(), color=colors)
-    for position, name in enumerate(table.index):
-        text = f"{table[name]:.3f}"
+    for position, (name, mean) in enumerate(table.items()):
+        text = f"{mean:.3f}"
         if name != MODEL:
-            text += f"   (lead {lead.at[name, 'low']:+.3f} to {lead.at[name, 'high']:+.3f})"
-        axes.text(table[name] + 0.005, position, text, va="center", fontsize=8, color=INK)
+            low, high = lead.loc[str(name), ["low", "high"]]
+            text += f"   (lead {low:+.3f} to {high:+.3f})"
+        axes.text(mean + 0.005, position, text, va="center", fontsize=8, color=INK)
     axes.set_xlim(0, max(table.max() * 1.45, 0.1))
     return figure
 

@@ -25,7 +25,7 @@ class TimeSplit:
     The embargo lies before each cut and should be as long as an outcome takes to ripen. Of the
     briefs decided in it only the early outcomes are known at the cut; learning from those would
     favour what comes quickly, so these briefs teach nothing. It guards whole briefs; single
-    outcomes measured late are kept out by `known_before`.
+    outcomes measured late are kept out by `training.labels.labels_known_before`.
 
     Attributes
     ----------
@@ -156,15 +156,6 @@ def _decided(briefs: pd.DataFrame) -> pd.Series[Any]:
             "ones: an open brief has nothing to teach yet"
         )
     return decided
-
-
-def known_before(outcomes: pd.DataFrame, time: pd.Timestamp) -> pd.DataFrame:
-    """Return the rows of OUTCOMES measured strictly before `time`.
-
-    What is trained may know nothing measured at or after the cut it is tested beyond, even of
-    collaborations decided long before.
-    """
-    return outcomes[outcomes["measured_at"] < time]
 
 
 def brand_folds(

@@ -22,6 +22,7 @@ PRICE = {
     "of_max": "price over the brief's highest price for one KOL",
     "against_peers": "log price less the log of the roster's median in the same platform, tier, "
     "mode and currency",
+    "relative": "log price less the log of the roster's median in the same currency",
     "per_view": "natural log of price per 1,000 median views",
     "per_engagement": "natural log of price per expected engagement",
     "modes": "modes in which the KOL has an offer for this brief",
@@ -46,6 +47,7 @@ def price(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signals:
         "of_budget": where(same, ratio(amount, view.brief_number("budget"))),
         "of_max": where(same, ratio(amount, view.brief_number("max_price_per_kol"))),
         "against_peers": log(amount) - _peer_log_price(view, offers.row),
+        "relative": log(amount) - _currency_log_price(view, offers.row),
         "per_view": log(ratio(amount * 1000.0, views)),
         "per_engagement": log(ratio(amount, engagements)),
         "modes": offers.modes.astype(np.float64),
@@ -68,6 +70,29 @@ def _medians(view: View) -> tuple[Ints, Floats]:
     prices = view.history.rates.frame["price"].to_numpy(dtype=np.float64)
     group = _like(view.history, peers.segment[:, None], rows)
     return group_medians(group.ravel(), log(np.asarray(pick(prices, rows))).ravel())
+
+
+def _currency_log_price(view: View, row: Ints) -> Floats:
+    """Return the median log price of the roster's valid quotes in the offer's currency.
+
+    Money of two currencies does not compare; a price in units of what is usual does.
+    """
+    names, medians = view.once(_currency_medians)
+    return look_up(names, medians, _in_currency(view.history, view.cells.moment[view.cell], row))
+
+
+def _currency_medians(view: View) -> tuple[Ints, Floats]:
+    peers: Cells = view.peers
+    prices = view.history.rates.frame["price"].to_numpy(dtype=np.float64)
+    group = _in_currency(view.history, peers.moment[:, None], peers.quotes)
+    return group_medians(group.ravel(), log(np.asarray(pick(prices, peers.quotes))).ravel())
+
+
+def _in_currency(history: History, moment: Ints, rows: Ints) -> Ints:
+    """Return one code for time and currency of quotes, -1 where there is no quote."""
+    currency = codes_in(history.currencies, history.rates.frame["currency"])
+    code = moment * max(len(history.currencies), 1) + pick(currency, rows, -1)
+    return np.where(rows < 0, -1, code)
 
 
 def _like(history: History, segment: Ints, rows: Ints) -> Ints:

@@ -75,7 +75,9 @@ def _vectors(values: pd.Series[Any]) -> pd.Series[Any]:
 
 def _times(values: pd.Series[Any]) -> pd.Series[Any]:
     fractions = bool((values.dt.microsecond.fillna(0) > 0).any())
-    return values.dt.strftime("%Y-%m-%dT%H:%M:%S.%fZ" if fractions else "%Y-%m-%dT%H:%M:%SZ")
+    form = "%Y-%m-%dT%H:%M:%S.%fZ" if fractions else "%Y-%m-%dT%H:%M:%SZ"
+    words: pd.Series[Any] = values.dt.strftime(form)
+    return words
 
 
 def _flags(values: pd.Series[Any]) -> pd.Series[Any]:

@@ -1,7 +1,10 @@
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from features.tables import Tables
 from matcher.config import Config
 
 
@@ -31,6 +34,22 @@ def test_a_wrong_setting_is_named_with_what_would_be_right(
     file.write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=message):
         Config.load(file)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"absent\.toml, which cannot be read"):
+        Config.load(tmp_path / "absent.toml")
+
+
+def test_spaces_that_both_sides_have_are_compared() -> None:
+    rows = [("brief", "b", "both"), ("kol", "k", "both"), ("kol", "k", "one")]
+    vectors = pd.DataFrame(rows, columns=["owner", "id", "space"]).assign(
+        observed_at=pd.Timestamp(0, tz="UTC"), vector=[np.ones(2)] * 3
+    )
+    told = Config().with_spaces(Tables.of(vectors=vectors))
+    assert told.features.spaces == ("both",)
+    assert told.with_spaces(Tables.of(vectors=vectors)) == told
+    assert told.with_spaces(Tables.of()) == told
 
 
 def test_the_hash_changes_with_any_setting() -> None:

@@ -1,43 +1,73 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from matcher.config import RankerConfig
+from matcher.forecast import Forecaster
 from matcher.ranker import Calibration, FitRanker, RankingData
+
+NOTHING_FORECAST = Forecaster({}, {}, 0.0)
 
 
 def _data(briefs: int, seed: int) -> RankingData:
     """Ten KOLs a brief; the grade is decided by `fit`, `noise` says nothing."""
     rng = np.random.default_rng(seed)
-    features = pd.DataFrame(rng.normal(size=(briefs * 10, 2)), columns=["fit", "noise"])
-    grade = pd.Series(np.digitize(features["fit"], [-1, 0, 0.7, 1.3]).astype(float))
+    signals = pd.DataFrame(rng.normal(size=(briefs * 10, 2)), columns=["fit", "noise"])
+    signals["category.goal"], signals["price.log"] = 0.0, np.nan
+    grade = pd.Series(np.digitize(signals["fit"], [-1, 0, 0.7, 1.3]).astype(float))
     return RankingData(
-        features=features,
+        signals=signals,
+        advantage=np.zeros(len(signals)),
         brief_id=pd.Series(np.repeat([f"b{i}" for i in range(briefs)], 10)),
         grade=grade,
         weight=pd.Series(1.0, index=grade.index),
-        known=pd.Series(True, index=grade.index),
+        outcome=pd.Series(True, index=grade.index),
         success=grade >= 3,
     )
 
 
 def test_the_ranker_learns_what_decides_the_grade() -> None:
-    config = RankerConfig(trees=40, min_rows_per_leaf=5)
+    config = RankerConfig(trees=40, min_rows_per_leaf=5, learning_rate=0.1)
     ranker = FitRanker.fit(_data(60, 0), _data(20, 1), config, seed=0)
-    test = _data(20, 2)
-    score = ranker.score(test.features)
-    assert np.corrcoef(score, test.features["fit"])[0, 1] > 0.85
-    assert abs(np.corrcoef(score, test.features["noise"])[0, 1]) < 0.2
+    test = _data(20, 2).signals
+    score = ranker.score(test, NOTHING_FORECAST)
+    assert np.corrcoef(score, test["fit"])[0, 1] > 0.85
+    assert abs(np.corrcoef(score, test["noise"])[0, 1]) < 0.2
 
 
-def test_row_order_of_the_training_data_changes_no_order_of_briefs_rows() -> None:
+def test_trees_start_from_the_forecast_and_have_nothing_to_add_where_it_is_right() -> None:
+    config = RankerConfig(trees=40, min_rows_per_leaf=5, learning_rate=0.1)
+    told = [
+        replace(d, advantage=5 * d.signals["fit"].to_numpy()) for d in (_data(60, 0), _data(20, 1))
+    ]
+    knowing = FitRanker.fit(*told, config, seed=0)
+    ignorant = FitRanker.fit(_data(60, 0), _data(20, 1), config, seed=0)
+    test = _data(20, 2).signals
+    assert np.ptp(knowing.forest.predict(test)) < np.ptp(ignorant.forest.predict(test)) / 3
+
+
+def test_contributions_add_up_to_the_margin_up_to_a_constant() -> None:
+    ranker = FitRanker.fit(_data(30, 0), _data(10, 1), RankerConfig(trees=20), seed=0)
+    signals = _data(5, 2).signals
+    rest = ranker.score(signals, NOTHING_FORECAST) - ranker.contributions(
+        signals, NOTHING_FORECAST
+    ).sum(axis=1)
+    np.testing.assert_allclose(rest, rest.iloc[0], atol=1e-9)
+
+
+def test_rows_of_one_brief_are_put_together_in_a_stable_order() -> None:
     data = _data(5, 0)
     mixed = np.random.default_rng(1).permutation(50)
     shuffled = RankingData(
-        *(getattr(data, name).iloc[mixed] for name in vars(data))  # type: ignore[arg-type]
-    ).as_dataset()
-    assert shuffled["group"].tolist() == [10] * 5
-    assert sorted(shuffled["label"]) == sorted(data.as_dataset()["label"])
+        *(v[mixed] if isinstance(v, np.ndarray) else v.iloc[mixed] for v in vars(data).values())
+    )
+    straight, again = data.as_dataset(1.0), shuffled.as_dataset(1.0)
+    assert again["group"].tolist() == [10] * 5
+    for start in range(0, 50, 10):
+        part = slice(start, start + 10)
+        assert sorted(again["label"][part]) == sorted(straight["label"][part])
 
 
 @pytest.mark.parametrize("bad", [{"grade": np.nan}, {"weight": -1.0}, {"weight": np.inf}])
@@ -46,7 +76,7 @@ def test_values_that_lightgbm_takes_without_a_word_are_refused(bad: dict[str, fl
     for name, value in bad.items():
         getattr(data, name).iloc[3] = value
     with pytest.raises(ValueError, match="1 rows without a finite grade and weight"):
-        data.as_dataset()
+        data.as_dataset(1.0)
 
 
 def test_calibration_recovers_a_logistic_curve() -> None:
@@ -56,6 +86,7 @@ def test_calibration_recovers_a_logistic_curve() -> None:
     curve = Calibration.fit(margin, success)
     assert curve.slope == pytest.approx(1.5, abs=0.1)
     assert curve.intercept == pytest.approx(-0.5, abs=0.1)
+    assert curve.seen == 20_000
 
 
 @pytest.mark.parametrize(
@@ -69,5 +100,12 @@ def test_calibration_recovers_a_logistic_curve() -> None:
 def test_a_curve_never_turns_an_order_around(margin: list[float], success: list[bool]) -> None:
     curve = Calibration.fit(np.array(margin, dtype=float), np.array(success, dtype=bool))
     told = curve(np.array([-5.0, 0.0, 5.0]))
-    assert (np.diff(told) > 0).all()
+    assert (np.diff(told) >= 0).all()
     assert ((told > 0) & (told < 1)).all()
+
+
+def test_few_outcomes_never_make_a_chance_certain() -> None:
+    separable = np.arange(-10.0, 10.0)
+    curve = Calibration.fit(separable, separable >= 0)
+    told = curve(np.array([-1e6, 1e6]))
+    assert told.tolist() == pytest.approx([1 / 22, 21 / 22])

@@ -102,7 +102,7 @@ def test_numbers_stay_numbers_and_ids_text(tmp_path: Path) -> None:
     assert values(sheet, "Fit") == [0.913, 0.5, 0.25]
     assert values(sheet, "Conversion") == [0.0123, None, 0]
     assert values(sheet, "Reasons") == ["Close to the brief\nCheap", None, "-1+1"]
-    assert values(sheet, "Evidence") == ["content.best = 0.6234\npost_id = p9", None, "x = 2"]
+    assert values(sheet, "Evidence") == ["content.best = 0.6234; post_id = p9", None, "x = 2"]
     assert values(sheet, "Mode") == ["live commerce", "sponsorship", None]
 
 

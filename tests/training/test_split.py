@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from training.split import PARTS, TimeSplit, brand_folds, known_before
+from training.split import PARTS, TimeSplit, brand_folds
 
 DAY = pd.Timedelta(days=1)
 START = pd.Timestamp("2025-01-01", tz="UTC")
@@ -113,11 +113,6 @@ def test_open_briefs_are_in_no_part():
     briefs.loc[1, "decided_at"] = pd.NaT
     with pytest.raises(ValueError, match="Got 1 briefs without decided_at"):
         TimeSplit(START, START + DAY).part(briefs)
-
-
-def test_known_before_is_strict():
-    outcomes = pd.DataFrame({"measured_at": [START - DAY, START, START + DAY], "views": [1, 2, 3]})
-    assert known_before(outcomes, START)["views"].tolist() == [1]
 
 
 @given(

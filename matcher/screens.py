@@ -1,0 +1,95 @@
+"""What the command line shows of evaluations and of matches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from matcher.console import Terminal
+from matcher.model import CONTENT
+
+BRIEFS_SHOWN, PLACES_SHOWN, REASONS_SHOWN = 2, 5, 2
+"""How much of a run is printed; the files hold all of it."""
+_METRICS = {
+    "ndcg@10": "NDCG@10",
+    "recall@50": "recall@50",
+    "map": "MAP",
+    "mrr": "MRR",
+    "auc": "AUC",
+    "first_positive_rank": "first hit",
+    "briefs": "briefs",
+}
+
+
+def show_evaluation(terminal: Terminal, views: Iterable[tuple[str, pd.DataFrame]]) -> None:
+    """Print each view's metrics, one row a ranker.
+
+    Parameters
+    ----------
+    terminal : Terminal
+        Where to.
+    views : iterable of (str, DataFrame)
+        What a view measures, and its summary indexed by ranker.
+    """
+    for told, summary in views:
+        table = summary[list(_METRICS)]
+        rows = [
+            (str(name), *map(float, row))
+            for name, row in zip(table.index, table.to_numpy(), strict=True)
+        ]
+        terminal.table(["ranker", *_METRICS.values()], rows, title=f"Test briefs: {told}")
+
+
+def show_matches(
+    terminal: Terminal,
+    matches: pd.DataFrame,
+    exclusions: pd.DataFrame,
+    briefs: pd.DataFrame,
+    language: str,
+) -> None:
+    """Print the first places of the first briefs, and why a brief got nobody."""
+    nobody = exclusions[(exclusions["reason"] == "eligible") & (exclusions["kols"] == 0)]
+    for brief_id in nobody["brief_id"]:
+        told = _refused(exclusions, brief_id, language)
+        terminal.say(f"{brief_id}: nobody may serve this brief: {told}", brief_id=brief_id)
+    if (matches["basis"] == CONTENT).any():
+        terminal.say(
+            "There is no champion: KOLs are ranked by likeness of content and audience, and no "
+            "fit or conversion is forecast.",
+            basis=CONTENT,
+        )
+    titles = briefs.set_index("brief_id")["title"]
+    shown = list(dict.fromkeys(matches["brief_id"]))[:BRIEFS_SHOWN]
+    for brief_id in shown:
+        first = matches[matches["brief_id"] == brief_id].head(PLACES_SHOWN)
+        terminal.table(
+            ["#", "KOL", "platform", "followers", "price", "fit", "CVR", "why"],
+            [_row(match, language) for match in first.to_dict("records")],
+            title=f"{brief_id}  {_text(titles.get(brief_id))}",
+        )
+
+
+def _refused(exclusions: pd.DataFrame, brief_id: str, language: str) -> str:
+    rows = exclusions[(exclusions["brief_id"] == brief_id) & (exclusions["reason"] != "eligible")]
+    told = zip(rows[f"text_{language}"], rows["kols"], strict=True)
+    return "; ".join(f"{text}: {kols:,}" for text, kols in told)
+
+
+def _row(match: dict[Any, Any], language: str) -> tuple[object, ...]:
+    price = "" if pd.isna(match["price"]) else f"{match['price']:,.0f} {_text(match['currency'])}"
+    return (
+        int(match["rank"]),
+        _text(match["display_name"]) or match["kol_id"],
+        _text(match["platform"]),
+        float(match["followers"]),
+        price,
+        "" if pd.isna(match["fit"]) else f"{match['fit']:.0%}",
+        "" if pd.isna(match["cvr"]) else f"{match['cvr']:.2%}",
+        "\n".join(match[f"reasons_{language}"][:REASONS_SHOWN]),
+    )
+
+
+def _text(value: Any) -> str:
+    return "" if pd.isna(value) else str(value)

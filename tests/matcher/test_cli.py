@@ -1,0 +1,357 @@
+import json
+import logging
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from features.simulate import World
+from features.vectors import Embeddings
+from matcher.cli import BAD_DATA, OK, REFUSED, STALE, USAGE, main
+from matcher.config import Config
+from matcher.model import Matcher
+from matcher.registry import CHALLENGER, Loaded, Registry
+
+AS_OF = ("--as-of", "2026-06-30")
+COMMANDS = ("check", "ingest", "simulate", "train", "evaluate", "promote", "match")
+
+
+@dataclass
+class Said:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[dict[str, object]]:
+        return [json.loads(line) for line in self.err.splitlines()]
+
+
+Kolmatch = Callable[..., Said]
+
+
+@pytest.fixture
+def kolmatch(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    word_embeddings: Embeddings,
+    tmp_path: Path,
+) -> Iterator[Kolmatch]:
+    """Run the command line in this process, in a folder of its own, with a quick encoder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setattr("features.encoder.SentenceEncoder", lambda config: word_embeddings.encoder)
+
+    def run(*arguments: object) -> Said:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        told = capsys.readouterr()
+        return Said(int(ended.value.code or 0), told.out, told.err)
+
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield run
+    logging.captureWarnings(False)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture(scope="module")
+def written(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("world") / "files"
+    world.write(folder)
+    # A fresh MLflow store takes a second; the tests share a copy of one.
+    assert Registry(folder / ".kolmatch").champion() is None
+    return folder
+
+
+@pytest.fixture
+def files(written: Path, tmp_path: Path) -> Path:
+    shutil.copytree(written, tmp_path / "files")
+    return tmp_path / "files"
+
+
+@pytest.fixture
+def faulty(files: Path) -> Path:
+    shutil.rmtree(files / ".kolmatch")
+    rates = files / "rates.csv"
+    lines = rates.read_text(encoding="utf-8-sig").splitlines()
+    place = lines[0].split(",").index("price")
+    for row in range(1, 9):
+        cells = lines[row].split(",")
+        cells[place] = "=cheap"
+        lines[row] = ",".join(cells)
+    rates.write_text("\n".join(lines), encoding="utf-8")
+    return files
+
+
+def test_help_is_told_without_loading_anything_heavy() -> None:
+    code = f"""
+import sys
+from matcher.cli import main
+for command in {COMMANDS!r}:
+    try:
+        main([command, "--help"])
+    except SystemExit as ended:
+        assert not ended.code, command
+heavy = "torch", "mlflow", "lightgbm", "pandas", "numpy", "deltalake", "pyarrow", "sklearn"
+print("LOADED", [name for name in heavy if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "LOADED []" in done.stdout
+    for command in COMMANDS:
+        assert f"Usage: kolmatch {command}" in done.stdout
+    assert done.stdout.count("Exit codes: 0 done, 2 wrong usage, 3 bad data") == len(COMMANDS)
+
+
+def test_without_a_command_the_help_names_all(kolmatch: Kolmatch) -> None:
+    said = kolmatch()
+    assert said.code == USAGE
+    assert said.err == ""
+    assert all(command in said.out for command in COMMANDS)
+    assert kolmatch("--help").code == OK
+    assert kolmatch("--version").out.startswith("kolmatch 0.")
+
+
+def test_every_command_of_the_help_is_known_here(kolmatch: Kolmatch) -> None:
+    from matcher.cli import app
+
+    assert sorted(c.callback.__name__ for c in app.registered_commands if c.callback) == sorted(
+        COMMANDS
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("nope",), "No such command 'nope'. (`kolmatch --help` tells more)"),
+        (("match", "--nope"), "No such option: --nope"),
+        (("check",), "Missing argument 'folder'."),
+        (("check", "absent"), "Got absent but expected a folder"),
+        (("check", "files/kols.csv"), "kols.csv but expected a folder"),
+        (("ingest", "absent"), "Got absent but expected a folder"),
+        (("match", "absent"), "Got absent but expected a folder: a lake made by"),
+        (("train",), "Got lake but expected a folder"),
+        (("check", "files", "--mapping", "absent.toml"), "file 'absent.toml' does not exist"),
+        (("match", "files", "--mapping", "files"), "file 'files' is a directory"),
+        (("train", "files", "--config", "absent.toml"), "file 'absent.toml' does not exist"),
+        (("train", "files", "--split", "x"), "'x' is not one of 'time', 'brand'"),
+        (("simulate", "new", "--format", "x"), "'x' is not one of 'csv', 'parquet', 'xlsx'"),
+        (("simulate", "new", "--kols", "19"), "should be greater than or equal to 20"),
+        (("simulate", "files/kols.csv"), "is a file"),
+        (("ingest", "files", "--lake", "files"), "which holds other files"),
+        (("match", "files", "--language", "fr"), "'fr' is not one of 'zh', 'en'"),
+        (("match", "files", "--top", "0"), "should be greater than or equal to 1"),
+        (("match", "files", "--as-of", "12"), "'12' is not a date or time such as 2026-06-30"),
+        (("match", "files", "--as-of", "NaT"), "'NaT' is not a date or time"),
+        (("match", "files", "--out", "files/kols.csv"), "is a file"),
+        (("match", "files", "--as-of", "2020-01-01"), "no KOL was observed before that"),
+        (("match", "files", *AS_OF, "--brief", "nope"), "Got briefs ['nope'] but expected ids"),
+        (("match", "files", *AS_OF, "--run-id", "a/b"), "Got run id 'a/b' but expected"),
+        (("match", "files", "--as-of", "2036-01-01"), "no brief that is open at 2036-01-01"),
+        (("train", "files"), "but training needs 20; until then"),
+        (("promote", "files"), "Got no challenger to promote; run `kolmatch train` first"),
+        (("promote", "files", "--version", "7"), "Got model version 7 but expected one of: none"),
+        (("evaluate", "files"), "Got no champion; train and promote a model"),
+        (("evaluate", "files", "--version", "7"), "Got model version 7 but expected one of"),
+    ],
+)
+def test_wrong_usage_ends_in_one_message(
+    kolmatch: Kolmatch, files: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    said = kolmatch(*arguments)
+    assert said.code == USAGE
+    assert said.err.startswith("error: ")
+    assert said.err.count("\n") == 1
+    assert message in said.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("nope",), ("match", "--nope"), ("check", "absent"), ("promote", "files"), ("x", "[b")],
+)
+def test_wrong_usage_in_json_is_one_line(
+    kolmatch: Kolmatch, files: Path, arguments: tuple[str, ...]
+) -> None:
+    said = kolmatch("--json", *arguments)
+    assert (said.code, said.out) == (USAGE, "")
+    (line,) = said.lines
+    assert line["level"] == "error"
+
+
+def test_a_wrong_setting_is_named(kolmatch: Kolmatch, files: Path, tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text("[ranker]\ntreees = 3\n", encoding="utf-8")
+    for command in ("train", "match"):
+        said = kolmatch(command, files, "--config", "c.toml")
+        assert said.code == USAGE
+        assert "ranker.treees is not a setting; expected one of trees, leaves" in said.err
+
+
+def test_check_says_what_was_understood(kolmatch: Kolmatch, files: Path) -> None:
+    said = kolmatch("check", files, "--report", "faults.csv")
+    assert said.code == OK
+    assert "No faults." in said.err
+    assert "collaborations.csv" in said.out
+    written = pd.read_csv("faults.csv")
+    assert list(written) == ["table", "file", "row", "column", "value", "expected"]
+    assert written.empty
+
+
+def test_check_lists_every_fault_and_writes_them_all(kolmatch: Kolmatch, faulty: Path) -> None:
+    said = kolmatch("check", faulty, "--report", "faults.csv")
+    assert said.code == BAD_DATA
+    assert "8 faults" in said.out
+    assert "... and 3 more in rates.csv, price" in said.out
+    assert said.err == "error: The data has faults; nothing was written.\n"
+    written = pd.read_csv("faults.csv")
+    assert written["row"].tolist() == list(range(2, 10))
+    assert written["value"].unique().tolist() == ["'=cheap"]
+
+
+def test_faults_in_json_are_lines(kolmatch: Kolmatch, faulty: Path) -> None:
+    said = kolmatch("--json", "check", faulty)
+    assert (said.code, said.out) == (BAD_DATA, "")
+    assert [line["message"] for line in said.lines[:-1]] == ["fault"] * 8
+    assert said.lines[-1]["faults"] == 8
+
+
+@pytest.mark.parametrize("command", ["ingest", "train", "match"])
+def test_with_a_fault_nothing_is_written(kolmatch: Kolmatch, faulty: Path, command: str) -> None:
+    said = kolmatch(command, faulty)
+    assert said.code == BAD_DATA
+    assert not Path("lake").exists()
+    assert not (faulty / ".kolmatch").exists()
+
+
+def test_ingest_tells_what_changed(kolmatch: Kolmatch, files: Path) -> None:
+    first = kolmatch("--json", "ingest", files, "--lake", "made")
+    again = kolmatch("--json", "ingest", files, "--lake", "made")
+    assert (first.code, again.code) == (OK, OK)
+    told = [said.lines[-1]["changes"] for said in (first, again)]
+    assert told[0]["kols"]["inserted"] == told[1]["kols"]["unchanged"] > 0  # type: ignore[index]
+    assert all(t["inserted"] + t["updated"] == 0 for t in told[1].values())  # type: ignore[attr-defined]
+
+
+def test_match_without_a_champion_ranks_by_likeness(kolmatch: Kolmatch, files: Path) -> None:
+    said = kolmatch("match", files, *AS_OF, "--out", "lists", "--run-id", "night", "--top", "3")
+    assert said.code == OK
+    assert "There is no champion" in said.err
+    assert "Run night is published." in said.err
+    table = pd.read_csv("lists/night/matches.csv", dtype=str)
+    assert set(table["Basis"]) == {"content only"}
+    assert set(table["Rank"]) == {"1", "2", "3"}
+    assert Path("lists/night/matches.xlsx").is_file()
+
+
+def test_match_in_json_keeps_the_table_on_stdout(kolmatch: Kolmatch, files: Path) -> None:
+    said = kolmatch("--json", "match", files, *AS_OF, "--out", "lists")
+    assert said.code == OK
+    assert "┃ KOL" in said.out
+    assert {"info"} == {line["level"] for line in said.lines}
+    assert said.lines[-1]["run_id"] == "20260630T000000Z-content"
+
+
+def test_a_time_with_a_zone_is_the_same_moment(kolmatch: Kolmatch, files: Path) -> None:
+    for time in ("2026-06-30T08:00+08:00", "2026-06-30 00:00", "20260630"):
+        said = kolmatch("match", files, "--as-of", time)
+        assert "Run 20260630T000000Z-content is published." in said.err
+
+
+def test_an_older_copy_of_the_model_is_told_and_has_its_own_code(
+    kolmatch: Kolmatch, files: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stale = Loaded(Matcher(Config(), "words"), "4", stale="connection refused")
+    monkeypatch.setattr(Registry, "champion", lambda self: stale)
+    (tmp_path / "c.toml").write_text("seed = 1\n", encoding="utf-8")
+    said = kolmatch("match", files, *AS_OF, "--config", "c.toml")
+    assert said.code == STALE
+    assert "Run 20260630T000000Z-v4 is published." in said.err
+    assert "warning: the registry could not give the champion (connection refused)" in said.err
+    assert "warning: --config c.toml is not used" in said.err
+
+
+@pytest.fixture
+def challenger(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """Make version 3 the challenger with given test results; return what gets promoted."""
+
+    def make(loads: bool = True, **metrics: float) -> list[str]:
+        from features.errors import UserError
+
+        def load(self: Registry, version: str) -> Matcher:
+            if not loads:
+                raise UserError(f"Got model version {version}, which cannot be loaded: damaged")
+            return Matcher(Config(), "words")
+
+        promoted: list[str] = []
+        monkeypatch.setattr(
+            Registry, "resolve", lambda self, alias: "3" if alias == CHALLENGER else None
+        )
+        monkeypatch.setattr(Registry, "metrics", lambda self, version: metrics)
+        monkeypatch.setattr(Registry, "load", load)
+        monkeypatch.setattr(Registry, "promote", lambda self, version: promoted.append(version))
+        return promoted
+
+    return make
+
+
+def test_a_better_model_is_promoted(
+    kolmatch: Kolmatch, files: Path, challenger: Callable[..., list[str]]
+) -> None:
+    promoted = challenger(headline=0.61, headline_best_baseline=0.60)
+    said = kolmatch("promote", files)
+    assert (said.code, promoted) == (OK, ["3"])
+    assert said.err == "Model version 3 is the champion.\n"
+
+
+@pytest.mark.parametrize("metrics", [{"headline": 0.6, "headline_best_baseline": 0.6}, {}])
+def test_a_model_that_beats_no_rule_is_refused_unless_forced(
+    kolmatch: Kolmatch,
+    files: Path,
+    challenger: Callable[..., list[str]],
+    metrics: dict[str, float],
+) -> None:
+    promoted = challenger(**metrics)
+    said = kolmatch("promote", files)
+    assert (said.code, promoted) == (REFUSED, [])
+    assert "version 3 is not promoted: NDCG@10" in said.err
+    assert kolmatch("promote", files, "--force").code == OK
+    assert promoted == ["3"]
+
+
+def test_a_model_that_cannot_be_loaded_is_refused_even_if_forced(
+    kolmatch: Kolmatch, files: Path, challenger: Callable[..., list[str]]
+) -> None:
+    promoted = challenger(loads=False, headline=0.9, headline_best_baseline=0.1)
+    said = kolmatch("promote", files, "--force")
+    assert (said.code, promoted) == (REFUSED, [])
+    assert "not promoted: Got model version 3, which cannot be loaded" in said.err
+
+
+def test_what_nobody_foresaw_is_a_traceback_for_people_and_a_line_for_logs(
+    kolmatch: Kolmatch, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Registry) -> None:
+        raise RuntimeError("unforeseen")
+
+    monkeypatch.setattr(Registry, "champion", fail)
+    said = kolmatch("--json", "match", files, *AS_OF)
+    assert said.code == 1
+    assert said.lines[-1]["message"] == "RuntimeError: unforeseen"
+    assert "Traceback" in str(said.lines[-1]["error"])
+    with pytest.raises(RuntimeError, match="unforeseen"):
+        main(["match", str(files), *AS_OF])
+
+
+def test_a_simulated_world_can_be_checked_at_once(kolmatch: Kolmatch) -> None:
+    said = kolmatch("simulate", "new", "--kols", "20", "--briefs", "5", "--format", "parquet")
+    assert said.code == OK
+    assert "match with --as-of 2026-06-30" in said.err
+    assert kolmatch("check", "new").code == OK

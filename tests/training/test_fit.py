@@ -1,0 +1,188 @@
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.errors import UserError
+from features.history import History
+from features.pipeline import FeaturePipeline
+from features.tables import Tables
+from matcher.config import Config, TrainingConfig
+from training.examples import Examples, build_examples, graded_pairs
+from training.fit import (
+    WHENEVER,
+    Plan,
+    cross_advantage,
+    fit_matcher,
+    labelled_pairs,
+    plan_by_time,
+    plans_by_brand,
+)
+from training.labels import decision_times
+
+Day = Callable[[float], pd.Timestamp]
+Past = Callable[..., Tables]
+WEEKLY = [
+    {"brief": f"b{i:02d}", "brand": f"brand{i % 7}", "decided": 7 * i, "shown": 7 * i, "views": i}
+    | {"measured": 7 * i + 31}
+    for i in range(40)
+]
+
+
+@pytest.fixture(scope="module")
+def plan(history: History, config: Config) -> Plan:
+    return plan_by_time(history.tables, config)
+
+
+@pytest.fixture(scope="module")
+def examples(history: History, pipeline: FeaturePipeline, plan: Plan, config: Config) -> Examples:
+    tables, settings = history.tables, config.training
+    graded = graded_pairs(tables, plan.briefs("train"), plan.known_before, settings)
+    return build_examples(tables, history, pipeline, graded, settings, config.seed)
+
+
+# -- plans -----------------------------------------------------------------------------------
+
+
+def test_labels_are_ripe_outcomes_and_judgments_of_decided_briefs(past: Past, day: Day) -> None:
+    tables = past(
+        [
+            {"brief": "told", "kol": "k1", "views": 1},
+            {"brief": "told", "kol": "k2", "views": 1},
+            {"brief": "unripe", "kol": "k1", "views": 1, "horizon": 7},
+            {"brief": "judged", "kol": "k1", "status": "declined"},
+        ],
+        judgments=pd.DataFrame(
+            {
+                "brief_id": ["told", "told", "judged", "judged"],
+                "kol_id": ["k1", "k1", "k1", "k2"],
+                "judge": ["ann", "bo", "ann", "ann"],
+                "grade": 2,
+                "judged_at": day(20),
+            }
+        ),
+    )
+    assert labelled_pairs(tables, 30).to_dict() == {"judged": 2, "told": 2}
+
+
+def test_parts_follow_each_other_in_time(history: History, plan: Plan, config: Config) -> None:
+    decided = decision_times(history.tables)
+    spans = [decided[plan.briefs(part)] for part in ("train", "valid", "test")]
+    assert all(len(span) for span in spans)
+    embargo = pd.Timedelta(days=config.training.horizon_days)
+    for earlier, later in pairwise(spans):
+        assert earlier.max() < later.min() - embargo
+    for part, until in (("train", spans[1].min()), ("valid", spans[2].min()), ("test", WHENEVER)):
+        assert (plan.known_before[plan.briefs(part)] == until).all()
+    assert plan.cuts["test_from"] == str(spans[2].min())
+
+
+def test_no_label_known_at_or_after_its_cut_is_used(
+    history: History, plan: Plan, examples: Examples
+) -> None:
+    done = history.tables.collaborations.merge(history.tables.outcomes, on="collaboration_id")
+    ripe = done[(done["status"] == "delivered") & (done["horizon_days"] >= 30)]
+    known = examples.known.pairs.query("not judged").merge(ripe, on=["brief_id", "kol_id"])
+    assert (known["measured_at"] < known["brief_id"].map(plan.known_before)).all()
+
+
+@pytest.mark.parametrize("plans", [plan_by_time, plans_by_brand])
+def test_too_few_briefs_are_refused_with_what_to_do(
+    past: Past, plans: Callable[[Tables, Config], object]
+) -> None:
+    with pytest.raises(
+        UserError, match=r"Got 19 decided briefs .* needs 20; until then `kolmatch match` ranks"
+    ):
+        plans(past(WEEKLY[:19]), Config())
+
+
+def test_briefs_too_close_in_time_are_refused_with_what_to_do(past: Past) -> None:
+    together = [c | {"decided": 10, "shown": 10} for c in WEEKLY]
+    with pytest.raises(UserError, match=r"too few or too close .* \(--split brand\) need no time"):
+        plan_by_time(past(together), Config())
+
+
+def test_outcomes_that_all_carry_the_exports_date_are_refused_with_what_to_do(past: Past) -> None:
+    exported = [c | {"measured": 400} for c in WEEKLY]
+    with pytest.raises(UserError, match=r"no outcome or judgment of the \d+ briefs .* measured_at"):
+        plan_by_time(past(exported), Config())
+    assert len(plans_by_brand(past(exported), Config())) == 5
+
+
+def test_a_brand_is_in_one_part_of_each_fold_and_tests_once(past: Past) -> None:
+    tables = past(WEEKLY)
+    brands = tables.briefs.set_index("brief_id")["brand_id"]
+    plans = plans_by_brand(tables, Config())
+    assert [plan.name for plan in plans] == [f"fold {i}" for i in range(1, 6)]
+    tested = []
+    for plan in plans:
+        parts = pd.DataFrame({"brand": brands, "part": plan.part}).drop_duplicates()
+        assert len(parts) == brands.nunique()
+        assert set(parts["part"]) == {"train", "valid", "test"}
+        tested += list(plan.briefs("test"))
+    assert sorted(tested) == sorted(brands.index)
+
+
+def test_folds_weigh_brands_by_their_labels(past: Past) -> None:
+    # One brand with as many labels as all others together, in a single brief.
+    big = [WEEKLY[0] | {"brand": "big", "kol": f"k{i}"} for i in range(39)]
+    tables = past([*big, *(c | {"brand": c["brief"]} for c in WEEKLY[1:])])
+    folds = TrainingConfig(folds=3)
+    plans = plans_by_brand(tables, Config(training=folds))
+    sizes = sorted(len(plan.briefs("test")) for plan in plans)
+    assert sizes == [1, 19, 20]
+
+
+def test_fewer_brands_than_folds_are_refused_with_what_to_do(past: Past) -> None:
+    with pytest.raises(UserError, match=r"Got briefs of 1 brands but 5 folds .* lower `folds`"):
+        plans_by_brand(past([c | {"brand": "acme"} for c in WEEKLY]), Config())
+
+
+# -- fitting ---------------------------------------------------------------------------------
+
+
+def test_a_brands_outcomes_move_only_other_brands_forecasts(
+    examples: Examples, config: Config
+) -> None:
+    brand = examples.known.pairs["brand_id"].value_counts().index[0]
+    own = (examples.pairs["brand_id"] == brand).to_numpy()
+    absurd = examples.pairs.copy()
+    absurd.loc[own, ["views", "engagements", "spread", "clicks", "orders"]] *= [1e4, 1, 1, 1e3, 1]
+    honest = cross_advantage(examples, config)
+    planted = cross_advantage(Examples(absurd, examples.signals), config)
+    assert np.array_equal(honest[own], planted[own])
+    assert (honest[~own] != planted[~own]).mean() > 0.5
+
+
+def test_one_brand_alone_cannot_be_forecast_by_others(examples: Examples, config: Config) -> None:
+    alone = Examples(examples.pairs.assign(brand_id="acme"), examples.signals)
+    assert (cross_advantage(alone, config) == 0).all()
+
+
+def test_test_briefs_teach_nothing(examples: Examples, plan: Plan, config: Config) -> None:
+    without = examples.where(~examples.pairs["brief_id"].isin(plan.briefs("test")).to_numpy())
+    assert len(without.pairs) < len(examples.pairs)
+    assert (
+        fit_matcher(without, plan, config, "e").hash
+        == fit_matcher(examples, plan, config, "e").hash
+    )
+
+
+def test_the_same_examples_and_seed_give_the_same_model(
+    examples: Examples, plan: Plan, config: Config
+) -> None:
+    first = fit_matcher(examples, plan, config, "e")
+    assert first.hash == fit_matcher(examples, plan, config, "e").hash
+    other = config.model_copy(update={"seed": 1})
+    assert first.hash != fit_matcher(examples, plan, other, "e").hash
+
+
+def test_judgments_alone_teach_a_ranker(examples: Examples, plan: Plan, config: Config) -> None:
+    judged = examples.pairs.assign(judged=True, achieved=np.nan)
+    judged[["views", "engagements", "spread", "clicks", "orders"]] = np.nan
+    matcher = fit_matcher(Examples(judged, examples.signals), plan, config, "e")
+    assert matcher.forecaster is not None
+    assert not matcher.forecaster.heads
+    assert matcher.score(examples.signals)["score"].nunique() > 10
