@@ -41,7 +41,7 @@ from training.labels import true_grades
 ABLATIONS = {
     "LambdaRank from zero": Config(ranker=RankerConfig(forecast_weight=0)),
     "never tried = bad": Config(
-        ranker=RankerConfig(forecast_weight=0), training=TrainingConfig(unknown="negative")
+        ranker=RankerConfig(likeness_weight=0), training=TrainingConfig(unknown="negative")
     ),
 }
 TRUTH = "truth"

@@ -36,12 +36,12 @@ observed_at = { column = "time_ms", unit = "ms" }
 audience_age.18-24 = { column = "粉丝年龄18-24", unit = "percent" }
 ```
 
-Numbers, dates and lists are read as people write them: `1.2万`, `10w+`, `12%`, `1,234`, `139,000₫`,
-full-width digits, `2025/4/12`, `2025年4月12日`, `抖音;小红书`, `女 65% | 男 35%`. What could mean two
-things (`04/05/2025`, `1.234`) is refused with the remedy, never guessed. Ids are text: `NA`,
-`60e12345`, `007` and 19 digits stay as they are. Times are UTC unless the mapping says otherwise;
-money needs an ISO 4217 `currency`; unknown is an empty cell, never 0. Columns in **bold** must have a
-value in every row.
+Numbers, dates and lists are read as people write them: `1.2万`, `10w+`, `12%`, `1,234`,
+`139,000₫`, full-width digits, `2025/4/12`, `2025年4月12日`, `抖音;小红书`, `女 65% | 男 35%`. What
+could mean two things (`04/05/2025`, `1.234`) is refused with the remedy, never guessed. Ids are
+text: `NA`, `60e12345`, `007` and 19 digits stay as they are. Times are UTC unless the mapping says
+otherwise; money needs an ISO 4217 `currency`; unknown is an empty cell, never 0. Columns in
+**bold** must have a value in every row.
 
 `kolmatch check FOLDER` lists every fault with file, row, column, value and what was expected.
 """
@@ -55,7 +55,8 @@ def page() -> str:
 def _section(spec: TableSpec) -> str:
     needed = "needed" if spec.required else "optional"
     known = f"; known from `{spec.known_at}` on" if spec.known_at else ""
-    head = f"## {spec.name}\n\n{needed}; one row for each {' + '.join(f'`{k}`' for k in spec.key)}{known}\n"
+    key = " + ".join(f"`{column}`" for column in spec.key)
+    head = f"## {spec.name}\n\n{needed}; one row for each {key}{known}\n"
     rows = ["| column | holds | also understood |", "|---|---|---|"]
     rows += [_row(spec, column) for column in spec.columns]
     return "\n".join([head, *rows, ""])

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.config import EncoderConfig
+from features.errors import UserError
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -99,7 +100,7 @@ class SentenceEncoder:
 
         Raises
         ------
-        ValueError
+        UserError
             If the model can be neither found nor loaded.
         """
         from sentence_transformers import SentenceTransformer
@@ -121,7 +122,7 @@ class SentenceEncoder:
                 trust_remote_code=config.trust_remote_code,
             )
         except OSError as error:
-            raise ValueError(
+            raise UserError(
                 f"Got encoder model {config.model!r} but expected {BUNDLED!r}, a folder with a "
                 f"sentence-transformers model, or a hub id that can be reached: {error}"
             ) from error

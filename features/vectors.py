@@ -26,6 +26,8 @@ Keys = npt.NDArray[np.bytes_]
 
 SEGMENT_TEXTS = 4096
 """Texts encoded between two writes: what a kill can cost."""
+REPORT_TEXTS = 512
+"""Texts encoded between two words about progress."""
 
 
 def text_keys(texts: Iterable[str]) -> Keys:
@@ -199,6 +201,14 @@ class Embeddings:
         missing = np.flatnonzero(shelf.find(keys) < 0)
         for start in range(0, len(missing), SEGMENT_TEXTS):
             part = missing[start : start + SEGMENT_TEXTS]
-            shelf.add(keys[part], self.encoder.encode(list(names[part])))
-            if self.progress:
-                self.progress(start + len(part), len(missing))
+            vectors = []
+            for told in range(0, len(part), REPORT_TEXTS):
+                self._tell(start + told, len(missing))
+                vectors.append(self.encoder.encode(list(names[part[told : told + REPORT_TEXTS]])))
+            shelf.add(keys[part], np.concatenate(vectors))
+        if len(missing):
+            self._tell(len(missing), len(missing))
+
+    def _tell(self, done: int, total: int) -> None:
+        if self.progress:
+            self.progress(done, total)

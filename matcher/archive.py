@@ -94,13 +94,13 @@ class Fitted:
             curve = self.forecaster.cvr_curve
             fitted["forecast"] = {
                 "typical": dict(self.forecaster.typical),
-                "usual_price": self.forecaster.usual_price,
                 "own_level": {name: head.typical for name, head in self.forecaster.heads.items()},
                 "cvr_curve": None if curve is None else asdict(curve),
             }
         if self.ranker is not None:
             fitted["ranker"] = {
-                "forecast_weight": self.ranker.forecast_weight,
+                "start": self.ranker.start,
+                "start_weight": self.ranker.start_weight,
                 "calibration": asdict(self.ranker.calibration),
             }
         forests = self._forests().items()
@@ -121,14 +121,13 @@ def _forecaster(told: Mapping[str, Any], forests: Mapping[str, Forest]) -> Forec
     return Forecaster(
         heads,
         told["typical"],
-        told["usual_price"],
         None if curve is None else RateCurve(**curve),
     )
 
 
 def _ranker(told: Mapping[str, Any], forests: Mapping[str, Forest]) -> FitRanker:
     calibration = Calibration(**told["calibration"])
-    return FitRanker(forests[_RANKER], told["forecast_weight"], calibration)
+    return FitRanker(forests[_RANKER], told["start"], told["start_weight"], calibration)
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Heavy imports live inside the commands, so that ``--help`` answers at once.
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
@@ -151,7 +152,8 @@ def check(
 
     terminal = _terminal()
     try:
-        reading = read_folder(_existing(folder), mapping)
+        with terminal.progress() as progress:
+            reading = read_folder(_existing(folder), mapping, progress=progress)
     except TableError as error:
         _write_report(report, error.faults)
         raise
@@ -180,8 +182,10 @@ def ingest(
     from features.lake import Lake
 
     terminal = _terminal()
-    reading = read_folder(_existing(folder), mapping)
-    changes = Lake(lake).ingest(reading.tables)
+    store = Lake(lake)
+    with terminal.progress() as progress:
+        reading = read_folder(_existing(folder), mapping, store.known(), progress)
+        changes = store.ingest(reading.tables, progress)
     rows = [
         (name, change.inserted, change.updated, change.unchanged, change.version)
         for name, change in changes.items()
@@ -455,10 +459,7 @@ def _config(path: Path | None) -> Config:
 def _open(path: Path, mapping: Path | None, progress: Progress) -> Data:
     from features.lake import open_data
 
-    progress("reading tables", 0, 1)
-    data = open_data(_existing(path), mapping)
-    progress("reading tables", 1, 1)
-    return data
+    return open_data(_existing(path), mapping, progress)
 
 
 def _embeddings(data: Data, config: Config, progress: Progress) -> Embeddings:
@@ -505,6 +506,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     from typer.exceptions import TyperException
 
+    # OpenMP threads that spin while they wait bring a shared machine to a halt.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from features.errors import TableError, UserError
 
     typed = sys.argv[1:] if arguments is None else list(arguments)

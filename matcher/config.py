@@ -55,6 +55,9 @@ class RankerConfig(_Frozen):
     feature_share: float = Field(0.5, gt=0, le=1)
     l2: float = Field(5.0, ge=0)
     patience: int = Field(60, ge=1, description="trees without a better NDCG before stopping")
+    likeness_weight: float = Field(
+        15.0, ge=0, description="margin per unit of likeness, where ranking starts from that"
+    )
     forecast_weight: float = Field(
         2.0, ge=0, description="margin per log unit of forecast value per price, before any tree"
     )

@@ -85,16 +85,14 @@ class Forecaster:
         By name; those with too little data to learn from are missing.
     typical : mapping of str to float
         For each goal, the median over training rows of the log of forecast value per price. It
-        makes values of different goals comparable.
-    usual_price : float
-        Median over training rows of the log price, against which explanations count a price.
+        makes values of different goals comparable. Prices are in units of what is usual in their
+        currency (``price.relative``), which makes those of different currencies comparable.
     cvr_curve : RateCurve or None
         Correction of the conversion rate, learned on later data.
     """
 
     heads: Mapping[str, Head]
     typical: Mapping[str, float]
-    usual_price: float
     cvr_curve: RateCurve | None = None
 
     def predict(self, signals: pd.DataFrame) -> pd.DataFrame:
@@ -140,7 +138,7 @@ class Forecaster:
             rows = (goals == goal).to_numpy()
             for name in VALUE[goal]:
                 parts[rows] += by_head[name][rows]
-            parts.loc[rows, "price.log"] -= self._log_price(signals)[rows] - self.usual_price
+            parts.loc[rows, "price.relative"] -= log_price(signals)[rows]
         return parts
 
     @classmethod
@@ -161,8 +159,7 @@ class Forecaster:
             head = Head.fit(spec, signals, outcomes, config, seed)
             if head is not None:
                 fitted[spec.name] = head
-        price = float(signals["price.log"].median()) if signals["price.log"].notna().any() else 0.0
-        raw = cls(fitted, {}, price)._log_value(signals)
+        raw = cls(fitted, {})._log_value(signals)
         typical = pd.Series(raw).groupby(_goals(signals).to_numpy()).median().dropna()
         everything = float(np.nanmedian(raw)) if np.isfinite(raw).any() else 0.0
         usual = {
@@ -170,7 +167,7 @@ class Forecaster:
             for goal, names in VALUE.items()
             if set(names) <= set(fitted)
         }
-        return cls(fitted, usual, price)
+        return cls(fitted, usual)
 
     def calibrated(self, signals: pd.DataFrame, outcomes: pd.DataFrame, least: int) -> Forecaster:
         """Return a copy whose conversion rate is corrected by what later data brought.
@@ -199,10 +196,12 @@ class Forecaster:
             if set(names) <= set(logs):
                 rows = goals == goal
                 value[rows] = np.sum([logs[name][rows] for name in names], axis=0)
-        return value - self._log_price(signals)
+        return value - log_price(signals)
 
-    def _log_price(self, signals: pd.DataFrame) -> NDArray[np.float64]:
-        return signals["price.log"].fillna(self.usual_price).to_numpy(dtype=np.float64)
+
+def log_price(signals: pd.DataFrame) -> NDArray[np.float64]:
+    """Return the log of each price in units of what is usual in its currency; unknown is usual."""
+    return signals["price.relative"].fillna(0.0).to_numpy(dtype=np.float64)
 
 
 def _goals(signals: pd.DataFrame) -> pd.Series[str]:

@@ -24,9 +24,10 @@ from matcher.archive import Fitted
 from matcher.candidates import Candidates, candidates
 from matcher.explain import explain
 from matcher.heads import HEADS
+from matcher.likeness import likeness
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    pass
 
 OUTCOMES, CONTENT = "outcomes", "content"
 """What a ranking rests on: past outcomes, or only likeness of content and audience."""
@@ -199,22 +200,6 @@ class Matcher(Fitted):
                 "Got a model that was trained on other signals than this kolmatch computes; "
                 "train again or use the kolmatch that trained it"
             )
-
-
-def likeness(signals: pd.DataFrame) -> NDArray[np.float64]:
-    """Score pairs by likeness of content and audience, for data without outcomes.
-
-    The weights are the field's habit (topic first, audience second), not learned; a user's own
-    vector spaces count like the text. Unknown likeness counts as none.
-
-    Returns
-    -------
-    ndarray, shape (n,)
-        At most 1; higher is more alike.
-    """
-    content = signals[["content.top3", "vectors.mean_cosine"]].mean(axis=1).fillna(0)
-    audience = signals["audience.match"].fillna(0)
-    return np.asarray(0.7 * content + 0.3 * audience, dtype=np.float64)
 
 
 def _check_question(tables: Tables, brief_ids: Sequence[str], as_of: pd.Timestamp) -> None:

@@ -16,6 +16,17 @@ KEPT = 0.8
 """Share of their usual views that sponsored posts must keep to speak for a KOL."""
 
 
+PLAIN: Mapping[str, tuple[str, Callable[[float], float]]] = {
+    "price.log": ("price.amount", math.exp),
+    "price.per_view": ("price.cpm", math.exp),
+    "price.against_peers": ("price.of_peers_median", math.exp),
+    "reach.median_views": ("reach.median_views", math.expm1),
+    "growth.followers_90": ("growth.followers_a_month", math.expm1),
+    "sponsored.views": ("sponsored.of_usual_views", math.exp),
+}
+"""How evidence tells a signal that is a logarithm: under which name, and turned back by what."""
+
+
 @dataclass(frozen=True)
 class Reason:
     """One reason.
@@ -25,7 +36,7 @@ class Reason:
     en, zh : str
         The sentence in both languages.
     evidence : dict
-        The signals it rests on, with their values.
+        The figures it rests on, in units that people use, by name of the signal.
     """
 
     en: str
@@ -60,8 +71,11 @@ class Facts:
         return all(not math.isnan(self.signals.get(name, math.nan)) for name in names)
 
     def evidence(self, *names: str, **others: str) -> dict[str, float | str]:
-        """Return the named signals that are known, rounded to six digits, and other facts."""
-        kept = {name: round(self.signals[name], 6) for name in names if self.known(name)}
+        """Return the named signals that are known, in units that people use, and other facts."""
+        kept: dict[str, float | str] = {}
+        for name in filter(self.known, names):
+            told, plain = PLAIN.get(name, (name, float))
+            kept[told] = float(f"{plain(self.signals[name]):.6g}")
         return kept | others
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -11,9 +11,12 @@ import pandas as pd
 from matcher.config import RankerConfig
 from matcher.forecast import Forecaster
 from matcher.forest import Forest
+from matcher.likeness import likeness, likeness_contributions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+Start: TypeAlias = Literal["forecast", "likeness"]
 
 GAINS = tuple(2**grade - 1 for grade in range(6))
 """Gain of each grade, exponential as in Burges et al. (2005)."""
@@ -82,42 +85,64 @@ class Calibration:
 class FitRanker:
     """A fitted ranker: trees that correct what the forecast says of each pair.
 
-    The margin starts at the forecast's advantage (`matcher.forecast.Forecaster.advantage`), and
-    LambdaRank (Burges, 2010) boosts from there. So the trees need to learn only what the forecast
-    gets wrong, and where there is too little to learn from, the forecast alone ranks.
+    The margin starts at what is known without them, and LambdaRank (Burges, 2010) boosts from
+    there. So the trees need to learn only what that gets wrong, and where there is too little to
+    learn from, it ranks alone. It is the forecast's advantage
+    (`matcher.forecast.Forecaster.advantage`), or likeness (`matcher.likeness.likeness`) where the
+    data tells who was chosen but not who was not.
 
     Attributes
     ----------
     forest : Forest
         Correction of the margin.
-    forecast_weight : float
-        Margin per log unit of the forecast's advantage.
+    start : str
+        ``"forecast"`` or ``"likeness"``.
+    start_weight : float
+        Margin per unit of that.
     calibration : Calibration
         From margin to the chance of landing in the upper half of comparable collaborations.
     """
 
     forest: Forest
-    forecast_weight: float
+    start: Start
+    start_weight: float
     calibration: Calibration
 
     def score(self, signals: pd.DataFrame, forecaster: Forecaster) -> NDArray[np.float64]:
         """Return margins, shape (n,): higher fits better inside one brief."""
-        return self.forecast_weight * forecaster.advantage(signals) + self.forest.predict(signals)
+        known = forecaster.advantage(signals) if self.start == "forecast" else likeness(signals)
+        return self.start_weight * known + self.forest.predict(signals)
 
     def contributions(self, signals: pd.DataFrame, forecaster: Forecaster) -> pd.DataFrame:
         """Return what each signal adds to each margin (exact SHAP values); shape of `signals`."""
-        started = self.forecast_weight * forecaster.contributions(signals)
-        return started + self.forest.contributions(signals)
+        if self.start == "forecast":
+            known = forecaster.contributions(signals)
+        else:
+            known = likeness_contributions(signals)
+        return self.start_weight * known + self.forest.contributions(signals)
 
     @classmethod
     def fit(
         cls,
         train: RankingData,
         valid: RankingData,
+        start: Start,
         config: RankerConfig,
         seed: int,
     ) -> FitRanker:
-        """Fit on graded pairs; stop early on, and calibrate with, the later `valid` ones."""
+        """Fit on graded pairs; stop early on, and calibrate with, the later `valid` ones.
+
+        Parameters
+        ----------
+        train, valid : RankingData
+            Graded pairs.
+        start : str
+            What their ``known`` holds.
+        config : RankerConfig
+            Size of the forest, and how much the start weighs.
+        seed : int
+            Seed of sampling.
+        """
         params = {
             "objective": "lambdarank",
             "metric": "ndcg",
@@ -130,7 +155,8 @@ class FitRanker:
             "feature_fraction": config.feature_share,
             "lambda_l2": config.l2,
         }
-        weight = config.forecast_weight
+        forecast = start == "forecast"
+        weight = config.forecast_weight if forecast else config.likeness_weight
         forest = Forest.fit(
             params,
             train.as_dataset(weight),
@@ -140,9 +166,9 @@ class FitRanker:
             seed=seed,
         )
         told = valid.outcome.to_numpy()
-        margin = weight * valid.advantage + forest.predict(valid.signals)
+        margin = weight * valid.known + forest.predict(valid.signals)
         curve = Calibration.fit(margin[told], valid.success.to_numpy()[told])
-        return cls(forest, weight, curve)
+        return cls(forest, start, weight, curve)
 
 
 @dataclass(frozen=True)
@@ -153,8 +179,9 @@ class RankingData:
     ----------
     signals : DataFrame, shape (n, f)
         Signals, one row a pair.
-    advantage : ndarray, shape (n,)
-        What the forecast says of each pair, from a forecast that did not see its outcome.
+    known : ndarray, shape (n,)
+        What is known of each pair without the trees: likeness, or the advantage from a forecast
+        that did not see its outcome.
     brief_id : Series, shape (n,)
         The query each row belongs to.
     grade : Series, shape (n,)
@@ -168,20 +195,20 @@ class RankingData:
     """
 
     signals: pd.DataFrame
-    advantage: NDArray[np.float64]
+    known: NDArray[np.float64]
     brief_id: pd.Series[Any]
     grade: pd.Series[Any]
     weight: pd.Series[Any]
     outcome: pd.Series[Any]
     success: pd.Series[Any]
 
-    def as_dataset(self, forecast_weight: float) -> dict[str, Any]:
+    def as_dataset(self, start_weight: float) -> dict[str, Any]:
         """Return LightGBM's view: rows of one brief together, in a stable order.
 
         Parameters
         ----------
-        forecast_weight : float
-            Margin per unit of `advantage`, where boosting starts.
+        start_weight : float
+            Margin per unit of `known`, where boosting starts.
 
         Raises
         ------
@@ -196,7 +223,7 @@ class RankingData:
         groups = self.brief_id.iloc[order].value_counts(sort=False)
         return {
             "data": self.signals.iloc[order].reset_index(drop=True),
-            "init_score": forecast_weight * self.advantage[order],
+            "init_score": start_weight * self.known[order],
             "label": self.grade.to_numpy(dtype=np.float64)[order],
             "weight": self.weight.to_numpy(dtype=np.float64)[order],
             "group": groups.to_numpy(),

@@ -146,8 +146,8 @@ MATCHES = (
         "percent",
         8,
         Text(
-            "0 为无已知风险，100% 为最高；未知为空",
-            "0 is none known, 100% the highest; empty if unknown",
+            "0 为无已知风险，100% 为最高",
+            "0 is none known, 100% the highest",
         ),
     ),
     Heading(

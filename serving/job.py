@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,8 +90,8 @@ def serve(
     top : int, optional
         Matches per brief.
     run_id : str, optional
-        Name of the run; by default made of `as_of` and the model. The same run published twice
-        is one run.
+        Name of the run; by default made of `as_of`, the model and a digest of the question. The
+        same run published twice is one run.
 
     Raises
     ------
@@ -109,8 +111,11 @@ def serve(
     )
     result = matcher.match(tables, wanted, as_of, embeddings, top=top, progress=progress)
     model = f"v{loaded.version}" if loaded else "content"
+    # The same question to the same model about the same data is the same run; any other is not.
+    asked = [wanted, dict(versions), matcher.hash, top or matcher.config.serving.top]
+    question = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
     run = Run(
-        run_id=run_id or f"{as_of:%Y%m%dT%H%M%SZ}-{model}",
+        run_id=run_id or f"{as_of:%Y%m%dT%H%M%SZ}-{model}-{question[:8]}",
         as_of=as_of,
         model_version=loaded.version if loaded else None,
         model_hash=matcher.hash,

@@ -27,7 +27,7 @@ from features.progress import Progress, silent
 from features.tables import Tables
 from matcher.config import TrainingConfig
 from matcher.eligibility import screen
-from matcher.forecast import Forecaster
+from matcher.forecast import Forecaster, log_price
 from matcher.ranker import RankingData
 from training.labels import (
     COUNTS,
@@ -74,14 +74,15 @@ class Examples:
         return self.where(self.pairs["known"].to_numpy(dtype=bool))
 
     def ranking(
-        self, advantage: NDArray[np.float64], forecaster: Forecaster, config: TrainingConfig
+        self, known: NDArray[np.float64], forecaster: Forecaster, config: TrainingConfig
     ) -> RankingData:
         """Return what the ranker learns from.
 
         Parameters
         ----------
-        advantage : ndarray, shape (n,)
-            What a forecast that did not see these outcomes says of each pair.
+        known : ndarray, shape (n,)
+            What ranking starts from: what a forecast that did not see these outcomes says of each
+            pair, or its likeness, as the unknown is taken for ``"forecast"`` or ``"negative"``.
         forecaster : Forecaster
             Tells which goals can be forecast, and what is usual for each.
         config : TrainingConfig
@@ -89,17 +90,21 @@ class Examples:
         """
         pairs, grade, keep = self.pairs, self.pairs["grade"], pd.Series(True, self.pairs.index)
         if config.unknown == "forecast":
-            value = config.belief * self._surprise(advantage, forecaster) + advantage
+            value = config.belief * self._surprise(known, forecaster) + known
             # A person's grade stands. Where nothing can be forecast an outcome's own grade does,
             # and the unknown says nothing.
             forecast = pairs["goal"].isin(forecaster.typical)
             grade = grade.mask(forecast & ~pairs["judged"], true_grades(value, pairs["brief_id"]))
             keep = pairs["known"] | forecast
+        else:
+            # To have been chosen is what there is to learn; how well it went says little of whom
+            # a brand would choose.
+            grade = grade.mask(pairs["known"] & ~pairs["judged"], 1.0)
         weight = pairs["known"].map({True: 1.0, False: config.unknown_weight})
         keep &= weight > 0
         return RankingData(
             signals=self.signals[keep],
-            advantage=advantage[keep],
+            known=known[keep],
             brief_id=pairs["brief_id"][keep],
             grade=grade[keep],
             weight=weight[keep],
@@ -111,8 +116,7 @@ class Examples:
         """Return how much more each outcome brought than its forecast, in logs; 0 without one."""
         usual = self.pairs["goal"].map(dict(forecaster.typical)).astype(np.float64)
         # The forecast is per unit of the price that was asked, so the outcome must be.
-        price = self.signals["price.log"].fillna(forecaster.usual_price)
-        surprise = self.pairs["achieved"] - price - usual - advantage
+        surprise = self.pairs["achieved"] - log_price(self.signals) - usual - advantage
         # A count is skewed and its forecast a median: centre, or the tried would look worse.
         centre = surprise.groupby(self.pairs["goal"]).transform("median")
         return (surprise - centre).fillna(0.0)

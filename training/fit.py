@@ -12,8 +12,9 @@ from features.errors import UserError
 from features.tables import Tables
 from matcher.config import Config
 from matcher.forecast import Forecaster
+from matcher.likeness import likeness
 from matcher.model import Matcher
-from matcher.ranker import FitRanker
+from matcher.ranker import FitRanker, Start
 from training.examples import Examples
 from training.labels import decision_times, labels_known_before, outcome_values
 from training.split import TimeSplit, brand_folds
@@ -157,11 +158,15 @@ def fit_matcher(examples: Examples, plan: Plan, config: Config, encoder_id: str)
     """
     train, valid = examples.of(plan.briefs("train")), examples.of(plan.briefs("valid"))
     forecaster = _forecaster(train.known, config)
-    seen = cross_advantage(train, config)
-    unseen = forecaster.advantage(valid.signals)
+    start: Start = "forecast" if config.training.unknown == "forecast" else "likeness"
+    if start == "forecast":
+        seen, unseen = cross_advantage(train, config), forecaster.advantage(valid.signals)
+    else:
+        seen, unseen = likeness(train.signals), likeness(valid.signals)
     ranker = FitRanker.fit(
         train.ranking(seen, forecaster, config.training),
         valid.ranking(unseen, forecaster, config.training),
+        start,
         config.ranker,
         config.seed,
     )

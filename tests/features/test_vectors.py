@@ -64,7 +64,7 @@ def test_an_interrupted_run_keeps_what_was_done(
     told: list[tuple[int, int]] = []
     Embeddings(encoder, VectorStore(tmp_path), lambda *done: told.append(done)).of(texts)
     assert encoder.batches == [["e"]]
-    assert told == [(1, 1)]
+    assert told == [(0, 1), (1, 1)]
 
 
 def test_memory_alone_will_do() -> None:

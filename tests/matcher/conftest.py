@@ -45,14 +45,14 @@ def matcher(past: tuple[pd.DataFrame, pd.DataFrame]) -> Matcher:
     grade = pd.Series(rng.integers(0, 5, len(pairs)).astype(float))
     data = RankingData(
         signals=signals,
-        advantage=advantage,
+        known=advantage,
         brief_id=pairs["brief_id"],
         grade=grade,
         weight=pd.Series(1.0, index=grade.index),
         outcome=pd.Series(True, index=grade.index),
         success=pd.Series(advantage > np.median(advantage), index=grade.index),
     )
-    ranker = FitRanker.fit(data, data, CONFIG.ranker, seed=0)
+    ranker = FitRanker.fit(data, data, "forecast", CONFIG.ranker, seed=0)
     return Matcher(CONFIG, "words", forecaster, ranker)
 
 

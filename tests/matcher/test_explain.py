@@ -11,6 +11,7 @@ from features.vectors import Embeddings
 from matcher.config import Config
 from matcher.explain import REASONS_WANTED, explain
 from matcher.model import Matcher
+from matcher.phrases import PLAIN
 
 Past = tuple[pd.DataFrame, pd.DataFrame]
 
@@ -77,6 +78,9 @@ def test_without_a_model_likeness_explains(
     assert reasons["reasons_en"].map(len).gt(0).any()
 
 
+PLAIN_NAMES = {told: (signal, plain) for signal, (told, plain) in PLAIN.items()}
+
+
 def test_evidence_is_what_the_signals_say(
     matcher: Matcher, past: Past, history: History, pipeline: FeaturePipeline
 ) -> None:
@@ -91,7 +95,8 @@ def test_evidence_is_what_the_signals_say(
             if name == "post_id":
                 assert (posts[[value]] == pairs.at[row, "kol_id"]).all()
             else:
-                assert value == round(signals.at[row, name], 6)
+                signal, plain = PLAIN_NAMES.get(name, (name, float))
+                assert value == pytest.approx(plain(signals.at[row, signal]), rel=1e-5)
 
 
 def test_chinese_reasons_name_the_vertical_in_chinese(

@@ -14,7 +14,7 @@ def _signals(rows: int = 300) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "category.goal": (np.arange(rows) % len(GOALS)).astype(float),
-            "price.log": rng.normal(8, 1, rows),
+            "price.relative": rng.normal(0, 1, rows),
             "reach.median_views": rng.normal(9, 1, rows),
             "engagement.rate": rng.uniform(0.02, 0.1, rows),
             "engagement.shares": rng.uniform(0.001, 0.01, rows),
@@ -54,7 +54,7 @@ def test_advantage_is_the_product_of_the_goals_forecasts_per_price(
 ) -> None:
     signals = _signals().assign(**{"category.goal": float(GOALS.index(goal))})
     told = forecaster.predict(signals)
-    value = told[list(VALUE[goal])].prod(axis=1) / np.exp(signals["price.log"])
+    value = told[list(VALUE[goal])].prod(axis=1) / np.exp(signals["price.relative"])
     difference = forecaster.advantage(signals) - np.log(value)
     np.testing.assert_allclose(difference, -forecaster.typical[goal], atol=1e-9)
 
@@ -65,7 +65,7 @@ def test_a_usual_pair_has_no_advantage_and_half_the_price_is_worth_a_doubling(
     signals = _signals()
     advantage = forecaster.advantage(signals)
     assert abs(np.median(advantage)) < 0.2
-    cheaper = signals.assign(**{"price.log": signals["price.log"] - np.log(2)})
+    cheaper = signals.assign(**{"price.relative": signals["price.relative"] - np.log(2)})
     # The trees may see the price too; the quotient is there all the same.
     moved = forecaster.advantage(cheaper) - advantage
     assert np.median(moved) == pytest.approx(np.log(2), abs=0.1)
@@ -73,8 +73,8 @@ def test_a_usual_pair_has_no_advantage_and_half_the_price_is_worth_a_doubling(
 
 def test_an_unknown_price_counts_as_the_usual_one(forecaster: Forecaster) -> None:
     signals = _signals()
-    unpriced = forecaster.advantage(signals.assign(**{"price.log": np.nan}))
-    usual = forecaster.advantage(signals.assign(**{"price.log": forecaster.usual_price}))
+    unpriced = forecaster.advantage(signals.assign(**{"price.relative": np.nan}))
+    usual = forecaster.advantage(signals.assign(**{"price.relative": 0.0}))
     np.testing.assert_allclose(unpriced, usual, atol=0.5)
 
 
@@ -105,7 +105,7 @@ def test_contributions_add_up_to_the_advantage_up_to_a_constant(
     forecaster: Forecaster, goal: str
 ) -> None:
     signals = _signals().assign(**{"category.goal": float(GOALS.index(goal))})
-    signals.loc[::5, "price.log"] = np.nan
+    signals.loc[::5, "price.relative"] = np.nan
     rest = forecaster.advantage(signals) - forecaster.contributions(signals).sum(axis=1)
     np.testing.assert_allclose(rest, rest.iloc[0], atol=1e-9)
 

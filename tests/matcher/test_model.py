@@ -12,7 +12,8 @@ from features.simulate import World
 from features.tables import SPECS, Tables
 from features.vectors import Embeddings
 from matcher.config import Config, ServingConfig
-from matcher.model import Matcher, MatchResult, likeness
+from matcher.likeness import likeness
+from matcher.model import Matcher, MatchResult
 from serving.results import EXCLUSIONS, MATCHES
 
 UNTRAINED = Matcher(Config(), "words")

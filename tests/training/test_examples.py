@@ -222,7 +222,7 @@ def test_examples_are_graded_pairs_and_a_sample_of_the_unknown(
 
 # -- what the ranker is told -----------------------------------------------------------------
 
-FORECASTER = Forecaster({}, {"awareness": 2.0}, usual_price=1.0)
+FORECASTER = Forecaster({}, {"awareness": 2.0})
 """Says nothing itself; tells which goals can be forecast, and what is usual."""
 
 
@@ -232,7 +232,7 @@ def examples_of(goal: str = "awareness", **columns: list[object]) -> Examples:
     told = {"grade": 0.0, "judged": False, "success": False, "known": False, "achieved": np.nan}
     frame = pd.DataFrame({**{n: [v] * size for n, v in told.items()}, **columns})
     pairs = frame.assign(brief_id="b1", kol_id=[f"k{i}" for i in range(size)], goal=goal)
-    return Examples(pairs, pd.DataFrame({"price.log": [np.nan] * size}))
+    return Examples(pairs, pd.DataFrame({"price.relative": [np.nan] * size}))
 
 
 TEN = np.arange(10) / 10
@@ -245,13 +245,13 @@ def test_where_a_forecast_is_believed_grades_are_places_by_it() -> None:
     )
     assert data.grade.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 3, 4]
     assert data.weight.tolist() == [1.0] + [0.3] * 9
-    assert data.advantage.tolist() == TEN.tolist()
+    assert data.known.tolist() == TEN.tolist()
 
 
 @pytest.mark.parametrize(("belief", "place"), [(0.0, 0), (0.5, 2), (1.0, 4)])
 def test_belief_decides_how_far_an_outcome_moves_its_pair(belief: float, place: int) -> None:
     # Three outcomes of which the middle one is as forecast; the first is far better than that.
-    usual = FORECASTER.typical["awareness"] + FORECASTER.usual_price
+    usual = FORECASTER.typical["awareness"]
     achieved = [*(usual + TEN[:3] + np.array([1.5, 0.0, -0.5])), *[np.nan] * 7]
     known = [True] * 3 + [False] * 7
     data = examples_of(known=known, achieved=achieved).ranking(
@@ -261,10 +261,10 @@ def test_belief_decides_how_far_an_outcome_moves_its_pair(belief: float, place: 
 
 
 def test_an_outcome_is_compared_per_unit_of_the_price_that_was_asked() -> None:
-    price = pd.DataFrame({"price.log": [1.0, 5.0, 3.0, np.nan]})
+    price = pd.DataFrame({"price.relative": [1.0, 5.0, 3.0, np.nan]})
     advantage = np.array([0.1, 0.2, 0.3, 0.4])
     # All brought just what was forecast: full belief in outcomes moves nobody.
-    achieved = 2.0 + advantage + [1.0, 5.0, 3.0, FORECASTER.usual_price]
+    achieved = 2.0 + advantage + [1.0, 5.0, 3.0, 0.0]
     examples = replace(examples_of(known=[True] * 4, achieved=list(achieved)), signals=price)
     doubted, believed = (
         examples.ranking(advantage, FORECASTER, TrainingConfig(belief=belief)).grade.tolist()
@@ -276,7 +276,7 @@ def test_an_outcome_is_compared_per_unit_of_the_price_that_was_asked() -> None:
 def test_outcomes_of_a_goal_are_centred_so_that_the_tried_look_no_worse() -> None:
     # The best candidate is the only one tried, and brought far less than forecast: so do all of
     # its goal, for all that is known.
-    usual = FORECASTER.typical["awareness"] + FORECASTER.usual_price
+    usual = FORECASTER.typical["awareness"]
     achieved = [*[np.nan] * 9, usual + TEN[9] - 9.0]
     data = examples_of(known=[False] * 9 + [True], achieved=achieved).ranking(
         TEN, FORECASTER, TrainingConfig(belief=1.0)
@@ -304,7 +304,8 @@ def test_the_unknown_may_be_taken_for_bad() -> None:
     data = examples_of(known=[True, True, False], grade=[1.0, 3.0, 0.0]).ranking(
         np.array([0.0, 0.0, 9.0]), FORECASTER, TrainingConfig(unknown="negative")
     )
-    assert data.grade.tolist() == [1.0, 3.0, 0.0]
+    # Chosen or not is what counts, and not how well it went.
+    assert data.grade.tolist() == [1.0, 1.0, 0.0]
     assert data.weight.tolist() == [1.0, 1.0, 0.3]
 
 
@@ -314,4 +315,4 @@ def test_the_unknown_without_weight_go(unknown: str) -> None:
     data = examples_of(known=[True, False], grade=[3.0, 0.0]).ranking(
         np.zeros(2), FORECASTER, settings
     )
-    assert len(data.grade) == len(data.signals) == len(data.advantage) == 1
+    assert len(data.grade) == len(data.signals) == len(data.known) == 1
