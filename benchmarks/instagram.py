@@ -22,11 +22,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from features.columns import EPOCH
 from features.encoder import SentenceEncoder
 from features.history import History
 from features.pipeline import FeaturePipeline
 from features.simulate.export import write_tables
-from features.tables import EPOCH, Tables
+from features.tables import Tables
 from features.vectors import Embeddings, VectorStore
 from matcher.config import Config, TrainingConfig
 from training.evaluate import MODEL, ROSTER, Evaluation, evaluate

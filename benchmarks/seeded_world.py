@@ -184,4 +184,7 @@ def _say(seed: int, what: str, started: float) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main()    if arguments.plot:
+        draw(table["mean"].sort_values(), arguments)
+
+

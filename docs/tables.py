@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from features.columns import Column, TableSpec
+from features.contract import SPECS
 from features.headers import aliases
-from features.tables import SPECS, Column, TableSpec
 
 PAGE = Path(__file__).with_name("tables.md")
 INTRO = """# Your data: nine tables
 
-<!-- Written by docs/tables.py from features/tables.py; a test holds them together. -->
+<!-- Written by docs/tables.py from features/contract.py; a test holds them together. -->
 
 A folder holds one or more files a table: CSV (UTF-8, with or without BOM, or GB18030), XLSX or
 Parquet. A file or sheet is recognised by its name (`briefs.csv`, `达人.xlsx`, `posts_2024.csv`), a

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.tables import Column, Kind, TableSpec
+from features.columns import Column, Kind, TableSpec
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.arrow import Hashes, arrow_schema, row_hashes, to_arrow, to_frame
+from features.columns import TableSpec
 from features.errors import UserError
-from features.tables import TableSpec
 
 if TYPE_CHECKING:
     import pyarrow as pa

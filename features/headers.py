@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from features.cells import PLAIN, RefusedError, Style, fold, half_width, load_toml, vocabulary
+from features.columns import TableSpec
+from features.contract import SPECS
 from features.mixes import mix_name
 from features.numerals import currencies
-from features.tables import SPECS, TableSpec
 
 _UNIT = re.compile(r"(.*\S)\s*[(\[【]\s*([^()\[\]【】]+?)\s*[)\]】]")
 _PLACE = re.compile(r"(?:v|dim|vector|向量)[._]?(\d{1,4})", re.IGNORECASE | re.ASCII)
@@ -61,7 +62,7 @@ def understand(headers: Iterable[str], spec: TableSpec, style: Style = PLAIN) ->
 
     Examples
     --------
-    >>> from features.tables import KOLS
+    >>> from features.contract import KOLS
     >>> [(e.name, e.style.unit) for e in understand(["昵称", "粉丝数（万）", "QQ"], KOLS)]
     [('display_name', ''), ('followers', '万')]
     """

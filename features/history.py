@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from features.contract import MODES, SPECS
 from features.events import (
     brand_events,
     judgment_events,
@@ -26,7 +27,7 @@ from features.events import (
     status_events,
 )
 from features.postlog import PostLog
-from features.tables import MODES, SPECS, Tables
+from features.tables import Tables
 from features.timeline import Bools, Floats, Ints, Timeline, micros, take
 
 TIER_FLOORS = {"nano": 0, "micro": 10_000, "mid": 100_000, "macro": 500_000, "mega": 1_000_000}

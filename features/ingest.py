@@ -15,13 +15,15 @@ import numpy as np
 import pandas as pd
 
 from features.cells import PLAIN, Style
+from features.columns import TableSpec
+from features.contract import LINKS, SPECS
 from features.errors import Fault, TableError
 from features.files import list_files, read_sheets
 from features.headers import Entry, one_each, tables_named, understand
 from features.parts import Part, read_part
 from features.progress import Progress, silent
 from features.sheets import FileError, Sheet
-from features.tables import LINKS, SPECS, Tables, TableSpec, link_faults
+from features.tables import Tables, link_faults
 
 if TYPE_CHECKING:
     from features.mapping import Mapping, TableMap

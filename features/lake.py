@@ -22,10 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from features.arrow import content_hash
+from features.contract import SPECS
 from features.delta import Change, Keys, VersionedTable
 from features.errors import TableError, UserError
 from features.progress import Progress, silent
-from features.tables import SPECS, Tables, link_faults
+from features.tables import Tables, link_faults
 
 FORMAT = 1
 MARKER = "kolmatch.json"

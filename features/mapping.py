@@ -42,9 +42,10 @@ from pydantic import (
 )
 
 from features.cells import Style, half_width, vocabulary
+from features.columns import TableSpec
+from features.contract import SPECS
 from features.errors import Fault, TableError
 from features.headers import Entry, part_entry
-from features.tables import SPECS, TableSpec
 
 
 def _zone(name: str) -> str:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from features.columns import TIME
 from features.history import QUOTED_MODES, History
-from features.tables import TIME
 from features.timeline import Bools, Floats, Ints, pick, positions, take
 from features.view import View
 

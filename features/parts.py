@@ -11,11 +11,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.cells import Style
+from features.columns import EPOCH, Column, TableSpec
 from features.errors import Fault
 from features.headers import Entry, aliases
 from features.mixes import add_up
 from features.sheets import Sheet
-from features.tables import EPOCH, Column, TableSpec
 from features.values import Parsed, parse
 
 MOST_SCALED = 1.1

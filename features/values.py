@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.cells import PLAIN, RefusedError, Style, fold, is_null, vocabulary
+from features.columns import TIME, Column
 from features.mixes import read_mix
 from features.numerals import (
     read_count,
@@ -26,7 +27,6 @@ from features.numerals import (
     read_number,
     read_share,
 )
-from features.tables import TIME, Column
 from features.times import read_time
 
 ID_LISTS = frozenset({"excluded_kols", "competitor_brands"})
@@ -80,7 +80,7 @@ def parse(texts: pd.Series[Any], column: Column, style: Style = PLAIN) -> Parsed
 
     Examples
     --------
-    >>> from features.tables import KOLS
+    >>> from features.contract import KOLS
     >>> parse(pd.Series(["1.2万", "10w+", "-"]), KOLS["followers"]).values.tolist()
     [12000.0, 100000.0, nan]
     """

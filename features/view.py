@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from features.columns import TIME
+from features.contract import PLATFORMS
 from features.history import QUOTED_MODES, History, codes_in, tier_codes
 from features.postlog import Recent
 from features.statistics import midrank_shares
-from features.tables import PLATFORMS, TIME
 from features.timeline import NEVER, Floats, Ints, expand, micros, pick, positions, states
 
 T = TypeVar("T")
@@ -62,7 +63,7 @@ class Cells:
 
     @cached_property
     def platform(self) -> Floats:
-        """Position of the platform in `features.tables.PLATFORMS`, NaN where unknown."""
+        """Position of the platform in `features.contract.PLATFORMS`, NaN where unknown."""
         names = self.history.kols.frame["platform"].map(positions(PLATFORMS))
         return np.asarray(pick(names.to_numpy(dtype=np.float64), self.profile))
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from features.tables import GOALS
+from features.contract import GOALS
 from matcher.config import HeadConfig
 from matcher.heads import HEADS, Head
 

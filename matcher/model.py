@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from features.columns import TIME
 from features.errors import UserError
 from features.history import TIER_FLOORS, History, tier_codes
 from features.pipeline import FeaturePipeline
 from features.progress import Progress, silent
-from features.tables import TIME, Tables
+from features.tables import Tables
 from features.vectors import Embeddings
 from matcher.archive import Fitted
 from matcher.candidates import Candidates, candidates

@@ -16,17 +16,6 @@ KEPT = 0.8
 """Share of their usual views that sponsored posts must keep to speak for a KOL."""
 
 
-PLAIN: Mapping[str, tuple[str, Callable[[float], float]]] = {
-    "price.log": ("price.amount", math.exp),
-    "price.per_view": ("price.cpm", math.exp),
-    "price.against_peers": ("price.of_peers_median", math.exp),
-    "reach.median_views": ("reach.median_views", math.expm1),
-    "growth.followers_90": ("growth.followers_a_month", math.expm1),
-    "sponsored.views": ("sponsored.of_usual_views", math.exp),
-}
-"""How evidence tells a signal that is a logarithm: under which name, and turned back by what."""
-
-
 @dataclass(frozen=True)
 class Reason:
     """One reason.
@@ -112,6 +101,22 @@ def _place(share: float) -> str:
 def _exp(value: float) -> float:
     """Return the exponential, at most 1e300: a wild figure must not stop a run."""
     return math.exp(min(value, math.log(1e300)))
+
+
+def _count(log: float) -> float:
+    """Turn the log of a count + 1, or of one + a growth, back."""
+    return _exp(log) - 1
+
+
+PLAIN: Mapping[str, tuple[str, Callable[[float], float]]] = {
+    "price.log": ("price.amount", _exp),
+    "price.per_view": ("price.cpm", _exp),
+    "price.against_peers": ("price.of_peers_median", _exp),
+    "reach.median_views": ("reach.median_views", _count),
+    "growth.followers_90": ("growth.followers_a_month", _count),
+    "sponsored.views": ("sponsored.of_usual_views", _exp),
+}
+"""How evidence tells a signal that is a logarithm: under which name, and turned back by what."""
 
 
 def _content(facts: Facts) -> Reason | None:

@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 
 from features.arrow import arrow_schema, content_hash, to_arrow, to_frame
+from features.columns import EPOCH, TableSpec
 from features.errors import TableError, UserError
-from features.tables import EPOCH, TableSpec
 from serving.results import BASES, EXCLUSIONS, MATCHES, RUNS
 
 if TYPE_CHECKING:

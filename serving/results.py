@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from features.tables import MODES, PLATFORMS, Column, TableSpec
+from features.columns import Column, TableSpec
+from features.contract import MODES, PLATFORMS
 
 BASES = ("outcomes", "content")
 """What a ranking rests on: what past collaborations brought, or likeness alone."""

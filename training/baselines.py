@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.tables import GOALS
+from features.contract import GOALS
 
 Floats = NDArray[np.float64]
 

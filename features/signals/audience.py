@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from features.config import FeatureConfig
+from features.contract import AUDIENCE
 from features.signals.family import Signals
 from features.statistics import row_mean, where
-from features.tables import AUDIENCE
 from features.timeline import Floats, Ints, positions
 from features.vectors import Embeddings
 from features.view import View

@@ -11,10 +11,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.config import FeatureConfig
+from features.contract import GOALS, PLATFORMS
 from features.history import codes_in
 from features.signals.family import Signals
 from features.statistics import ratio, row_mean, where
-from features.tables import GOALS, PLATFORMS
 from features.timeline import Floats, pick
 from features.vectors import Embeddings
 from features.view import View

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from features.contract import AUDIENCE
 from features.simulate.topics import Bools, Floats, Ints, Topics
-from features.tables import AUDIENCE
 
 CATEGORIES: dict[str, tuple[str, ...]] = {
     "gender": ("female", "male"),

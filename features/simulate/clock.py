@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from features.columns import TIME
+from features.contract import PLATFORMS
 from features.simulate.topics import Floats
-from features.tables import PLATFORMS, TIME
 
 AS_OF = pd.Timestamp("2026-06-30", tz="UTC")
 """End of history: nothing later is in the tables."""

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from features.contract import GOALS, MODES, PLATFORMS
 from features.simulate import audience
 from features.simulate.clock import CNY_PER_USD, CNY_PLATFORMS, DAYS, to_time
 from features.simulate.market import PLATFORM_SHARES, Market
 from features.simulate.texts import Writer
 from features.simulate.topics import Bools, Floats, Ints, Topics
-from features.tables import GOALS, MODES, PLATFORMS
 
 GOAL_SHARES = (0.2, 0.24, 0.18, 0.26, 0.12)
 GOAL_MODES: dict[str, tuple[str, ...]] = {

@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from features.tables import SPECS, Kind, Tables, TableSpec
+from features.columns import Kind, TableSpec
+from features.contract import SPECS
+from features.tables import Tables
 
 Format = Literal["csv", "parquet", "xlsx"]
 FORMATS: tuple[Format, ...] = ("csv", "parquet", "xlsx")

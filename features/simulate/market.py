@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from features.contract import PLATFORMS
 from features.simulate import audience
 from features.simulate.clock import CNY_PLATFORMS, DAYS, QUARTER, QUARTERS, at, to_time
 from features.simulate.texts import Writer
 from features.simulate.topics import Bools, Floats, Ints, Topics
-from features.tables import PLATFORMS
 
 PLATFORM_SHARES = (0.20, 0.09, 0.18, 0.10, 0.06, 0.05, 0.04, 0.12, 0.10, 0.06)
 """Share of KOLs on each of `PLATFORMS`."""

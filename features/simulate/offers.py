@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from features.contract import MODES, PLATFORMS
 from features.simulate.clock import CNY_PER_USD, DAYS, QUARTER, at, to_time
 from features.simulate.market import MEDIAN_FOLLOWERS, PLATFORM_LEVEL, Market
 from features.simulate.topics import Floats, Ints
-from features.tables import MODES, PLATFORMS
 
 PRICE_ELASTICITY = 0.55
 """Follower elasticity of prices. Steeper than that of views (0.10), so that smaller creators return

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from features.columns import EPOCH
 from features.simulate.clock import DAYS, to_time
 from features.simulate.demand import Demand
 from features.simulate.market import Market
 from features.simulate.policy import Log
 from features.simulate.topics import Ints, Topics
 from features.simulate.truth import audience_effect, audience_match, fit, fit_effect
-from features.tables import EPOCH
 
 _JUDGED_BRIEFS = 0.25
 _JUDGED_OF_LIST, _JUDGED_AT_RANDOM = 8, 4

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from features.contract import MODES
 from features.simulate.clock import DAYS, at, to_time
 from features.simulate.demand import Demand
 from features.simulate.market import MEDIAN_FOLLOWERS, Market
 from features.simulate.offers import Board, Quotes
 from features.simulate.topics import Bools, Floats, Ints
 from features.simulate.truth import fit, fit_effect
-from features.tables import MODES
 
 SHOWN = 30
 CONTACTED = 10.0

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from features.contract import PLATFORMS
 from features.simulate.clock import DAYS, at, to_time
 from features.simulate.demand import Brands, Demand
 from features.simulate.market import Market
 from features.simulate.policy import Log
 from features.simulate.texts import PostPlan, Writer
 from features.simulate.topics import Bools, Floats, Ints, Topics
-from features.tables import PLATFORMS
 
 POSTS_PER_KOL = 15.0
 """Mean over two years; a sample of what they publish, as crawlers get."""

@@ -14,13 +14,13 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
+from features.contract import MODES
 from features.simulate import audience
 from features.simulate.clock import CNY_PER_USD, at
 from features.simulate.demand import Demand
 from features.simulate.market import MEDIAN_FOLLOWERS, Market
 from features.simulate.offers import Quotes
 from features.simulate.topics import Floats, Ints
-from features.tables import MODES
 
 BEST_FIT = 0.78
 """Cosine of topics at which fit helps most."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from features.contract import MODES
 from features.simulate.clock import AS_OF
 from features.simulate.demand import Demand, briefs_table, draw_brands, draw_demand
 from features.simulate.export import Format, write_tables
@@ -21,7 +22,7 @@ from features.simulate.posts import draw_plan, posts_table
 from features.simulate.texts import Writer
 from features.simulate.topics import Ints, load_topics
 from features.simulate.truth import truth_frame
-from features.tables import MODES, Tables
+from features.tables import Tables
 
 _FEWEST_KOLS = 20
 _BRIEFS_PER_BRAND = 6

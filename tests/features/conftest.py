@@ -8,7 +8,8 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from features.tables import MODES, SPECS, STATUSES, Tables
+from features.contract import MODES, SPECS, STATUSES
+from features.tables import Tables
 from features.vectors import Embeddings
 
 DAYS = 60

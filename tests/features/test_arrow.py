@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.arrow import content_hash, row_hashes, to_arrow, to_frame
-from features.tables import SPECS, Column, TableSpec
+from features.columns import Column, TableSpec
+from features.contract import SPECS
 
 SPEC = TableSpec(
     "things",

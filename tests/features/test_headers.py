@@ -1,7 +1,7 @@
 import pytest
 
+from features.contract import SPECS
 from features.headers import aliases, tables_named, understand
-from features.tables import SPECS
 
 
 def names(table: str, *headers: str) -> list[str]:

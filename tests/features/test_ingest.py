@@ -7,9 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from features.columns import EPOCH
+from features.contract import SPECS
 from features.errors import TableError
 from features.ingest import read_folder, summary
-from features.tables import EPOCH, SPECS, Tables
+from features.tables import Tables
 
 KOLS = "kol_id,platform,observed_at,followers\nk1,douyin,2025-01-01,100\nk2,抖音,2025-01-02,1.2万\n"
 BRIEFS = "brief_id,brand_id,text,goal\nb1,x,Serum for dry skin,种草\n"

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.contract import SPECS
 from features.delta import VersionedTable
 from features.errors import TableError, UserError
 from features.ingest import read_folder
 from features.lake import Lake, home_of, open_data
 from features.simulate.export import write_tables
-from features.tables import SPECS, Tables
+from features.tables import Tables
 
 DAY = pd.Timestamp("2026-01-01", tz="UTC")
 

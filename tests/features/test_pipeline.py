@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.config import FeatureConfig
+from features.contract import SPECS
 from features.history import History
 from features.pipeline import FeaturePipeline
 from features.signals import FAMILIES, Family
-from features.tables import SPECS, Tables
+from features.tables import Tables
 from features.vectors import Embeddings
 
 CONFIG = FeatureConfig(recent_posts=4, spaces=("topic", "video"))

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.cells import Style, vocabulary
-from features.tables import SPECS, Column
+from features.columns import Column
+from features.contract import SPECS
 from features.values import Parsed, parse
 
 FULL_WIDTH = str.maketrans(string.digits + ",.%+-", "０１２３４５６７８９，．％＋－")

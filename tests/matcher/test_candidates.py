@@ -1,9 +1,9 @@
 import pandas as pd
 
+from features.columns import TIME
 from features.history import History, roster
 from features.pipeline import FeaturePipeline
 from features.simulate import World
-from features.tables import TIME
 from features.vectors import Embeddings
 from matcher.candidates import candidates
 from matcher.config import Config

@@ -1,7 +1,8 @@
 import pandas as pd
 import pytest
 
-from features.tables import BRIEFS, KOLS, TIME
+from features.columns import TIME
+from features.contract import BRIEFS, KOLS
 from matcher.config import EligibilityConfig
 from matcher.eligibility import REASONS, funnel, screen, screen_signals
 

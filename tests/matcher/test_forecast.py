@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.tables import GOALS
+from features.contract import GOALS
 from matcher.config import HeadConfig
 from matcher.forecast import VALUE, Forecaster, RateCurve
 

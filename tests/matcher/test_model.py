@@ -6,10 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from features.contract import SPECS
 from features.history import History
 from features.pipeline import FeaturePipeline
 from features.simulate import World
-from features.tables import SPECS, Tables
+from features.tables import Tables
 from features.vectors import Embeddings
 from matcher.config import Config, ServingConfig
 from matcher.likeness import likeness

@@ -4,8 +4,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from features.contract import BRIEFS, SPECS
 from features.simulate import World
-from features.tables import BRIEFS, SPECS, Tables
+from features.tables import Tables
 from features.vectors import Embeddings
 from matcher.config import Config
 from matcher.model import Matcher

@@ -282,7 +282,7 @@ def test_an_unknown_language_is_refused(tmp_path: Path) -> None:
 
 
 def test_every_code_of_the_contract_has_words() -> None:
-    from features.tables import MODES, PLATFORMS
+    from features.contract import MODES, PLATFORMS
     from serving.results import BASES
 
     assert set(headings.WORDS["platform"]) == set(PLATFORMS)

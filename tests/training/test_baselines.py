@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from features.config import FeatureConfig
+from features.contract import GOALS
 from features.signals import FAMILIES
-from features.tables import GOALS
 from training.baselines import BASELINES, Baseline
 
 COLUMNS = [

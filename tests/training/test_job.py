@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.columns import EPOCH
 from features.errors import UserError
 from features.history import History
 from features.pipeline import FeaturePipeline
 from features.simulate import World
-from features.tables import EPOCH, Tables
+from features.tables import Tables
 from features.vectors import Embeddings
 from matcher.config import Config
 from matcher.registry import CHALLENGER, CHAMPION, MODEL_NAME, Registry

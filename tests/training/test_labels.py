@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.tables import GOALS, Tables
+from features.contract import GOALS
+from features.tables import Tables
 from matcher.forecast import VALUE
 from matcher.heads import HEADS
 from training.labels import (

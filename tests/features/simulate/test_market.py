@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.contract import PLATFORMS
 from features.simulate import World, simulate
-from features.tables import PLATFORMS
 
 
 def test_views_follow_followers_with_an_elasticity_of_a_tenth():

@@ -3,8 +3,9 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
+from features.contract import SPECS
 from features.simulate import World, simulate
-from features.tables import SPECS, Tables, link_faults
+from features.tables import Tables, link_faults
 
 
 def test_same_seed_makes_the_same_world():
