@@ -66,6 +66,9 @@ def main() -> None:
     print(f"\nNDCG@10 against the truth, {arguments.kols:,} KOLs, {arguments.briefs:,} briefs\n")
     print(table.sort_values("mean", ascending=False).round(3).to_markdown())
 
+    if arguments.plot:
+        draw(table["mean"].sort_values(), arguments)
+
     print(
         "\nThe way from the best simple rule to the oracle, and the model's lead over that rule\n"
     )
@@ -184,7 +187,4 @@ def _say(seed: int, what: str, started: float) -> None:
 
 
 if __name__ == "__main__":
-    main()    if arguments.plot:
-        draw(table["mean"].sort_values(), arguments)
-
-
+    main()
