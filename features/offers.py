@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from features.columns import TIME
-from features.history import QUOTED_MODES, History
+from features.history import QUOTED_MODES, History, codes_in
 from features.timeline import Bools, Floats, Ints, pick, positions, take
 from features.view import View
 
@@ -47,6 +47,12 @@ def choose_offers(view: View) -> Offers:
     allowed = there & _allowed_modes(view)
     fits = allowed & _currency_fits(view, rows)
     price = _prices(view.history, rows)
+    # A brief without a currency takes the first one quoted, by code: amounts of two do not compare.
+    money = _currencies(view.history, rows)
+    first = np.where(fits, money, np.iinfo(np.int64).max).min(
+        axis=1, initial=np.iinfo(np.int64).max
+    )
+    fits &= money == first[:, None]
     # Modes are laid out by name, and the first of the cheapest is taken.
     best = np.argmin(np.where(fits, price, np.inf), axis=1)
     found = fits.any(axis=1)
@@ -128,11 +134,14 @@ def _allowed_modes(view: View) -> Bools:
 
 
 def _currency_fits(view: View, rows: Ints) -> Bools:
-    currency = view.history.currencies.get_indexer(
-        pd.Index(view.history.rates.frame["currency"], dtype=object)
-    ).astype(np.int64)
     wanted = view.history.brief_currency[view.brief][:, None]
-    return np.asarray((wanted < 0) | (pick(currency, rows, -1) == wanted))
+    return np.asarray((wanted < 0) | (_currencies(view.history, rows) == wanted))
+
+
+def _currencies(history: History, rows: Ints) -> Ints:
+    """Return the code of each quote's currency, -1 where there is no quote."""
+    currency = codes_in(history.currencies, history.rates.frame["currency"])
+    return np.asarray(pick(currency, rows, -1), dtype=np.int64)
 
 
 def _prices(history: History, rows: Ints) -> Floats:

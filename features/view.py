@@ -39,6 +39,9 @@ class Cells:
         Codes into `History.kol_ids`.
     time : ndarray of int64, shape (cells,)
         ``as_of`` in microseconds.
+    times : ndarray of int64
+        All distinct times, ascending. Cells that are compared must share them: codes of times
+        that each counted by itself would set a cell against peers of another moment.
     posts : int
         How many latest posts to look at.
     """
@@ -46,6 +49,7 @@ class Cells:
     history: History
     kol: Ints
     time: Ints
+    times: Ints
     posts: int
 
     def __len__(self) -> int:
@@ -74,15 +78,14 @@ class Cells:
 
     @cached_property
     def moment(self) -> Ints:
-        """One code for each distinct time, in order."""
-        return np.unique(self.time, return_inverse=True)[1].astype(np.int64)
+        """Position of each cell's time among all times."""
+        return np.searchsorted(self.times, self.time).astype(np.int64)
 
     @cached_property
     def segment(self) -> Ints:
         """One code for time, platform and tier: whom a KOL is compared with; -1 where unknown."""
         known = ~(np.isnan(self.platform) | np.isnan(self.tier))
-        times = np.unique(self.time, return_inverse=True)[1]
-        code = (times * len(PLATFORMS) + np.nan_to_num(self.platform)) * 8 + np.nan_to_num(
+        code = (self.moment * len(PLATFORMS) + np.nan_to_num(self.platform)) * 8 + np.nan_to_num(
             self.tier
         )
         return np.where(known, code, -1).astype(np.int64)
@@ -173,7 +176,8 @@ class View:
         size = len(history.kol_ids)
         cells, cell = np.unique(moment * size + self.kol, return_inverse=True)
         self.cell: Ints = cell.astype(np.int64)
-        self.cells = Cells(history, cells % max(size, 1), self._times[cells // max(size, 1)], posts)
+        time = self._times[cells // max(size, 1)]
+        self.cells = Cells(history, cells % max(size, 1), time, self._times, posts)
         self._made: dict[Callable[[View], Any], Any] = {}
 
     def __len__(self) -> int:
@@ -192,7 +196,7 @@ class View:
         kol = np.tile(np.arange(len(self.history.kol_ids)), len(self._times))
         at = np.repeat(self._times, len(self.history.kol_ids))
         there = self.history.kols.last(kol, at) >= 0
-        return Cells(self.history, kol[there], at[there], self.cells.posts)
+        return Cells(self.history, kol[there], at[there], self._times, self.cells.posts)
 
     def percentile(self, own: Floats, peers: Floats) -> Floats:
         """Return the share of peers below each cell's value, ties counting half.

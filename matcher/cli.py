@@ -300,14 +300,15 @@ def promote(
         str | None, typer.Option("--version", help="Model version; by default the challenger.")
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Promote even if it beats no simple rule.")
+        bool,
+        typer.Option("--force", help="Promote even if it does not surely beat the simple rules."),
     ] = False,
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Make a model the champion, which `kolmatch match` serves.
 
-    Refused (exit 4) if the model did not rank its test briefs better than the best simple rule, or
-    cannot be loaded.
+    Refused (exit 4) if the model did not rank its test briefs surely better than the best simple
+    rule (the 95% interval of its lead in NDCG@10 must lie above 0), or cannot be loaded.
     """
     import math
 
@@ -323,10 +324,12 @@ def promote(
     metrics = registry.metrics(chosen)
     model = metrics.get("headline", math.nan)
     rule = metrics.get("headline_best_baseline", math.nan)
-    if not model > rule and not force:
+    least = metrics.get("headline_lead_low", math.nan)
+    if not least > 0 and not force:
         terminal.fail(
-            f"version {chosen} is not promoted: NDCG@10 {model:.3f} on its test briefs is not "
-            f"better than the best simple rule's {rule:.3f} (--force overrides)"
+            f"version {chosen} is not promoted: NDCG@10 {model:.3f} on its test briefs against "
+            f"{rule:.3f} of the best simple rule; the 95% interval of the lead begins at "
+            f"{least:+.3f}, which must be above 0 (--force overrides)"
         )
         raise typer.Exit(REFUSED)
     try:

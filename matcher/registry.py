@@ -197,7 +197,8 @@ class Registry:
         try:
             version = self.resolve(CHAMPION)
             if version is None:
-                return None
+                # A store that forgot its champion (moved, emptied, mistyped) is no new store.
+                return self._kept("the registry names no champion")
             loaded = Loaded(self.load(version), version)
         except Exception as error:
             # Whatever ails the registry (network, disk, damage), the night's lists must come out.
@@ -206,7 +207,10 @@ class Registry:
             if kept is None:
                 raise UserError(f"Got no champion from the registry: {reason}") from error
             return kept
-        self._keep(loaded)
+        try:
+            self._keep(loaded)
+        except OSError as error:  # a full disk must not stop the lists
+            log.warning("the champion could not be kept for bad days: %s", error)
         return loaded
 
     @property
@@ -214,25 +218,28 @@ class Registry:
         return self.home / "models"
 
     def _keep(self, loaded: Loaded) -> None:
-        folder = self._local / f"v{loaded.version}"
-        if not folder.exists():
+        # Named by content: another store gives the same version number to another model.
+        name = loaded.matcher.hash
+        folder = self._local / name
+        if not _is_whole(folder):
             self._local.mkdir(parents=True, exist_ok=True)
             temporary = Path(tempfile.mkdtemp(dir=self._local))
             loaded.matcher.save(temporary)
+            shutil.rmtree(folder, ignore_errors=True)
             try:
                 temporary.replace(folder)
-            except OSError:  # another process kept the same version first
+            except OSError:  # another process kept the same model first
                 shutil.rmtree(temporary)
         pointer = self._local / f"champion.{os.getpid()}.tmp"
-        pointer.write_text(json.dumps({"version": loaded.version}), encoding="utf-8")
+        told = {"version": loaded.version, "hash": name}
+        pointer.write_text(json.dumps(told), encoding="utf-8")
         pointer.replace(self._local / "champion.json")
 
     def _kept(self, reason: str) -> Loaded | None:
         """Return the last good copy, or ``None`` where there is none that is whole."""
         try:
-            pointer = (self._local / "champion.json").read_text(encoding="utf-8")
-            version = str(json.loads(pointer)["version"])
-            return Loaded(Matcher.load(self._local / f"v{version}"), version, reason)
+            told = json.loads((self._local / "champion.json").read_text(encoding="utf-8"))
+            return Loaded(Matcher.load(self._local / told["hash"]), str(told["version"]), reason)
         except (OSError, ValueError, KeyError, TypeError) as error:
             log.info("no good local copy of the champion: %s", error)
             return None
@@ -312,6 +319,14 @@ def _requirements() -> list[str]:
     # Named explicitly: letting MLflow infer them imports the world and takes 10 s.
     packages = ("kolmatch", "lightgbm", "numpy", "pandas", "pydantic", "scipy")
     return [f"{package}=={installed(package)}" for package in packages]
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        Matcher.load(folder)
+    except ValueError:
+        return False
+    return True
 
 
 def _find(folder: Path) -> Path:

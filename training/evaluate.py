@@ -6,8 +6,9 @@ Three views, because no log answers the whole question:
   about anybody else, but the lists are short and somebody chose them.
 * ``judgments``: each brief ranks the KOLs that people graded.
 * ``roster``: each brief ranks everybody it could have had, and looks for those that were tried or
-  judged. Who was never tried counts as grade 0, so this rewards agreeing with the
-  choices of the past. It is the view for data that holds nothing but collaborations that happened.
+  judged. Who was never tried counts as grade 0, so this rewards agreeing with the choices of the
+  past; those that a filter refuses are not looked for. It is the view for data that holds nothing
+  but collaborations that happened.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ ROSTER, OUTCOMES, JUDGMENTS = "roster", "outcomes", "judgments"
 VIEWS = {
     OUTCOMES: "the KOLs that were tried, graded by what they brought",
     JUDGMENTS: "the KOLs that people graded",
-    ROSTER: "the whole roster, never tried = 0",
+    ROSTER: "the eligible roster, never tried = 0",
 }
 
 
@@ -199,7 +200,10 @@ def evaluate(
     known = test.known
     judged = known.pairs["judged"].to_numpy(dtype=bool)
     measured = []
-    for view, part in ((OUTCOMES, known.where(~judged)), (JUDGMENTS, known.where(judged))):
+    for view, asked in ((OUTCOMES, ~judged), (JUDGMENTS, judged)):
+        # A list of equals ranks right in any order: it would only dilute every difference.
+        grades = known.pairs["grade"].where(asked).groupby(known.pairs["brief_id"])
+        part = known.where(asked & (grades.transform("nunique") > 1).to_numpy())
         if len(part.pairs):
             tried = [(part.pairs, part.signals, part.pairs["grade"])]
             measured.append(rank_lists(tried, by, brands, view, threshold=GOOD))

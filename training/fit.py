@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,23 @@ def labelled_pairs(tables: Tables, horizon_days: int) -> pd.Series[int]:
     return told[told["brief_id"].isin(decided)].groupby("brief_id").size()
 
 
+def ripening(tables: Tables, horizon_days: int) -> pd.Timedelta:
+    """Return how long after a decision nearly all (95%) of its ripe outcomes are known.
+
+    At least the horizon and at most three of it.
+
+    Longer than the horizon, which counts from publication. Of a brief decided later than that
+    before a cut, only what came quickly is known at the cut.
+    """
+    horizon = pd.Timedelta(days=horizon_days)
+    tried = outcome_values(tables, horizon_days)
+    if tried.empty:
+        return horizon
+    days = (tried["measured_at"] - tried["as_of"]).dt.total_seconds().quantile(0.95) / 86_400
+    # Where every outcome carries the date of an export, the wait is no wait: hence the end.
+    return min(max(horizon, pd.Timedelta(days=math.ceil(days))), 3 * horizon)
+
+
 def plan_by_time(tables: Tables, config: Config) -> Plan:
     """Teach on the past, tune on what came next, test on the latest.
 
@@ -78,14 +96,16 @@ def plan_by_time(tables: Tables, config: Config) -> Plan:
         cut became known only after it.
     """
     briefs = _labelled(tables, config)
-    embargo = pd.Timedelta(days=config.training.horizon_days)
+    embargo = ripening(tables, config.training.horizon_days)
     shares = (config.training.valid_share, config.training.test_share)
     try:
         split = TimeSplit.by_share(briefs, *shares, embargo=embargo)
     except ValueError as error:
         raise UserError(f"{error}; brand-grouped folds (--split brand) need no time") from error
     part = split.part(briefs).set_axis(briefs["brief_id"])
-    part = part[part != "embargo"]
+    # Of the youngest briefs only what came quickly is known; they would test on that alone.
+    unripe = briefs["decided_at"].to_numpy() > tables.outcomes["measured_at"].max() - embargo
+    part = part[(part != "embargo") & ~(unripe & (part == "test").to_numpy())]
     cut = {"train": split.valid_from, "valid": split.test_from, "test": WHENEVER}
     cuts = {"valid_from": split.valid_from, "test_from": split.test_from, "embargo": embargo}
     plan = Plan("time", part, part.map(cut), {name: str(at) for name, at in cuts.items()})

@@ -184,7 +184,9 @@ def _plans(tables: Tables, config: Config, split: str) -> list[Plan]:
 
 
 def headline(evaluation: Evaluation, config: Config) -> dict[str, float]:
-    """Return the numbers that decide on promotion: the model's and the best simple rule's NDCG@10.
+    """Return what decides on promotion: NDCG@10 of the model and of the best simple rule.
+
+    With it goes the lower end of the 95% interval of the model's lead, brands resampled.
 
     On outcomes where there are any to compare, for they are what the agency is paid for; on the
     roster where being chosen is all that the data tells.
@@ -193,7 +195,12 @@ def headline(evaluation: Evaluation, config: Config) -> dict[str, float]:
     view = ROSTER if choice else OUTCOMES
     table = evaluation.summary(view)[HEADLINE]
     best = evaluation.best_baseline(view)
-    return {"headline": float(table[MODEL]), "headline_best_baseline": float(table[best])}
+    lead = evaluation.comparison(view, seed=config.seed).set_index("ranker")
+    return {
+        "headline": float(table[MODEL]),
+        "headline_best_baseline": float(table[best]),
+        "headline_lead_low": float(lead["low"].astype(float)[best]),
+    }
 
 
 def calibration_metrics(forecasts: pd.DataFrame) -> dict[str, float]:

@@ -93,11 +93,11 @@ def outcome_values(tables: Tables, horizon_days: int) -> pd.DataFrame:
     -------
     DataFrame
         One row a collaboration, sorted by as_of and collaboration_id: collaboration_id, brief_id,
-        kol_id, as_of, goal, vertical; the counts of `COUNTS`; ``value``, what the goal is after;
-        ``cost``, null where unknown or nothing; ``currency`` of the cost, or of the revenue where
-        no cost is told, empty where neither is; ``value_per_cost``, null where there is no cost
-        or the revenue is in another currency; and ``achieved``, the log of the count that the
-        goal's forecast is of.
+        kol_id, as_of, measured_at, goal, vertical; the counts of `COUNTS`; ``value``, what the
+        goal is after; ``cost``, null where unknown or nothing; ``currency`` of the cost, or of
+        the revenue where no cost is told, empty where neither is; ``value_per_cost``, null where
+        no cost is told or the revenue is in another currency; and ``achieved``, the log of the
+        count that the goal's forecast is of.
     """
     ripe = tables.outcomes[tables.outcomes["horizon_days"] >= horizon_days]
     ripe = ripe.sort_values("horizon_days").drop_duplicates("collaboration_id")
@@ -120,7 +120,8 @@ def outcome_values(tables: Tables, horizon_days: int) -> pd.DataFrame:
     rows["value_per_cost"] = (rows["value"] / rows["cost"]).mask(foreign)
     paid_in = rows["currency"].where(rows["cost"].notna(), rows["currency_of_revenue"])
     rows["currency"] = paid_in.fillna("")
-    columns = ["collaboration_id", "brief_id", "kol_id", "as_of", "goal", "vertical", *COUNTS]
+    columns = ["collaboration_id", "brief_id", "kol_id", "as_of", "measured_at", "goal", "vertical"]
+    columns += COUNTS
     columns += ["value", "cost", "currency", "value_per_cost", "achieved"]
     return rows[columns].sort_values(["as_of", "collaboration_id"], ignore_index=True)
 

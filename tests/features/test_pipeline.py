@@ -97,6 +97,22 @@ def test_a_pair_alone_is_as_in_a_batch(
         assert_identical(pipeline.transform(pairs.iloc[[row]], history), whole.iloc[[row]])
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_pair_is_not_set_against_peers_of_another_time(
+    pipeline: FeaturePipeline, random_tables: Maker, day: Day, seed: int
+) -> None:
+    """At some times of a batch nobody is known yet: the others' peers must not move up."""
+    tables = random_tables(seed)
+    late = tables.kols.assign(observed_at=tables.kols["observed_at"] + pd.Timedelta(days=15))
+    history = History(tables.replace(kols=late))
+    pairs = all_pairs(history.tables, day(5), day(20), day(38))
+    whole = pipeline.transform(pairs, history)
+    assert whole["reach.percentile"].notna().any()
+    assert whole["price.relative"].notna().any()
+    for row in range(0, len(pairs), 5):
+        assert_identical(pipeline.transform(pairs.iloc[[row]], history), whole.iloc[[row]])
+
+
 def test_a_signal_that_sees_the_future_is_caught(
     embeddings: Embeddings, random_tables: Maker, day: Day
 ) -> None:

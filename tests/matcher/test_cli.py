@@ -305,13 +305,16 @@ def challenger(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
 def test_a_better_model_is_promoted(
     kolmatch: Kolmatch, files: Path, challenger: Callable[..., list[str]]
 ) -> None:
-    promoted = challenger(headline=0.61, headline_best_baseline=0.60)
+    promoted = challenger(headline=0.61, headline_best_baseline=0.60, headline_lead_low=0.001)
     said = kolmatch("promote", files)
     assert (said.code, promoted) == (OK, ["3"])
     assert said.err == "Model version 3 is the champion.\n"
 
 
-@pytest.mark.parametrize("metrics", [{"headline": 0.6, "headline_best_baseline": 0.6}, {}])
+@pytest.mark.parametrize(
+    "metrics",
+    [{"headline": 0.62, "headline_best_baseline": 0.6, "headline_lead_low": -0.01}, {}],
+)
 def test_a_model_that_beats_no_rule_is_refused_unless_forced(
     kolmatch: Kolmatch,
     files: Path,

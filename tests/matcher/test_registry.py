@@ -91,10 +91,10 @@ def test_the_champion_comes_from_the_registry_and_a_copy_is_kept(
     loaded = Registry(home).champion()
     assert loaded is not None
     assert (loaded.matcher, loaded.version, loaded.stale) == (matcher, "1", "")
-    assert Matcher.load(home / "models" / "v1") == matcher
+    assert Matcher.load(home / "models" / matcher.hash) == matcher
     again = Registry(home).champion()
     assert again == loaded
-    assert {p.name for p in (home / "models").iterdir()} == {"v1", "champion.json"}
+    assert {p.name for p in (home / "models").iterdir()} == {matcher.hash, "champion.json"}
 
 
 def test_when_the_artifacts_are_destroyed_the_last_good_copy_serves_and_says_why(
@@ -121,14 +121,25 @@ def test_a_stale_copy_serves_until_the_new_champion_can_be_had(
         registry.promote("1")
 
 
+def test_a_store_that_forgot_its_champion_is_no_new_store(
+    home: Path, matcher: Matcher, tmp_path: Path
+) -> None:
+    assert Registry(home).champion() is not None
+    mistyped = Registry(home, f"sqlite:///{tmp_path / 'other.db'}").champion()
+    assert mistyped is not None
+    assert (mistyped.matcher, mistyped.stale) == (matcher, "the registry names no champion")
+
+
 @pytest.mark.parametrize("damage", ["model.json", "views.txt", "champion.json", "all"])
-def test_a_damaged_copy_never_serves(home: Path, broken: Path, damage: str) -> None:
+def test_a_damaged_copy_never_serves(
+    home: Path, broken: Path, matcher: Matcher, damage: str
+) -> None:
     models, kept = home / "models", home / "models kept"
     shutil.copytree(models, kept)
     if damage == "all":
         shutil.rmtree(models)
     else:
-        file = models / damage if damage == "champion.json" else models / "v1" / damage
+        file = models / damage if damage == "champion.json" else models / matcher.hash / damage
         file.write_bytes(b"{")
     try:
         with pytest.raises(ValueError, match=r"Got no champion from the registry: .*damaged"):

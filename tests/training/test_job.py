@@ -160,11 +160,16 @@ def test_the_headline_is_about_outcomes_unless_being_chosen_is_all_there_is(
             *((ROSTER, MODEL, 0.6), (ROSTER, "random", 0.2)),
         )
     ]
-    evaluation = Evaluation(pd.DataFrame(rows).assign(brief_id="b", brand_id="x"))
-    assert headline(evaluation, config) == {"headline": 0.9, "headline_best_baseline": 0.4}
+    rows = [row | {"brief_id": f"b{i}", "brand_id": f"x{i}"} for row in rows for i in range(3)]
+    evaluation = Evaluation(pd.DataFrame(rows))
+    told = headline(evaluation, config)
+    assert told == pytest.approx(
+        {"headline": 0.9, "headline_best_baseline": 0.4, "headline_lead_low": 0.5}
+    )
     chosen = config.training.model_copy(update={"unknown": "negative"})
     negative = config.model_copy(update={"training": chosen})
-    assert headline(evaluation, negative) == {"headline": 0.6, "headline_best_baseline": 0.2}
+    told = headline(evaluation, negative)
+    assert (told["headline"], told["headline_best_baseline"]) == pytest.approx((0.6, 0.2))
 
 
 def test_calibration_is_measured_where_something_came_of_it() -> None:
