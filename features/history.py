@@ -77,6 +77,16 @@ class History:
         """Return the position of each KOL id in `kol_ids`, -1 where unknown."""
         return codes_in(self.kol_ids, ids)
 
+    def brands_named(self, names: pd.Series[Any]) -> Ints:
+        """Return the code of each brand, called by its id or its name; -1 where unknown."""
+        codes = codes_in(self.brand_ids, names)
+        called = self.briefs[["brand_name", "brand_id"]].dropna().drop_duplicates()
+        # A name that several brands bear names none of them.
+        called = called.drop_duplicates("brand_name", keep=False)
+        ids = dict(zip(called["brand_name"], called["brand_id"], strict=True))
+        by_name = codes_in(self.brand_ids, [ids.get(name) for name in names])
+        return np.where(codes >= 0, codes, by_name)
+
     @cached_property
     def brief_brand(self) -> Ints:
         """Brand code of each brief."""

@@ -143,6 +143,28 @@ def _understood(source: Source) -> str:
     return ": ".join(filter(None, [str(len(source.columns)), ", ".join(renamed)]))
 
 
+def _strangers(tables: Tables, known: Tables | None) -> Iterator[str]:
+    """Yield what is no fault but would not do what its writer meant."""
+    for name in ("briefs", "kols"):
+        if getattr(tables, name).empty and (known is None or getattr(known, name).empty):
+            yield f"no {name}: matching needs them"
+    kols, briefs = tables.kols, tables.briefs
+    stored = set() if known is None else {*known.kols["kol_id"]}
+    people = {*kols["kol_id"], *kols["display_name"].dropna()} | stored
+    brands = {*briefs["brand_id"], *briefs["brand_name"].dropna(), *tables.posts["brand_id"]}
+    for column, there, what in (
+        ("excluded_kols", people, "KOL"),
+        ("competitor_brands", brands, "brand"),
+    ):
+        # What is stored is known by its keys alone; a brand may be in there.
+        if known is not None and column == "competitor_brands":
+            continue
+        absent = sorted({name for names in briefs[column] for name in names} - there)
+        if absent:
+            shown = ", ".join(absent[:5]) + (", ..." if len(absent) > 5 else "")
+            yield f"briefs, {column}: no {what} has this id or name: {shown}"
+
+
 class _Reader:
     """Collects parts, sources, notes and faults over the files of one folder."""
 
@@ -279,6 +301,7 @@ class _Reader:
         self.faults += self._links(tables)
         if self.faults:
             raise TableError(sorted(set(self.faults), key=_reading_order))
+        self.notes += _strangers(tables, self.known)
         return Reading(tables, tuple(self.sources), tuple(self.notes))
 
     def _links(self, tables: Tables) -> Iterator[Fault]:

@@ -212,6 +212,16 @@ class View:
         """
         return midrank_shares(self.cells.segment, own, self.peers.segment, peers)
 
+    def count_peers(self) -> Floats:
+        """Return how many others each cell is compared with; NaN where nobody knows."""
+        segment = self.cells.segment
+        names, sizes = np.unique(self.peers.segment, return_counts=True)
+        if not len(names):
+            return np.full(len(segment), np.nan)
+        at = np.minimum(np.searchsorted(names, segment), len(names) - 1)
+        found = (names[at] == segment) & (segment >= 0)
+        return np.where(found, sizes[at] - 1.0, np.nan)
+
     def brief_number(self, column: str) -> Floats:
         """Return a numeric column of each pair's brief."""
         values = self.history.briefs[column].to_numpy(dtype=np.float64)

@@ -153,7 +153,7 @@ def check(
     terminal = _terminal()
     try:
         with terminal.progress() as progress:
-            reading = read_folder(_existing(folder), mapping, progress=progress)
+            reading = read_folder(_files(folder), mapping, progress=progress)
     except TableError as error:
         _write_report(report, error.faults)
         raise
@@ -184,7 +184,7 @@ def ingest(
     terminal = _terminal()
     store = Lake(lake)
     with terminal.progress() as progress:
-        reading = read_folder(_existing(folder), mapping, store.known(), progress)
+        reading = read_folder(_files(folder), mapping, store.known(), progress)
         changes = store.ingest(reading.tables, progress)
     rows = [
         (name, change.inserted, change.updated, change.unchanged, change.version)
@@ -254,9 +254,10 @@ def train(
             progress=progress,
         )
     _show_evaluation(terminal, trained.evaluation)
+    where = f" --tracking-uri {tracking_uri}" if tracking_uri else ""
     terminal.say(
-        f"Model version {trained.version} is the challenger; `kolmatch promote {data}` makes it "
-        "champion.",
+        f"Model version {trained.version} is the challenger; "
+        f"`kolmatch promote {data}{where}` makes it champion.",
         version=trained.version,
         metrics=trained.metrics,
     )
@@ -423,6 +424,18 @@ def match(
             stale=served.stale,
         )
         raise typer.Exit(STALE)
+
+
+def _files(path: Path) -> Path:
+    from features.errors import UserError
+    from features.lake import Lake
+
+    if Lake(_existing(path)).exists():
+        raise UserError(
+            f"Got the lake {path} but expected a folder of files; what is in a lake was checked "
+            "when it was ingested"
+        )
+    return path
 
 
 def _existing(path: Path) -> Path:

@@ -175,9 +175,23 @@ def _is_away(offers: pd.DataFrame, brief: pd.DataFrame, as_of: pd.Series[Any]) -
 
 
 def _is_excluded(kols: pd.DataFrame, lists: pd.Series[Any]) -> Mask:
-    """Say whether a KOL, or another account of the same person, is on the brief's list."""
-    person = kols.drop_duplicates("kol_id").set_index("kol_id")["person_id"]
-    persons = {ids: set(person.reindex(list(ids)).dropna()) for ids in set(lists) if ids}
-    by_id = _is_listed(kols["kol_id"], lists, empty=False)
-    others = lists.map(lambda ids: persons.get(ids, ()))
-    return by_id | _is_listed(kols["person_id"], others, empty=False)
+    """Say whether a KOL, or another account of the same person, is on the brief's list.
+
+    People write names where ids are meant: both count.
+    """
+    named = kols[["kol_id", "display_name", "person_id"]].drop_duplicates()
+    persons = {
+        told: set(
+            named.loc[
+                named[["kol_id", "display_name"]].isin(told).any(axis=1), "person_id"
+            ].dropna()
+        )
+        for told in set(lists)
+        if told
+    }
+    others = lists.map(lambda told: persons.get(told, ()))
+    return (
+        _is_listed(kols["kol_id"], lists, empty=False)
+        | _is_listed(kols["display_name"], lists, empty=False)
+        | _is_listed(kols["person_id"], others, empty=False)
+    )

@@ -15,7 +15,7 @@ from features.signals.content import best_posts
 from matcher.phrases import PHRASES, Facts, Reason
 
 REASONS_WANTED = 3
-LIKENESS = ("content", "vectors", "audience")
+LIKENESS = ("content", "vectors", "audience", "category")
 """Families that decide where there is no model."""
 
 

@@ -10,8 +10,13 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+TOPICAL = 0.2
+"""Share of recent posts on the brief's vertical, and likeness of a text, that speak for a KOL."""
+PEERS = 5
+"""Fewer peers of the same platform and tier are nobody to be compared with."""
 LEAST = 0.01
 """A share or a growth below this would be written as 0% and says nothing."""
+ENGAGEMENTS = tuple(f"engagement.{kind}" for kind in ("likes", "comments", "shares", "saves"))
 KEPT = 0.8
 """Share of their usual views that sponsored posts must keep to speak for a KOL."""
 
@@ -58,6 +63,11 @@ class Facts:
     def known(self, *names: str) -> bool:
         """Say whether all these signals have a value."""
         return all(not math.isnan(self.signals.get(name, math.nan)) for name in names)
+
+    @property
+    def has_peers(self) -> bool:
+        """Whether there are enough KOLs of the same platform and tier to compare with."""
+        return self.known("reach.peers") and self.signals["reach.peers"] >= PEERS
 
     def evidence(self, *names: str, **others: str) -> dict[str, float | str]:
         """Return the named signals that are known, in units that people use, and other facts."""
@@ -120,13 +130,22 @@ PLAIN: Mapping[str, tuple[str, Callable[[float], float]]] = {
 
 
 def _content(facts: Facts) -> Reason | None:
-    if not (facts.known("content.best") and facts.post_id):
+    if facts.known("content.best") and facts.post_id:
+        best = facts.signals["content.best"]
+        if best < TOPICAL:
+            return None
+        return Reason(
+            f"Recent post {facts.post_id} comes closest to the brief (similarity {best:.2f})",
+            f"近期作品 {facts.post_id} 与本次需求最为契合（相似度 {best:.2f}）",
+            facts.evidence("content.best", "content.top3", post_id=facts.post_id),
+        )
+    if not facts.known("content.bio") or facts.signals["content.bio"] < TOPICAL:
         return None
-    best = facts.signals["content.best"]
+    bio = facts.signals["content.bio"]
     return Reason(
-        f"Recent post {facts.post_id} comes closest to the brief (similarity {best:.2f})",
-        f"近期作品 {facts.post_id} 与本次需求最为契合（相似度 {best:.2f}）",
-        facts.evidence("content.best", "content.top3", post_id=facts.post_id),
+        f"The bio is close to the brief (similarity {bio:.2f})",
+        f"达人简介与本次需求相近（相似度 {bio:.2f}）",
+        facts.evidence("content.bio"),
     )
 
 
@@ -156,7 +175,7 @@ def _category(facts: Facts) -> Reason | None:
     if not (facts.vertical and facts.known("category.vertical_posts")):
         return None
     share = facts.signals["category.vertical_posts"]
-    if share < LEAST:
+    if share < TOPICAL:
         return None
     return Reason(
         f"{share:.0%} of recent posts are about {facts.vertical.replace('_', ' ')}",
@@ -169,9 +188,12 @@ def _price(facts: Facts) -> Reason | None:
     if not (facts.known("price.per_view") and facts.currency):
         return None
     cpm_en, cpm_zh = _money(_exp(facts.signals["price.per_view"]), facts.currency)
-    en, zh = f"About {cpm_en} per 1,000 views (CPM)", f"按近期播放估算 CPM 约 {cpm_zh}"
+    en, zh = (
+        f"About {cpm_en} per 1,000 views at recent reach (CPM)",
+        f"按近期播放估算 CPM 约 {cpm_zh}",
+    )
     below = 0.0
-    if facts.known("price.against_peers"):
+    if facts.known("price.against_peers") and facts.has_peers:
         below = 1 - _exp(facts.signals["price.against_peers"])
     if below >= LEAST:
         en += f", price {_place(below)} below comparable KOLs"
@@ -189,11 +211,12 @@ def _reach(facts: Facts) -> Reason | None:
 
 
 def _engagement(facts: Facts) -> Reason | None:
-    if not facts.known("engagement.rate"):
+    shown = [name for name in ENGAGEMENTS if facts.known(name)]
+    if not shown:
         return None
-    rate = facts.signals["engagement.rate"]
+    # The rate as it was seen; `engagement.rate` is shrunk, which is for the model.
+    rate = sum(facts.signals[name] for name in shown)
     en, zh = f"Engagement rate {rate:.1%}", f"互动率 {rate:.1%}"
-    shown = ["engagement.rate"]
     if facts.known("engagement.completion"):
         completion = facts.signals["engagement.completion"]
         en += f", completion rate {completion:.0%}"
@@ -205,9 +228,9 @@ def _engagement(facts: Facts) -> Reason | None:
 def _against_peers(family: str, en: str, zh: str, facts: Facts, *shown: str) -> Reason:
     """Add the place among peers where it is in the upper half."""
     name = f"{family}.percentile"
-    if facts.known(name) and facts.signals[name] >= 0.5:
+    if facts.known(name) and facts.signals[name] >= 0.5 and facts.has_peers:
         place = _place(facts.signals[name])
-        subject = "engagement rate " if len(shown) > 1 else ""
+        subject = "engagement rate " if "engagement.completion" in shown else ""
         en += f", {subject}above {place} of the same tier on the platform"
         zh += f"，{'互动率' if subject else ''}高于同平台 {place} 的同量级达人"
     return Reason(en, zh, facts.evidence(*shown, name))

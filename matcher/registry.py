@@ -7,6 +7,7 @@ cannot split a run between two models.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -71,6 +72,9 @@ class Registry:
     def __init__(self, home: Path, uri: str | None = None) -> None:
         self.home = home
         self.uri = uri or f"sqlite:///{(home / 'mlflow.db').resolve()}"
+        # MLflow writes absolute paths: a lake that was copied must not write into the original.
+        place = hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:8]
+        self._experiment = EXPERIMENT if uri else f"{EXPERIMENT} {place}"
         self._artifacts = None if uri else (home / "mlartifacts").resolve().as_uri()
 
     @cached_property
@@ -88,6 +92,9 @@ class Registry:
         # What a version holds is told by our own commands; a log of every step only hides it.
         os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+        # A server that is away must not hold up the night: the last good copy serves.
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
         warnings.filterwarnings("ignore", message=".*input example was not provided.*")
         import mlflow
         from mlflow.exceptions import MlflowException
@@ -102,8 +109,8 @@ class Registry:
             # Two processes that create a fresh SQLite store at once collide in its migrations.
             with FileLock(self.home / "mlflow.lock"):
                 client = mlflow.MlflowClient(self.uri, self.uri)
-                if client.get_experiment_by_name(EXPERIMENT) is None:
-                    client.create_experiment(EXPERIMENT, artifact_location=self._artifacts)
+                if client.get_experiment_by_name(self._experiment) is None:
+                    client.create_experiment(self._experiment, artifact_location=self._artifacts)
         except MlflowException as error:
             raise UserError(
                 f"Got MLflow store {self.uri}, which cannot be used: {error}"
@@ -116,7 +123,7 @@ class Registry:
         client = self.client
         import mlflow
 
-        experiment = mlflow.set_experiment(EXPERIMENT)
+        experiment = mlflow.set_experiment(self._experiment)
         with mlflow.start_run(experiment_id=experiment.experiment_id, run_name=name) as active:
             tracked = TrackedRun(client, active.info.run_id)
             mlflow.log_params({key: str(value)[:6000] for key, value in params.items()})

@@ -80,8 +80,8 @@ def write_files(
     Returns
     -------
     list of Path
-        ``matches.csv`` (UTF-8 with byte order mark) and ``matches.xlsx``. The same run gives the
-        same bytes.
+        ``matches.<language>.csv`` (UTF-8 with byte order mark) and ``.xlsx``. The same run gives
+        the same bytes.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def write_files(
     target = folder / run.run_id
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".") as name:
-        made = [Path(name) / "matches.csv", Path(name) / "matches.xlsx"]
+        made = [Path(name) / f"matches.{language}.{kind}" for kind in ("csv", "xlsx")]
         _write_csv(made[0], listed, language)
         _write_workbook(made[1], run, listed, refused, language)
         return [path.replace(target / path.name) for path in made]

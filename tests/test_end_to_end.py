@@ -1,6 +1,7 @@
 """The main path, whole, through the real command line and with the bundled encoder."""
 
 import logging
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,9 +90,9 @@ def test_the_run_is_published_whole(place: Path) -> None:
 
 def test_people_get_the_lists_with_ids_as_text(place: Path) -> None:
     published = read_run(place / "lake", "first").matches
-    table = pd.read_csv(place / "lists" / "first" / "matches.csv", dtype=str)
+    table = pd.read_csv(place / "lists" / "first" / "matches.en.csv", dtype=str)
     assert table["KOL ID"].tolist() == published["kol_id"].tolist()
-    book = openpyxl.load_workbook(place / "lists" / "first" / "matches.xlsx")
+    book = openpyxl.load_workbook(place / "lists" / "first" / "matches.en.xlsx")
     assert book.sheetnames == ["Matches", "Excluded", "About"]
     head, *rows = book["Matches"].iter_rows()
     at = [cell.value for cell in head].index("KOL ID")
@@ -114,7 +115,7 @@ def test_the_lists_can_be_had_in_chinese(place: Path) -> None:
         *("match", place / "lake", "--as-of", AS_OF, "--language", "zh"),
         *("--out", out, "--run-id", "first"),
     )
-    table = pd.read_csv(out / "first" / "matches.csv", dtype=str)
+    table = pd.read_csv(out / "first" / "matches.zh.csv", dtype=str)
     assert {"需求编号", "达人昵称", "推荐理由", "达人ID"} <= set(table)
     assert table["推荐理由"].dropna().str.contains(r"[\u4e00-\u9fff]").all()
     assert table["达人ID"].tolist() == read_run(place / "lake", "first").matches["kol_id"].tolist()
@@ -126,17 +127,19 @@ def test_files_that_were_never_ingested_give_the_same_lists(place: Path) -> None
         *("match", place / "files", "--as-of", AS_OF, "--tracking-uri", store),
         *("--out", place / "direct", "--run-id", "first"),
     )
-    lists = [(place / out / "first" / "matches.csv").read_bytes() for out in ("lists", "direct")]
+    lists = [(place / out / "first" / "matches.en.csv").read_bytes() for out in ("lists", "direct")]
     assert lists[0] == lists[1]
 
 
 def test_without_a_champion_the_lists_rest_on_content(place: Path) -> None:
-    _run("match", place / "files", "--as-of", AS_OF, "--run-id", "humble")
-    published = read_run(place / "files" / ".kolmatch", "humble")
+    files = place / "files alone"
+    shutil.copytree(place / "files", files, ignore=shutil.ignore_patterns(".kolmatch"))
+    _run("match", files, "--as-of", AS_OF, "--run-id", "humble")
+    published = read_run(files / ".kolmatch", "humble")
     assert published.run.model_version is None
     assert len(published.matches)
     assert (published.matches["basis"] == "content").all()
-    lists = place / "files" / ".kolmatch" / "lists" / "humble" / "matches.csv"
+    lists = files / ".kolmatch" / "lists" / "humble" / "matches.en.csv"
     assert set(pd.read_csv(lists, dtype=str)["Basis"]) == {"content only"}
 
 

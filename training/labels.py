@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from features.columns import TIME
 from features.tables import Tables
 
 VALUED: Mapping[str, str] = MappingProxyType(
@@ -106,7 +107,7 @@ def outcome_values(tables: Tables, horizon_days: int) -> pd.DataFrame:
     rows = done.merge(
         ripe, on="collaboration_id", suffixes=("", "_of_revenue"), validate="1:1"
     ).merge(briefs, on="brief_id", validate="m:1")
-    rows["as_of"] = rows["brief_id"].map(decision_times(tables))
+    rows["as_of"] = rows["brief_id"].map(decision_times(tables)).astype(TIME)
 
     rows["spread"] = rows[["saves", "shares"]].sum(axis=1, min_count=1).fillna(rows["engagements"])
     kept = (rows["gmv"] - rows["refunded_gmv"].fillna(0.0)).clip(lower=0.0)

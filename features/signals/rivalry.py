@@ -23,7 +23,7 @@ RIVALRY = {
 def rivalry(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signals:
     """Count work for competitors; null where the brief names none."""
     owner, labels = view.brief_labels("competitor_brands")
-    last, count = _work(view, owner, codes_in(view.history.brand_ids, labels), config.rivalry_days)
+    last, count = _work(view, owner, view.history.brands_named(labels), config.rivalry_days)
     named = np.bincount(owner, minlength=len(view)) > 0
     return {
         "days_since": days_between(view.time, last),

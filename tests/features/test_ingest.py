@@ -210,7 +210,10 @@ def test_workbooks_feed_tables_by_sheet(folder):
     # In text 1.125 could be a thousand; a number cell is a number.
     assert reading.tables.rates["price"].tolist() == [1.125]
     assert [s.file for s in reading.sources] == ["roster.xlsx [达人]", "roster.xlsx [报价]"]
-    assert reading.notes == ("roster.xlsx [说明]: not read, since its name says no table",)
+    assert reading.notes == (
+        "roster.xlsx [说明]: not read, since its name says no table",
+        "no briefs: matching needs them",
+    )
 
 
 def test_ids_that_a_workbook_rounded_and_cells_in_error_are_refused(folder):
@@ -271,7 +274,7 @@ def test_wide_cells_are_refused_by_their_own_header(folder):
 
 def test_names_that_say_two_tables_or_none(folder):
     home = folder(kols_csv=KOLS, readme_csv="a\n1\n")
-    assert read_folder(home).notes == ("readme.csv: not read, since its name says no table",)
+    assert "readme.csv: not read, since its name says no table" in read_folder(home).notes
     (home / "readme.csv").rename(home / "报价 笔记.csv")
     assert faults(home) == [("报价 笔记.csv", 0, "", "posts or rates")]
 
@@ -286,7 +289,24 @@ def test_header_only_and_empty_files(folder):
     home = folder(kols_csv=KOLS.splitlines()[0] + "\n", posts_csv="")
     reading = read_folder(home)
     assert len(reading.tables.kols) == 0
-    assert reading.notes == ("posts.csv: empty",)
+    assert reading.notes == (
+        "posts.csv: empty",
+        "no briefs: matching needs them",
+        "no kols: matching needs them",
+    )
+
+
+def test_lists_of_names_that_nobody_bears_are_noted(folder):
+    briefs = (
+        "brief_id,brand_id,brand_name,text,goal,excluded_kols,competitor_brands\n"
+        "b1,acme,Acme,t,seeding,k1;小李,acme\n"
+        "b2,lux,Lux,t,seeding,K1;王五,Acme;欧莱雅\n"
+    )
+    kols = "kol_id,observed_at,platform,display_name\nk1,2025-01-01,douyin,小李\n"
+    assert read_folder(folder(briefs_csv=briefs, kols_csv=kols)).notes == (
+        "briefs, excluded_kols: no KOL has this id or name: K1, 王五",
+        "briefs, competitor_brands: no brand has this id or name: 欧莱雅",
+    )
 
 
 MAPPING = """

@@ -245,10 +245,10 @@ def test_match_without_a_champion_ranks_by_likeness(kolmatch: Kolmatch, files: P
     assert said.code == OK
     assert "There is no champion" in said.err
     assert "Run night is published." in said.err
-    table = pd.read_csv("lists/night/matches.csv", dtype=str)
+    table = pd.read_csv("lists/night/matches.en.csv", dtype=str)
     assert set(table["Basis"]) == {"content only"}
     assert set(table["Rank"]) == {"1", "2", "3"}
-    assert Path("lists/night/matches.xlsx").is_file()
+    assert Path("lists/night/matches.en.xlsx").is_file()
 
 
 def test_match_in_json_keeps_the_table_on_stdout(kolmatch: Kolmatch, files: Path) -> None:

@@ -74,7 +74,7 @@ def test_without_a_model_likeness_explains(
 ) -> None:
     reasons = _explain(past, history, pipeline, None)
     evidence = {name.split(".")[0] for told in reasons["evidence"] for name in told}
-    assert evidence <= {"content", "vectors", "audience", "post_id"}
+    assert evidence <= {"content", "vectors", "audience", "category", "post_id"}
     assert reasons["reasons_en"].map(len).gt(0).any()
 
 

@@ -135,8 +135,8 @@ def test_what_becomes_known_later_changes_nothing(
 
 
 def test_ties_go_by_id(world: World, open_ids: list[str], word_embeddings: Embeddings) -> None:
-    # Without words and audiences everybody is equally alike.
-    kols = world.tables.kols.assign(bio=None)
+    # Without words, audiences and labels everybody is equally alike.
+    kols = world.tables.kols.assign(bio=None, verticals=None)
     blank = [c for c in kols if c.startswith("audience_")]
     kols[blank] = SPECS["kols"].conform(kols.drop(columns=blank))[blank]
     tables = world.tables.replace(
@@ -280,8 +280,15 @@ def test_other_signals_than_those_trained_on_are_refused(
 
 
 def test_unknown_likeness_counts_as_none_and_either_kind_of_vector_counts() -> None:
-    columns = ["content.top3", "vectors.mean_cosine", "audience.match"]
+    columns = ["content.top3", "vectors.mean_cosine", "content.bio", "audience.match"]
+    columns += ["category.vertical"]
     nan = np.nan
-    rows = [[0.5, nan, 1.0], [nan, 0.5, 1.0], [0.4, 0.6, 1.0], [nan, nan, 1.0], [nan, nan, nan]]
+    rows = [
+        [0.5, nan, 0.9, 1.0, nan],
+        [nan, 0.5, 0.9, 1.0, 0.0],
+        [0.4, 0.6, nan, 1.0, 1.0],
+        [nan, nan, 0.5, 1.0, nan],  # the bio speaks where nothing else does
+        [nan, nan, nan, nan, nan],
+    ]
     told = likeness(pd.DataFrame(rows, columns=columns))
-    assert told.tolist() == pytest.approx([0.65, 0.65, 0.65, 0.3, 0.0])
+    assert told.tolist() == pytest.approx([0.55, 0.55, 0.7, 0.55, 0.0])

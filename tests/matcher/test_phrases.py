@@ -21,7 +21,12 @@ TYPICAL = {
     "price.log": math.log(5400.0),
     "reach.median_views": math.log1p(30_000),
     "reach.percentile": 0.83,
-    "engagement.rate": 0.061,
+    "reach.peers": 40.0,
+    "engagement.rate": 0.055,
+    "engagement.likes": 0.05,
+    "engagement.comments": 0.004,
+    "engagement.saves": 0.007,
+    "engagement.shares": math.nan,
     "engagement.completion": 0.35,
     "engagement.percentile": 0.91,
     "growth.followers_90": 0.04,
@@ -63,7 +68,8 @@ def _say(family: str, changes: Mapping[str, float] | None = None, **others: str)
         ("category", "40% of recent posts are about film tv", "近期作品中影视类内容占 40%"),
         (
             "price",
-            "About 180.0 CNY per 1,000 views (CPM), price 30% below comparable KOLs",
+            "About 180.0 CNY per 1,000 views at recent reach (CPM), "
+            "price 30% below comparable KOLs",
             "按近期播放估算 CPM 约 180.0 元，刊例价比同平台同量级达人低 30%，性价比高",
         ),
         (
@@ -118,8 +124,9 @@ def test_there_is_no_reason_without_a_number(family: str) -> None:
     ("family", "changes", "others"),
     [
         ("content", {}, {"post_id": ""}),
+        ("content", {"content.best": 0.1}, {}),
         ("vectors", {"vectors.mean_cosine": -0.1}, {}),
-        ("category", {"category.vertical_posts": 0.0}, {}),
+        ("category", {"category.vertical_posts": 0.08}, {}),
         ("category", {}, {"vertical": ""}),
         ("price", {}, {"currency": ""}),
         ("growth", {"growth.followers_90": -0.2}, {}),
@@ -141,9 +148,26 @@ def test_a_place_in_the_lower_half_or_a_higher_price_is_left_out() -> None:
     assert dear is not None
     assert low.en == "Median of 30k views on recent posts"
     assert (dear.en, dear.zh) == (
-        "About 180.0 USD per 1,000 views (CPM)",
+        "About 180.0 USD per 1,000 views at recent reach (CPM)",
         "按近期播放估算 CPM 约 180.0 USD",
     )
+
+
+def test_nobody_is_compared_with_a_handful() -> None:
+    few = {"reach.peers": 4.0}
+    for family in ("reach", "engagement", "price"):
+        reason = _say(family, few)
+        assert reason is not None
+        assert not re.search("above|below", reason.en)
+        assert not re.search("高于|低", reason.zh)
+
+
+def test_where_nothing_was_posted_the_bio_speaks() -> None:
+    silent = {"content.best": math.nan, "content.top3": math.nan, "content.bio": 0.44}
+    reason = _say("content", silent, post_id="")
+    assert reason is not None
+    assert reason.en == "The bio is close to the brief (similarity 0.44)"
+    assert reason.evidence == {"content.bio": 0.44}
 
 
 def test_one_is_singular_and_nobody_is_above_everybody() -> None:

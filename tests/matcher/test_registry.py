@@ -158,8 +158,7 @@ def test_what_fails_inside_a_run_is_marked_failed_and_registers_nothing(home: Pa
 
     with pytest.raises(RuntimeError, match="in training"):
         fail()
-    experiment = registry.client.get_experiment_by_name("kolmatch")
-    assert experiment is not None
+    (experiment,) = registry.client.search_experiments(filter_string="name LIKE 'kolmatch %'")
     runs = registry.client.search_runs([experiment.experiment_id])
     assert {run.info.status for run in runs if run.info.run_name == "broken"} == {"FAILED"}
     assert registry.resolve(CHALLENGER) == "2"

@@ -76,7 +76,7 @@ EXCLUSIONS = pd.DataFrame(
 def written(folder: Path, language: str = "en", **changes: Any) -> dict[str, Any]:
     values = {"run": RUN, "matches": MATCHES, "exclusions": EXCLUSIONS, "briefs": BRIEFS} | changes
     made = write_files(folder, language=language, **values)  # type: ignore[arg-type]
-    assert [path.name for path in made] == ["matches.csv", "matches.xlsx"]
+    assert [path.name for path in made] == [f"matches.{language}.csv", f"matches.{language}.xlsx"]
     with made[0].open(encoding="utf-8-sig", newline="") as file:
         return {"csv": list(csv.reader(file)), "book": openpyxl.load_workbook(made[1])}
 
@@ -225,7 +225,7 @@ def test_csv_holds_plain_numbers(tmp_path: Path) -> None:
     assert row["Brand"] == "'=HYPERLINK(1)"
     row = dict(zip(head, second, strict=True))
     assert (row["Conversion"], row["KOL ID"]) == ("", "60e12345")
-    assert (tmp_path / RUN.run_id / "matches.csv").read_bytes()[:3] == b"\xef\xbb\xbf"
+    assert (tmp_path / RUN.run_id / "matches.en.csv").read_bytes()[:3] == b"\xef\xbb\xbf"
 
 
 def test_more_rows_than_a_sheet_holds_go_on_in_another(
@@ -272,7 +272,7 @@ def test_files_that_cannot_be_finished_leave_the_old_ones(
     with pytest.raises(OSError, match="no space left"):
         write_files(tmp_path, RUN, MATCHES.head(1), EXCLUSIONS, BRIEFS, "en")
     folder = tmp_path / RUN.run_id
-    assert [(folder / n).read_bytes() for n in ("matches.csv", "matches.xlsx")] == before
+    assert [(folder / n).read_bytes() for n in ("matches.en.csv", "matches.en.xlsx")] == before
     assert [path.name for path in tmp_path.iterdir()] == [RUN.run_id]
 
 
