@@ -44,6 +44,10 @@ text: `NA`, `60e12345`, `007` and 19 digits stay as they are. Times are UTC unle
 otherwise; money needs an ISO 4217 `currency`; unknown is an empty cell, never 0. Columns in
 **bold** must have a value in every row.
 
+A later row with the same key replaces the earlier one whole: send all columns again, or what is
+left out becomes unknown. A date without a time is its first moment; for the last day of a
+campaign, a quote or an availability write the day after, or a time.
+
 `kolmatch check FOLDER` lists every fault with file, row, column, value and what was expected.
 """
 

@@ -176,7 +176,8 @@ def ingest(
 ) -> None:
     """Add a folder of files to a lake: new rows go in, rows with a known key are corrected.
 
-    The same files twice change nothing. With a fault anywhere nothing is written.
+    A row with a known key is replaced whole: send all its columns. The same files twice change
+    nothing. With a fault anywhere nothing is written.
     """
     from features.ingest import read_folder
     from features.lake import Lake

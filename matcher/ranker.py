@@ -114,7 +114,10 @@ class FitRanker:
         return self.start_weight * known + self.forest.predict(signals)
 
     def contributions(self, signals: pd.DataFrame, forecaster: Forecaster) -> pd.DataFrame:
-        """Return what each signal adds to each margin (exact SHAP values); shape of `signals`."""
+        """Return what each signal adds to each margin; shape of `signals`.
+
+        Exact SHAP values of the trees, plus what the start owes to each signal.
+        """
         if self.start == "forecast":
             known = forecaster.contributions(signals)
         else:

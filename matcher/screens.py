@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -85,7 +86,7 @@ def _row(match: dict[Any, Any], language: str) -> tuple[object, ...]:
         _text(match["platform"]),
         float(match["followers"]),
         price,
-        "" if pd.isna(match["fit"]) else f"{match['fit']:.0%}",
+        "" if pd.isna(match["fit"]) else f"{math.floor(100 * match['fit'])}%",
         "" if pd.isna(match["cvr"]) else f"{match['cvr']:.2%}",
         "\n".join(match[f"reasons_{language}"][:REASONS_SHOWN]),
     )

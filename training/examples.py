@@ -115,7 +115,7 @@ class Examples:
     def _surprise(self, advantage: NDArray[np.float64], forecaster: Forecaster) -> pd.Series[float]:
         """Return how much more each outcome brought than its forecast, in logs; 0 without one."""
         usual = self.pairs["goal"].map(dict(forecaster.typical)).astype(np.float64)
-        # The forecast is per unit of the price that was asked, so the outcome must be.
+        # What came, against what was forecast: the price that was asked is in both and cancels.
         surprise = self.pairs["achieved"] - log_price(self.signals) - usual - advantage
         # A count is skewed and its forecast a median: centre, or the tried would look worse.
         centre = surprise.groupby(self.pairs["goal"]).transform("median")
