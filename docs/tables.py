@@ -45,8 +45,8 @@ otherwise; money needs an ISO 4217 `currency`; unknown is an empty cell, never 0
 **bold** must have a value in every row.
 
 A later row with the same key replaces the earlier one whole: send all columns again, or what is
-left out becomes unknown. A date without a time is its first moment; for the last day of a
-campaign, a quote or an availability write the day after, or a time.
+left out becomes unknown. A date without a time is its first moment, but the last one of
+`valid_until`, `available_to` and `ends_at`.
 
 `kolmatch check FOLDER` lists every fault with file, row, column, value and what was expected.
 """

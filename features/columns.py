@@ -88,6 +88,8 @@ class Column:
         Allowed values of a ``choice``, or of each label in ``labels``; empty allows any.
     doc : str
         What it means, in one line.
+    closes : bool
+        Whether a day without a time means its last moment, as in "valid until 12 April".
     """
 
     name: str
@@ -97,6 +99,7 @@ class Column:
     high: float | None = None
     choices: tuple[str, ...] = ()
     doc: str = ""
+    closes: bool = False
 
     @property
     def dtype(self) -> Any:

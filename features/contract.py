@@ -78,7 +78,7 @@ BRIEFS = TableSpec(
         Column("blocked_terms", "labels"),
         Column("max_risk", "share"),
         Column("starts_at", "time"),
-        Column("ends_at", "time"),
+        Column("ends_at", "time", doc="last day of the campaign", closes=True),
         Column("decided_at", "time", doc="when the choice was made; empty while open"),
     ),
 )
@@ -143,9 +143,9 @@ RATES = TableSpec(
         Column("quoted_at", "time", required=True),
         Column("price", "money", required=True),
         Column("currency", "text", required=True, doc=_CURRENCY.doc),
-        Column("valid_until", "time"),
+        Column("valid_until", "time", doc="last day of the quote", closes=True),
         Column("available_from", "time"),
-        Column("available_to", "time"),
+        Column("available_to", "time", doc="last day", closes=True),
     ),
 )
 

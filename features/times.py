@@ -30,17 +30,19 @@ _YEAR_FIRST = "a date with its year first, such as 2025-04-12; which number is t
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def read_time(text: str, style: Style) -> datetime:
+def read_time(text: str, style: Style, *, closes: bool = False) -> datetime:
     """Read one date or time.
 
     Parameters
     ----------
     text : str
         Year first: ``2025/4/12``, ``2025-04-12 18:30``, ``2025年4月12日``, ``20250412`` or ISO
-        8601 with or without an offset. A date alone is its midnight.
+        8601 with or without an offset. A date alone is its first moment.
     style : Style
         ``timezone`` is that of times without an offset. ``unit`` ``"s"`` or ``"ms"`` reads
         numbers since 1970-01-01 UTC instead, and nothing else.
+    closes : bool
+        Whether a date alone is its last moment instead.
 
     Returns
     -------
@@ -73,6 +75,8 @@ def read_time(text: str, style: Style) -> datetime:
         raise RefusedError(f"a day and time that exist ({error})") from error
     if told.year not in _YEARS:
         raise RefusedError(f"a year from {_YEARS[0]} to {_YEARS[-1]}")
+    if closes and part.get("h") is None:
+        told += timedelta(days=1, microseconds=-1)
     return _to_utc(told, part.get("zone"), style.timezone)
 
 

@@ -258,7 +258,7 @@ _READERS: dict[str, Callable[[str, Column, Style], Any]] = {
     "money": lambda text, column, style: read_money(text, style),
     "share": lambda text, column, style: read_share(text, style),
     "flag": _read_flag,
-    "time": lambda text, column, style: read_time(text, style),
+    "time": lambda text, column, style: read_time(text, style, closes=column.closes),
     "labels": _read_labels,
     "mix": lambda text, column, style: read_mix(text, style, column.name.removeprefix("audience_")),
     "vector": _read_vector,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zipfile
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -118,6 +118,8 @@ def _cell(cell: Any) -> str | float | Spoiled | None:
         return "TRUE" if value else "FALSE"
     if isinstance(value, (int, float)):
         return _number(value, cell.number_format or "")
+    if isinstance(value, datetime) and value == datetime.combine(value.date(), time.min):
+        value = value.date()  # a sheet keeps a day as its midnight
     return value.isoformat() if isinstance(value, (datetime, date)) else str(value)
 
 

@@ -122,7 +122,7 @@ def test_cells_of_a_workbook(tmp_path):
         "id": "123",
         "share": "12%",
         "time": "2025-04-12T18:30:00",
-        "day": "2025-04-12T00:00:00",
+        "day": "2025-04-12",
         "flag": "TRUE",
         "big": str(10**18),
         "n": "0.0000001",

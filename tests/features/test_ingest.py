@@ -461,3 +461,18 @@ def test_ids_reach_the_tables_unchanged_from_any_format(tmp_path, ids):
         save(path)
         assert read_folder(tmp_path).tables.kols["kol_id"].tolist() == ids
         path.unlink()
+
+
+def test_the_last_day_of_a_quote_or_campaign_counts_to_its_end(folder):
+    kols = "kol_id,observed_at,platform\nk1,2025-01-01,douyin\n"
+    rates = (
+        "kol_id,mode,quoted_at,price,currency,valid_until\n"
+        "k1,sponsorship,2025-04-01,100,CNY,2025年4月12日\n"
+        "k1,ad_placement,2025-04-01,100,CNY,2025-04-12 09:00\n"
+    )
+    read = read_folder(folder(kols_csv=kols, rates_csv=rates)).tables.rates
+    assert read["quoted_at"].iloc[0] == pd.Timestamp("2025-04-01", tz="UTC")
+    assert read["valid_until"].tolist() == [
+        pd.Timestamp("2025-04-12 23:59:59.999999", tz="UTC"),
+        pd.Timestamp("2025-04-12 09:00", tz="UTC"),
+    ]
