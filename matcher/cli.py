@@ -270,11 +270,14 @@ def evaluate(
     version: Annotated[
         str | None, typer.Option("--version", help="Model version; by default the champion.")
     ] = None,
-    split: Split = "time",
     mapping: MappingFile = None,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Measure a registered model against simple rules on the latest briefs of the data."""
+    """Measure a registered model against simple rules on the latest briefs of the data.
+
+    The briefs are parted as they were for its training: parted otherwise, those that taught it
+    would test it. Where the data has not changed this repeats what `kolmatch train` printed.
+    """
     from features.errors import UserError
     from matcher.registry import CHAMPION, Registry
     from training.job import evaluate_version
@@ -288,6 +291,7 @@ def evaluate(
             raise UserError("Got no champion; train and promote a model, or name a --version")
         matcher = registry.load(chosen)
         embeddings = _embeddings(source, matcher.config, progress)
+        split = registry.params(chosen)["split"]
         evaluation = evaluate_version(
             matcher, source.tables, embeddings, split=split, progress=progress
         )

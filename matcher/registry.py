@@ -30,6 +30,7 @@ from matcher.model import Matcher
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 MODEL_NAME = "kolmatch"
 EXPERIMENT = "kolmatch"
@@ -152,6 +153,19 @@ class Registry:
         UserError
             If there is no such version.
         """
+        return dict(self._made_by(version).data.metrics)
+
+    def params(self, version: str) -> dict[str, str]:
+        """Return the parameters of the run that made a version, such as ``split``.
+
+        Raises
+        ------
+        UserError
+            If there is no such version.
+        """
+        return dict(self._made_by(version).data.params)
+
+    def _made_by(self, version: str) -> Run:
         from mlflow.exceptions import MlflowException
 
         try:
@@ -160,7 +174,7 @@ class Registry:
             raise UserError(
                 f"Got model version {version} but expected one of: {self._versions()}"
             ) from error
-        return dict(self.client.get_run(str(made.run_id)).data.metrics)
+        return self.client.get_run(str(made.run_id))
 
     def _versions(self) -> str:
         found = self.client.search_model_versions(f"name = '{MODEL_NAME}'")
