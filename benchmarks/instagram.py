@@ -31,8 +31,8 @@ from features.tables import Tables
 from features.vectors import Embeddings, VectorStore
 from matcher.config import Config, TrainingConfig
 from training.evaluate import MODEL, ROSTER, Evaluation, evaluate
-from training.examples import Examples, build_examples, graded_pairs
-from training.fit import Plan, fit_matcher, plans_by_brand
+from training.examples import Examples
+from training.fit import Plan, fit_matcher, plan_examples, plans_by_brand
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data" / "instagram_brand_influencer"
 SHOWN = [
@@ -141,8 +141,7 @@ def measure(tables: Tables, config: Config) -> None:
     pipeline = FeaturePipeline(config.features, embeddings)
     found = []
     for plan in plans_by_brand(tables, config):
-        graded = graded_pairs(tables, plan.briefs("train"), plan.known_before, config.training)
-        examples = build_examples(tables, history, pipeline, graded, config.training, config.seed)
+        examples = plan_examples(plan, history, pipeline, config)
         matcher = fit_matcher(examples, plan, config, embeddings.encoder.id)
         others = _others(tables, examples, plan, config)
         test = examples.of(plan.briefs("test"))

@@ -21,7 +21,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from features.encoder import SentenceEncoder
@@ -32,10 +31,9 @@ from features.vectors import Embeddings, VectorStore
 from matcher.candidates import candidates
 from matcher.config import Config, RankerConfig, TrainingConfig
 from training.baselines import BASELINES
-from training.calibration import calibration_error, noise_floor, poisson_deviance
 from training.evaluate import HEADLINE, MODEL, Evaluation, Score, rank_lists, rankers
-from training.examples import build_examples, graded_pairs
-from training.fit import fit_matcher, plan_by_time
+from training.fit import fit_matcher, plan_by_time, plan_examples
+from training.job import calibration_metrics, forecast_tried
 from training.labels import true_grades
 
 ABLATIONS = {
@@ -89,8 +87,7 @@ def measure(arguments: argparse.Namespace, seed: int) -> tuple[int, Evaluation, 
     embeddings = Embeddings(SentenceEncoder(config.encoder), VectorStore(arguments.vectors))
     history, pipeline = History(tables), FeaturePipeline(config.features, embeddings)
     plan = plan_by_time(tables, config)
-    graded = graded_pairs(tables, plan.briefs("train"), plan.known_before, config.training)
-    examples = build_examples(tables, history, pipeline, graded, config.training, seed)
+    examples = plan_examples(plan, history, pipeline, config)
     matcher = fit_matcher(examples, plan, config, embeddings.encoder.id)
     _say(seed, "trained", started)
 
@@ -121,23 +118,16 @@ def measure(arguments: argparse.Namespace, seed: int) -> tuple[int, Evaluation, 
     evaluation = rank_lists(lists(), by, brands, TRUTH)
     _say(seed, "measured", started)
 
-    tried = test.known.where(~test.known.pairs["judged"].to_numpy())
-    scored, pairs = matcher.score(tried.signals), tried.pairs
-    fit = scored["fit"].to_numpy()
-    clicked = (pairs["clicks"] > 0).to_numpy()
-    orders, clicks = pairs["orders"].to_numpy()[clicked], pairs["clicks"].to_numpy()[clicked]
-    base = np.full(len(clicks), orders.sum() / clicks.sum())
-    return (
-        seed,
-        evaluation,
-        {
-            "outcomes": len(fit),
-            "fit ECE": calibration_error(fit, pairs["success"].to_numpy(dtype=float)),
-            "its noise floor": noise_floor(fit),
-            "CVR deviance": poisson_deviance(scored["cvr"].to_numpy()[clicked], orders, clicks),
-            "of the base rate": poisson_deviance(base, orders, clicks),
-        },
-    )
+    told = forecast_tried(matcher, test)
+    metrics = calibration_metrics(told)
+    names = {
+        "fit_ece": "fit ECE",
+        "fit_ece_noise_floor": "its noise floor",
+        "cvr_deviance": "CVR deviance",
+        "cvr_deviance_of_base_rate": "of the base rate",
+    }
+    numbers = {"outcomes": len(told)} | {shown: metrics[name] for name, shown in names.items()}
+    return seed, evaluation, numbers
 
 
 def draw(means: pd.Series[Any], arguments: argparse.Namespace) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,9 +26,6 @@ from matcher.candidates import Candidates, candidates
 from matcher.explain import explain
 from matcher.heads import HEADS
 from matcher.likeness import likeness
-
-if TYPE_CHECKING:
-    pass
 
 OUTCOMES, CONTENT = "outcomes", "content"
 """What a ranking rests on: past outcomes, or only likeness of content and audience."""

@@ -188,7 +188,7 @@ class Registry:
         UserError
             If there is no such version, or its files are missing or damaged.
         """
-        self.metrics(version)  # is it there at all?
+        self._made_by(version)  # is it there at all?
         import mlflow
 
         try:
@@ -284,12 +284,6 @@ class TrackedRun:
         import mlflow
 
         mlflow.log_text(frame.to_csv(index=False), name)
-
-    def text(self, text: str, name: str) -> None:
-        """Log a text artifact."""
-        import mlflow
-
-        mlflow.log_text(text, name)
 
     def figure(self, figure: Figure, name: str) -> None:
         """Log a plot."""

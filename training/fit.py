@@ -10,13 +10,16 @@ import numpy as np
 import pandas as pd
 
 from features.errors import UserError
+from features.history import History
+from features.pipeline import FeaturePipeline
+from features.progress import Progress, silent
 from features.tables import Tables
 from matcher.config import Config
 from matcher.forecast import Forecaster
 from matcher.likeness import likeness
 from matcher.model import Matcher
 from matcher.ranker import FitRanker, Start
-from training.examples import Examples
+from training.examples import Examples, build_examples, graded_pairs
 from training.labels import decision_times, labels_known_before, outcome_values
 from training.split import TimeSplit, brand_folds
 
@@ -166,6 +169,19 @@ def _labelled(tables: Tables, config: Config) -> pd.DataFrame:
     briefs = tables.briefs[tables.briefs["brief_id"].isin(labels.index)]
     decided = briefs["brief_id"].map(decision_times(tables))
     return briefs.assign(decided_at=decided).reset_index(drop=True)
+
+
+def plan_examples(
+    plan: Plan,
+    history: History,
+    pipeline: FeaturePipeline,
+    config: Config,
+    progress: Progress = silent,
+) -> Examples:
+    """Grade the pairs of a plan's briefs, as each part may know them, with their signals."""
+    tables, settings = history.tables, config.training
+    graded = graded_pairs(tables, plan.briefs("train"), plan.known_before, settings)
+    return build_examples(tables, history, pipeline, graded, settings, config.seed, progress)
 
 
 def fit_matcher(examples: Examples, plan: Plan, config: Config, encoder_id: str) -> Matcher:

@@ -19,8 +19,8 @@ from matcher.model import Matcher
 from matcher.registry import Registry, TrackedRun
 from training.calibration import calibration_error, noise_floor, poisson_deviance
 from training.evaluate import HEADLINE, MODEL, OUTCOMES, ROSTER, Evaluation, evaluate
-from training.examples import Examples, build_examples, graded_pairs
-from training.fit import Plan, fit_matcher, plan_by_time, plans_by_brand
+from training.examples import Examples, graded_pairs
+from training.fit import Plan, fit_matcher, plan_by_time, plan_examples, plans_by_brand
 from training.plots import plot_families, plot_rankers, plot_reliability
 
 
@@ -54,18 +54,6 @@ class Round:
     matcher: Matcher
     test: Examples
     evaluation: Evaluation
-
-    def forecasts(self) -> pd.DataFrame:
-        """Return what each tried pair of the test briefs brought, beside its forecast.
-
-        Returns
-        -------
-        DataFrame
-            Columns of `training.examples.Examples.pairs`, fit and cvr.
-        """
-        tried = self.test.where((self.test.pairs["known"] & ~self.test.pairs["judged"]).to_numpy())
-        # Counts keep their names; of the forecasts only the two shown to people are wanted.
-        return pd.concat([tried.pairs, self.matcher.score(tried.signals)[["fit", "cvr"]]], axis=1)
 
 
 def train(
@@ -122,7 +110,9 @@ def train(
         evaluation = Evaluation(
             pd.concat([r.evaluation.per_brief for r in rounds], ignore_index=True)
         )
-        forecasts = pd.concat([r.forecasts() for r in rounds], ignore_index=True)
+        forecasts = pd.concat(
+            [forecast_tried(r.matcher, r.test) for r in rounds], ignore_index=True
+        )
         metrics = (
             evaluation.metrics()
             | headline(evaluation, config)
@@ -143,9 +133,7 @@ def play(
     progress: Progress = silent,
 ) -> Round:
     """Fit on a plan's past and measure on its test briefs."""
-    tables, settings = history.tables, config.training
-    graded = graded_pairs(tables, plan.briefs("train"), plan.known_before, settings)
-    examples = build_examples(tables, history, pipeline, graded, settings, config.seed, progress)
+    examples = plan_examples(plan, history, pipeline, config, progress)
     matcher = fit_matcher(examples, plan, config, pipeline.embeddings.encoder.id)
     test = examples.of(plan.briefs("test"))
     return Round(plan, matcher, test, evaluate(matcher, test, history, pipeline, progress))
@@ -203,13 +191,26 @@ def headline(evaluation: Evaluation, config: Config) -> dict[str, float]:
     }
 
 
+def forecast_tried(matcher: Matcher, test: Examples) -> pd.DataFrame:
+    """Return what each tried pair of the test briefs brought, beside its forecast.
+
+    Returns
+    -------
+    DataFrame
+        Columns of `training.examples.Examples.pairs`, fit and cvr.
+    """
+    tried = test.where((test.pairs["known"] & ~test.pairs["judged"]).to_numpy())
+    # Counts keep their names; of the forecasts only the two shown to people are wanted.
+    return pd.concat([tried.pairs, matcher.score(tried.signals)[["fit", "cvr"]]], axis=1)
+
+
 def calibration_metrics(forecasts: pd.DataFrame) -> dict[str, float]:
     """Return how far the probabilities shown to people can be believed.
 
     Parameters
     ----------
     forecasts : DataFrame
-        As `Round.forecasts` gives them.
+        As `forecast_tried` gives them.
 
     Returns
     -------
