@@ -1,6 +1,6 @@
 # Two commands a newcomer needs: `make demo` and `make test`. Each sets up all it uses.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lock clean
+.PHONY: help demo test check format peers lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -46,6 +46,9 @@ check: $(READY) ## Check format, lint, types and imports only
 format: $(READY) ## Rewrite files in the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+peers: $(READY) ## Install what benchmarks compare with
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --prefer-binary --editable '.[peers]'
 
 lock: $(READY) ## Pin anew what pyproject.toml asks for
 	$(PYTHON) -m venv $(VENV)-lock
