@@ -141,11 +141,11 @@ def measure(tables: Tables, config: Config) -> None:
     pipeline = FeaturePipeline(config.features, embeddings)
     found = []
     for plan in plans_by_brand(tables, config):
-        examples = plan_examples(plan, history, pipeline, config)
-        matcher = fit_matcher(examples, plan, config, embeddings.encoder.id)
+        examples, learned = plan_examples(plan, history, pipeline, config)
+        matcher = fit_matcher(examples, plan, config, learned)
         others = _others(tables, examples, plan, config)
         test = examples.of(plan.briefs("test"))
-        evaluation = evaluate(matcher, test, history, pipeline, others=others)
+        evaluation = evaluate(matcher, test, history, learned, others=others)
         found.append(evaluation.per_brief)
         print(f"{plan.name} done", file=sys.stderr)
     evaluation = Evaluation(pd.concat(found, ignore_index=True))

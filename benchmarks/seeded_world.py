@@ -87,8 +87,8 @@ def measure(arguments: argparse.Namespace, seed: int) -> tuple[int, Evaluation, 
     embeddings = Embeddings(SentenceEncoder(config.encoder), VectorStore(arguments.vectors))
     history, pipeline = History(tables), FeaturePipeline(config.features, embeddings)
     plan = plan_by_time(tables, config)
-    examples = plan_examples(plan, history, pipeline, config)
-    matcher = fit_matcher(examples, plan, config, embeddings.encoder.id)
+    examples, pipeline = plan_examples(plan, history, pipeline, config)
+    matcher = fit_matcher(examples, plan, config, pipeline)
     _say(seed, "trained", started)
 
     by: dict[str, Score] = rankers(matcher)
@@ -98,7 +98,7 @@ def measure(arguments: argparse.Namespace, seed: int) -> tuple[int, Evaluation, 
             examples,
             plan,
             changed.model_copy(update={"seed": seed}).with_spaces(tables),
-            matcher.encoder_id,
+            pipeline,
         )
         by[name] = rankers(other)[MODEL]
     _say(seed, "ablations trained", started)

@@ -10,7 +10,8 @@ import pandas as pd
 
 from features.config import FeatureConfig
 from features.history import History
-from features.signals import FAMILIES, Family
+from features.projection import Projection
+from features.signals import FAMILIES, Family, affinity_family
 from features.tables import Tables
 from features.vectors import Embeddings
 from features.view import View
@@ -27,6 +28,8 @@ class FeaturePipeline:
         Vectors of text.
     families : tuple of Family, optional
         Families of signals, in the order of their columns; by default all.
+    projections : tuple of Projection, optional
+        What was learned of each space; they add a family of their own, after the others.
 
     Notes
     -----
@@ -39,10 +42,12 @@ class FeaturePipeline:
         config: FeatureConfig,
         embeddings: Embeddings,
         families: tuple[Family, ...] = FAMILIES,
+        projections: tuple[Projection, ...] = (),
     ) -> None:
         self.config = config
         self.embeddings = embeddings
-        self.families = families
+        self.projections = projections
+        self.families = (*families, affinity_family(projections)) if projections else families
 
     @property
     def names(self) -> list[str]:

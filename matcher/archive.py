@@ -5,26 +5,33 @@
     folder/
       model.json     settings, numbers, the digest of every forest, and a digest of all that
       views.txt ...  one LightGBM forest a file, as text
+      projections.npz  learned projections of each space
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+
+from features.projection import Projection
 from matcher.config import Config
 from matcher.forecast import Forecaster, RateCurve
 from matcher.forest import Forest
 from matcher.heads import Head
+from matcher.likeness import Likeness
 from matcher.ranker import Calibration, FitRanker
 
-FORMAT = 1
+FORMAT = 2
 """Version of the folder's layout."""
-_MANIFEST, _RANKER = "model.json", "ranker.txt"
+_MANIFEST, _RANKER, _PROJECTIONS = "model.json", "ranker.txt", "projections.npz"
+_ARRAYS = ("brief_mean", "kol_mean", "brief_matrix", "kol_matrix", "landmarks")
 
 
 @dataclass(frozen=True)
@@ -41,12 +48,15 @@ class Fitted:
         Learned forecasts; ``None`` where nothing was learned.
     ranker : FitRanker or None
         Learned fit; ``None`` ranks by likeness of content and audience.
+    projections : tuple of Projection
+        What was learned of each space of vectors.
     """
 
     config: Config
     encoder_id: str
     forecaster: Forecaster | None = None
     ranker: FitRanker | None = None
+    projections: tuple[Projection, ...] = ()
 
     @property
     def hash(self) -> str:
@@ -54,10 +64,10 @@ class Fitted:
         return _digest(self._manifest())[:16]
 
     def save(self, folder: Path) -> None:
-        """Write forests as text and the rest as JSON."""
+        """Write forests as text, projections as arrays and the rest as JSON."""
         folder.mkdir(parents=True, exist_ok=True)
-        for name, forest in self._forests().items():
-            (folder / name).write_bytes(forest.text.encode())
+        for name, data in self._files().items():
+            (folder / name).write_bytes(data)
         manifest = self._manifest()
         saved = {"sha256": _digest(manifest), "model": manifest}
         text = json.dumps(saved, indent=1, sort_keys=True, ensure_ascii=False)
@@ -73,13 +83,16 @@ class Fitted:
             If a file is missing or damaged, or was written by another version of kolmatch.
         """
         manifest = _read_manifest(folder / _MANIFEST)
-        forests = {name: _read(folder / name, sha) for name, sha in manifest["files"].items()}
+        files = {name: _read(folder / name, sha) for name, sha in manifest["files"].items()}
+        arrays = files.pop(_PROJECTIONS, b"")
+        forests = {name: Forest(data.decode()) for name, data in files.items()}
         fitted = manifest["fitted"]
         return cls(
             Config.model_validate(manifest["config"]),
             manifest["encoder_id"],
             _forecaster(fitted["forecast"], forests) if "forecast" in fitted else None,
             _ranker(fitted["ranker"], forests) if "ranker" in fitted else None,
+            _projections(fitted["projections"], arrays),
         )
 
     def _forests(self) -> dict[str, Forest]:
@@ -87,9 +100,17 @@ class Fitted:
         forests = {f"{name}.txt": head.forest for name, head in heads.items()}
         return forests if self.ranker is None else forests | {_RANKER: self.ranker.forest}
 
+    def _files(self) -> dict[str, bytes]:
+        files = {name: forest.text.encode() for name, forest in self._forests().items()}
+        if self.projections:
+            files[_PROJECTIONS] = _packed(self.projections)
+        return files
+
     def _manifest(self) -> dict[str, Any]:
-        """Return everything but the trees, and the digest of those."""
-        fitted: dict[str, Any] = {}
+        """Return everything but the trees and arrays, and the digest of those."""
+        fitted: dict[str, Any] = {
+            "projections": [{"space": p.space, "rooted": p.rooted} for p in self.projections]
+        }
         if self.forecaster is not None:
             curve = self.forecaster.cvr_curve
             fitted["forecast"] = {
@@ -98,17 +119,19 @@ class Fitted:
                 "cvr_curve": None if curve is None else asdict(curve),
             }
         if self.ranker is not None:
+            like = self.ranker.likeness
             fitted["ranker"] = {
-                "start": self.ranker.start,
                 "start_weight": self.ranker.start_weight,
                 "calibration": asdict(self.ranker.calibration),
+                "likeness": None
+                if like is None
+                else {"weights": dict(like.weights), "usual": dict(like.usual)},
             }
-        forests = self._forests().items()
         return {
             "format": FORMAT,
             "config": self.config.model_dump(mode="json"),
             "encoder_id": self.encoder_id,
-            "files": {name: _sha256(forest.text.encode()) for name, forest in forests},
+            "files": {name: _sha256(data) for name, data in self._files().items()},
             "fitted": fitted,
         }
 
@@ -127,7 +150,28 @@ def _forecaster(told: Mapping[str, Any], forests: Mapping[str, Forest]) -> Forec
 
 def _ranker(told: Mapping[str, Any], forests: Mapping[str, Forest]) -> FitRanker:
     calibration = Calibration(**told["calibration"])
-    return FitRanker(forests[_RANKER], told["start"], told["start_weight"], calibration)
+    like = None if told["likeness"] is None else Likeness(**told["likeness"])
+    return FitRanker(forests[_RANKER], told["start_weight"], calibration, like)
+
+
+def _packed(projections: tuple[Projection, ...]) -> bytes:
+    """Return the arrays of projections as one npz; equal arrays give equal bytes."""
+    file = io.BytesIO()
+    arrays = {
+        f"{i}.{name}": getattr(p, name) for i, p in enumerate(projections) for name in _ARRAYS
+    }
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
+
+
+def _projections(told: Sequence[Mapping[str, Any]], arrays: bytes) -> tuple[Projection, ...]:
+    if not told:
+        return ()
+    with np.load(io.BytesIO(arrays), allow_pickle=False) as held:
+        return tuple(
+            Projection(**about, **{name: held[f"{i}.{name}"] for name in _ARRAYS})
+            for i, about in enumerate(told)
+        )
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
@@ -143,14 +187,14 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     return dict(manifest)
 
 
-def _read(path: Path, sha256: str) -> Forest:
+def _read(path: Path, sha256: str) -> bytes:
     try:
         data = path.read_bytes()
     except OSError as error:
         raise ValueError(f"Got a model without its file {path.name}") from error
     if _sha256(data) != sha256:
         raise ValueError(f"Got a model whose file {path.name} is damaged: its digest differs")
-    return Forest(data.decode())
+    return data
 
 
 def _digest(manifest: dict[str, Any]) -> str:

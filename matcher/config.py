@@ -45,6 +45,18 @@ class HeadConfig(_Frozen):
     least_rows: int = Field(100, ge=1, description="fewer measured outcomes give no head")
 
 
+class AffinityConfig(_Frozen):
+    """Learned projections of text vectors and of users' own (`features.projection`)."""
+
+    rank: int = Field(128, ge=1, le=4096, description="axes a projection keeps; 0.1 ms a KOL each")
+    strength: tuple[float, ...] = Field(
+        (0.0, 0.5, 1.0),
+        description="of these, how far past pairs turn a projection; the past decides",
+    )
+    least_vectors: int = Field(30, ge=2, description="a space with fewer KOLs is not projected")
+    sample: int = Field(5000, ge=2, description="KOLs whose spread is measured")
+
+
 class RankerConfig(_Frozen):
     """LightGBM LambdaRank. At most 64 leaves, so that forests can be scored factorised."""
 
@@ -56,7 +68,7 @@ class RankerConfig(_Frozen):
     l2: float = Field(5.0, ge=0)
     patience: int = Field(60, ge=1, description="trees without a better NDCG before stopping")
     likeness_weight: float = Field(
-        15.0, ge=0, description="margin per unit of likeness, where ranking starts from that"
+        1.0, ge=0, description="margin per unit of learned likeness, where ranking starts from it"
     )
     forecast_weight: float = Field(
         2.0, ge=0, description="margin per log unit of forecast value per price, before any tree"
@@ -97,6 +109,7 @@ class Config(_Frozen):
     encoder: EncoderConfig = EncoderConfig()
     features: FeatureConfig = FeatureConfig()
     eligibility: EligibilityConfig = EligibilityConfig()
+    affinity: AffinityConfig = AffinityConfig()
     forecast: HeadConfig = HeadConfig()
     ranker: RankerConfig = RankerConfig()
     training: TrainingConfig = TrainingConfig()

@@ -61,6 +61,10 @@ class Matcher(Fitted):
         """What rankings rest on: ``"outcomes"`` or ``"content"``."""
         return CONTENT if self.ranker is None else OUTCOMES
 
+    def pipeline(self, embeddings: Embeddings) -> FeaturePipeline:
+        """Return what makes the signals this model reads, its own projections among them."""
+        return FeaturePipeline(self.config.features, embeddings, projections=self.projections)
+
     def match(
         self,
         tables: Tables,
@@ -96,7 +100,7 @@ class Matcher(Fitted):
             If a brief does not exist, nobody was known at that moment, the encoder is another
             one, or the model was trained on other signals.
         """
-        pipeline = FeaturePipeline(self.config.features, embeddings)
+        pipeline = self.pipeline(embeddings)
         self._check_use(pipeline)
         _check_question(tables, brief_ids, as_of)
         history = History(tables)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -11,12 +11,10 @@ import pandas as pd
 from matcher.config import RankerConfig
 from matcher.forecast import Forecaster
 from matcher.forest import Forest
-from matcher.likeness import likeness, likeness_contributions
+from matcher.likeness import Likeness
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-Start: TypeAlias = Literal["forecast", "likeness"]
 
 GAINS = tuple(2**grade - 1 for grade in range(6))
 """Gain of each grade, exponential as in Burges et al. (2005)."""
@@ -88,29 +86,29 @@ class FitRanker:
     The margin starts at what is known without them, and LambdaRank (Burges, 2010) boosts from
     there. So the trees need to learn only what that gets wrong, and where there is too little to
     learn from, it ranks alone. It is the forecast's advantage
-    (`matcher.forecast.Forecaster.advantage`), or likeness (`matcher.likeness.likeness`) where the
-    data tells who was chosen but not who was not.
+    (`matcher.forecast.Forecaster.advantage`), or learned likeness (`matcher.likeness.Likeness`)
+    where nothing can be forecast, or the data tells who was chosen but not who was not.
 
     Attributes
     ----------
     forest : Forest
         Correction of the margin.
-    start : str
-        ``"forecast"`` or ``"likeness"``.
     start_weight : float
         Margin per unit of that.
+    likeness : Likeness or None
+        Learned likeness; ``None`` where ranking starts from the forecast.
     calibration : Calibration
         From margin to the chance of landing in the upper half of comparable collaborations.
     """
 
     forest: Forest
-    start: Start
     start_weight: float
     calibration: Calibration
+    likeness: Likeness | None = None
 
     def score(self, signals: pd.DataFrame, forecaster: Forecaster) -> NDArray[np.float64]:
         """Return margins, shape (n,): higher fits better inside one brief."""
-        known = forecaster.advantage(signals) if self.start == "forecast" else likeness(signals)
+        known = forecaster.advantage(signals) if self.likeness is None else self.likeness(signals)
         return self.start_weight * known + self.forest.predict(signals)
 
     def contributions(self, signals: pd.DataFrame, forecaster: Forecaster) -> pd.DataFrame:
@@ -118,10 +116,7 @@ class FitRanker:
 
         Exact SHAP values of the trees, plus what the start owes to each signal.
         """
-        if self.start == "forecast":
-            known = forecaster.contributions(signals)
-        else:
-            known = likeness_contributions(signals)
+        known = (self.likeness or forecaster).contributions(signals)
         return self.start_weight * known + self.forest.contributions(signals)
 
     @classmethod
@@ -129,7 +124,7 @@ class FitRanker:
         cls,
         train: RankingData,
         valid: RankingData,
-        start: Start,
+        likeness: Likeness | None,
         config: RankerConfig,
         seed: int,
     ) -> FitRanker:
@@ -139,8 +134,8 @@ class FitRanker:
         ----------
         train, valid : RankingData
             Graded pairs.
-        start : str
-            What their ``known`` holds.
+        likeness : Likeness or None
+            What their ``known`` holds: this, or the forecast's advantage where it is ``None``.
         config : RankerConfig
             Size of the forest, and how much the start weighs.
         seed : int
@@ -158,8 +153,7 @@ class FitRanker:
             "feature_fraction": config.feature_share,
             "lambda_l2": config.l2,
         }
-        forecast = start == "forecast"
-        weight = config.forecast_weight if forecast else config.likeness_weight
+        weight = config.forecast_weight if likeness is None else config.likeness_weight
         forest = Forest.fit(
             params,
             train.as_dataset(weight),
@@ -171,7 +165,7 @@ class FitRanker:
         told = valid.outcome.to_numpy()
         margin = weight * valid.known + forest.predict(valid.signals)
         curve = Calibration.fit(margin[told], valid.success.to_numpy()[told])
-        return cls(forest, start, weight, curve)
+        return cls(forest, weight, curve, likeness)
 
 
 @dataclass(frozen=True)

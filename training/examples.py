@@ -73,6 +73,26 @@ class Examples:
         """The pairs whose grade was observed."""
         return self.where(self.pairs["known"].to_numpy(dtype=bool))
 
+    def preference(self, config: TrainingConfig) -> pd.Series[float]:
+        """Return how each brief's preference is spread over the pairs it can be read from.
+
+        Grades count by their gain, 2**grade - 1, as in NDCG. Never tried is no part of it, unless
+        being chosen is all that the data tells (``config.unknown``).
+
+        Returns
+        -------
+        Series, aligned to `pairs`
+            Sums to 1 over a brief; null where a pair or a whole brief tells no preference.
+        """
+        pairs = self.pairs
+        gain = (2.0 ** pairs["grade"] - 1.0).where(pairs["known"])
+        if config.unknown == "negative":
+            gain = gain.mask(pairs["known"] & ~pairs["judged"], 1.0).fillna(0.0)
+        brief = pairs["brief_id"].to_numpy()
+        total = gain.groupby(brief).transform("sum")
+        tells = gain.groupby(brief).transform("nunique") > 1
+        return (gain / total).where(tells)
+
     def ranking(
         self, known: NDArray[np.float64], forecaster: Forecaster, config: TrainingConfig
     ) -> RankingData:

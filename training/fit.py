@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,10 @@ from features.progress import Progress, silent
 from features.tables import Tables
 from matcher.config import Config
 from matcher.forecast import Forecaster
-from matcher.likeness import likeness
+from matcher.likeness import Likeness
 from matcher.model import Matcher
-from matcher.ranker import FitRanker, Start
+from matcher.ranker import FitRanker
+from training.affinity import learn_affinity
 from training.examples import Examples, build_examples, graded_pairs
 from training.labels import decision_times, labels_known_before, outcome_values
 from training.split import TimeSplit, brand_folds
@@ -177,39 +179,54 @@ def plan_examples(
     pipeline: FeaturePipeline,
     config: Config,
     progress: Progress = silent,
-) -> Examples:
-    """Grade the pairs of a plan's briefs, as each part may know them, with their signals."""
+) -> tuple[Examples, FeaturePipeline]:
+    """Grade the pairs of a plan's briefs, as each part may know them, with their signals.
+
+    Returns
+    -------
+    examples : Examples
+        The pairs.
+    pipeline : FeaturePipeline
+        What made their signals: the given one, with projections that the training part taught.
+    """
     tables, settings = history.tables, config.training
     graded = graded_pairs(tables, plan.briefs("train"), plan.known_before, settings)
-    return build_examples(tables, history, pipeline, graded, settings, config.seed, progress)
+    examples = build_examples(tables, history, pipeline, graded, settings, config.seed, progress)
+    return learn_affinity(examples, plan.briefs("train"), history, pipeline, config)
 
 
-def fit_matcher(examples: Examples, plan: Plan, config: Config, encoder_id: str) -> Matcher:
+def fit_matcher(
+    examples: Examples, plan: Plan, config: Config, pipeline: FeaturePipeline
+) -> Matcher:
     """Fit forecasts and ranker on a plan's training part, tuned on its validation part.
 
     Parameters
     ----------
     examples : Examples
         Pairs of at least the training and validation briefs.
+    pipeline : FeaturePipeline
+        What made their signals.
     """
     train, valid = examples.of(plan.briefs("train")), examples.of(plan.briefs("valid"))
     forecaster = _forecaster(train.known, config)
-    start: Start = "forecast" if config.training.unknown == "forecast" else "likeness"
-    if start == "forecast":
+    likeness = None
+    if config.training.unknown == "forecast":
         seen, unseen = cross_advantage(train, config), forecaster.advantage(valid.signals)
     else:
-        seen, unseen = likeness(train.signals), likeness(valid.signals)
+        likeness = _likeness(train, config)
+        seen, unseen = cross_likeness(train, config), likeness(valid.signals)
     ranker = FitRanker.fit(
         train.ranking(seen, forecaster, config.training),
         valid.ranking(unseen, forecaster, config.training),
-        start,
+        likeness,
         config.ranker,
         config.seed,
     )
     later = valid.known
     least = config.forecast.least_rows // 2
     forecaster = forecaster.calibrated(later.signals, later.pairs, least)
-    return Matcher(config, encoder_id, forecaster, ranker)
+    encoder_id = pipeline.embeddings.encoder.id
+    return Matcher(config, encoder_id, forecaster, ranker, pipeline.projections)
 
 
 def cross_advantage(examples: Examples, config: Config) -> NDArray[np.float64]:
@@ -222,19 +239,46 @@ def cross_advantage(examples: Examples, config: Config) -> NDArray[np.float64]:
     -------
     ndarray, shape (n,)
     """
+
+    def score(others: Examples, held: Examples) -> NDArray[np.float64]:
+        return _forecaster(others.known, config).advantage(held.signals)
+
+    return _crossed(score, examples, config.training.folds)
+
+
+def cross_likeness(examples: Examples, config: Config) -> NDArray[np.float64]:
+    """Score each pair by a likeness that was learned from other brands, shape (n,)."""
+
+    def score(others: Examples, held: Examples) -> NDArray[np.float64]:
+        return _likeness(others, config)(held.signals)
+
+    return _crossed(score, examples, config.training.folds)
+
+
+def _crossed(
+    score: Callable[[Examples, Examples], NDArray[np.float64]], examples: Examples, folds: int
+) -> NDArray[np.float64]:
+    """Score each fold of brands by what the others taught; 0 where there is but one brand."""
     from sklearn.model_selection import GroupKFold
 
     groups = examples.pairs["brand_id"]
-    folds = min(config.training.folds, groups.nunique())
-    advantage = np.zeros(len(groups))
+    folds = min(folds, groups.nunique())
+    scores = np.zeros(len(groups))
     if folds < 2:
-        return advantage
+        return scores
     for others, held in GroupKFold(folds).split(groups, groups=groups):
         mask = np.zeros(len(groups), dtype=bool)
         mask[others] = True
-        forecaster = _forecaster(examples.where(mask).known, config)
-        advantage[held] = forecaster.advantage(examples.signals.iloc[held])
-    return advantage
+        scores[held] = score(examples.where(mask), examples.where(~mask))
+    return scores
+
+
+def _likeness(examples: Examples, config: Config) -> Likeness:
+    target = examples.preference(config.training)
+    told = target.notna().to_numpy()
+    brief = pd.factorize(examples.pairs["brief_id"][told], sort=True)[0].astype(np.int64)
+    share = np.asarray(target[told], dtype=np.float64)
+    return Likeness.fit(examples.signals[told], share, brief)
 
 
 def _forecaster(known: Examples, config: Config) -> Forecaster:

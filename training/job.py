@@ -133,8 +133,8 @@ def play(
     progress: Progress = silent,
 ) -> Round:
     """Fit on a plan's past and measure on its test briefs."""
-    examples = plan_examples(plan, history, pipeline, config, progress)
-    matcher = fit_matcher(examples, plan, config, pipeline.embeddings.encoder.id)
+    examples, pipeline = plan_examples(plan, history, pipeline, config, progress)
+    matcher = fit_matcher(examples, plan, config, pipeline)
     test = examples.of(plan.briefs("test"))
     return Round(plan, matcher, test, evaluate(matcher, test, history, pipeline, progress))
 
@@ -155,7 +155,7 @@ def evaluate_version(
     """
     history = History(tables)
     config = matcher.config
-    pipeline = FeaturePipeline(config.features, embeddings)
+    pipeline = matcher.pipeline(embeddings)
     plan = _plans(tables, config, split)[0]
     graded = graded_pairs(tables, plan.briefs("train"), plan.known_before, config.training)
     graded = graded[graded["brief_id"].isin(plan.briefs("test"))].assign(known=True)

@@ -7,6 +7,7 @@ comes from `features.view.View`, which shows what was known strictly before each
 
 from __future__ import annotations
 
+from features.signals.affinity import affinity_family
 from features.signals.audience import AUDIENCE_SIGNALS, audience
 from features.signals.brief import BRIEF, brief
 from features.signals.category import CATEGORY, category
@@ -40,4 +41,4 @@ FAMILIES: tuple[Family, ...] = (
     Family("brief", brief, BRIEF, "the brief itself", "需求本身"),
 )
 
-__all__ = ["FAMILIES", "Family", "Signals", "best_posts"]
+__all__ = ["FAMILIES", "Family", "Signals", "affinity_family", "best_posts"]

@@ -11,6 +11,7 @@ from features.config import FeatureConfig
 from features.contract import SPECS
 from features.history import History
 from features.pipeline import FeaturePipeline
+from features.projection import Spread
 from features.signals import FAMILIES, Family
 from features.tables import Tables
 from features.vectors import Embeddings
@@ -24,7 +25,15 @@ Maker = Callable[[int], Tables]
 
 @pytest.fixture(scope="module")
 def pipeline(embeddings: Embeddings) -> FeaturePipeline:
-    return FeaturePipeline(CONFIG, embeddings)
+    """Return one that knows a projection of every space, so that what holds, holds of all."""
+    rng = np.random.default_rng(0)
+    projections = []
+    for space, width in (("posts", 8), ("topic", 4), ("video", 3)):
+        briefs, kols = rng.normal(size=(12, width)), rng.normal(size=(40, width))
+        plain = Spread.of(space, briefs, kols).projection(rank=3).seen_from(briefs)
+        pull = rng.normal(size=12)
+        projections.append(plain.corrected(briefs, kols[:12], pull, strength=0.5))
+    return FeaturePipeline(CONFIG, embeddings, projections=tuple(projections))
 
 
 def all_pairs(tables: Tables, *times: pd.Timestamp) -> pd.DataFrame:
@@ -139,7 +148,10 @@ def test_names_types_and_order_follow_from_the_settings(
     assert not np.isinf(found.to_numpy()).any()
     assert "vectors.topic_cosine" in pipeline.names
     described = pipeline.describe()
-    assert list(described["family"].drop_duplicates()) == [family.name for family in FAMILIES]
+    assert list(described["family"].drop_duplicates()) == [
+        *(family.name for family in FAMILIES),
+        "affinity",
+    ]
     assert described["meaning"].str.len().min() > 5
 
 

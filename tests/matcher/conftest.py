@@ -52,7 +52,7 @@ def matcher(past: tuple[pd.DataFrame, pd.DataFrame]) -> Matcher:
         outcome=pd.Series(True, index=grade.index),
         success=pd.Series(advantage > np.median(advantage), index=grade.index),
     )
-    ranker = FitRanker.fit(data, data, "forecast", CONFIG.ranker, seed=0)
+    ranker = FitRanker.fit(data, data, None, CONFIG.ranker, seed=0)
     return Matcher(CONFIG, "words", forecaster, ranker)
 
 

@@ -121,6 +121,6 @@ def test_another_json_file_is_refused(saved: Path, text: str) -> None:
 
 
 def test_a_later_format_is_refused(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("matcher.archive.FORMAT", 2)
-    with pytest.raises(ValueError, match="model format 1 but expected 2"):
+    monkeypatch.setattr("matcher.archive.FORMAT", 3)
+    with pytest.raises(ValueError, match="model format 2 but expected 3"):
         Fitted.load(saved)

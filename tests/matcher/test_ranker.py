@@ -30,7 +30,7 @@ def _data(briefs: int, seed: int) -> RankingData:
 
 def test_the_ranker_learns_what_decides_the_grade() -> None:
     config = RankerConfig(trees=40, min_rows_per_leaf=5, learning_rate=0.1)
-    ranker = FitRanker.fit(_data(60, 0), _data(20, 1), "forecast", config, seed=0)
+    ranker = FitRanker.fit(_data(60, 0), _data(20, 1), None, config, seed=0)
     test = _data(20, 2).signals
     score = ranker.score(test, NOTHING_FORECAST)
     assert np.corrcoef(score, test["fit"])[0, 1] > 0.85
@@ -40,14 +40,14 @@ def test_the_ranker_learns_what_decides_the_grade() -> None:
 def test_trees_start_from_the_forecast_and_have_nothing_to_add_where_it_is_right() -> None:
     config = RankerConfig(trees=40, min_rows_per_leaf=5, learning_rate=0.1)
     told = [replace(d, known=5 * d.signals["fit"].to_numpy()) for d in (_data(60, 0), _data(20, 1))]
-    knowing = FitRanker.fit(*told, "forecast", config, seed=0)
-    ignorant = FitRanker.fit(_data(60, 0), _data(20, 1), "forecast", config, seed=0)
+    knowing = FitRanker.fit(*told, None, config, seed=0)
+    ignorant = FitRanker.fit(_data(60, 0), _data(20, 1), None, config, seed=0)
     test = _data(20, 2).signals
     assert np.ptp(knowing.forest.predict(test)) < np.ptp(ignorant.forest.predict(test)) / 3
 
 
 def test_contributions_add_up_to_the_margin_up_to_a_constant() -> None:
-    ranker = FitRanker.fit(_data(30, 0), _data(10, 1), "forecast", RankerConfig(trees=20), seed=0)
+    ranker = FitRanker.fit(_data(30, 0), _data(10, 1), None, RankerConfig(trees=20), seed=0)
     signals = _data(5, 2).signals
     rest = ranker.score(signals, NOTHING_FORECAST) - ranker.contributions(
         signals, NOTHING_FORECAST

@@ -161,28 +161,32 @@ def test_one_brand_alone_cannot_be_forecast_by_others(examples: Examples, config
     assert (cross_advantage(alone, config) == 0).all()
 
 
-def test_test_briefs_teach_nothing(examples: Examples, plan: Plan, config: Config) -> None:
+def test_test_briefs_teach_nothing(
+    examples: Examples, plan: Plan, config: Config, pipeline: FeaturePipeline
+) -> None:
     without = examples.where(~examples.pairs["brief_id"].isin(plan.briefs("test")).to_numpy())
     assert len(without.pairs) < len(examples.pairs)
     assert (
-        fit_matcher(without, plan, config, "e").hash
-        == fit_matcher(examples, plan, config, "e").hash
+        fit_matcher(without, plan, config, pipeline).hash
+        == fit_matcher(examples, plan, config, pipeline).hash
     )
 
 
 def test_the_same_examples_and_seed_give_the_same_model(
-    examples: Examples, plan: Plan, config: Config
+    examples: Examples, plan: Plan, config: Config, pipeline: FeaturePipeline
 ) -> None:
-    first = fit_matcher(examples, plan, config, "e")
-    assert first.hash == fit_matcher(examples, plan, config, "e").hash
+    first = fit_matcher(examples, plan, config, pipeline)
+    assert first.hash == fit_matcher(examples, plan, config, pipeline).hash
     other = config.model_copy(update={"seed": 1})
-    assert first.hash != fit_matcher(examples, plan, other, "e").hash
+    assert first.hash != fit_matcher(examples, plan, other, pipeline).hash
 
 
-def test_judgments_alone_teach_a_ranker(examples: Examples, plan: Plan, config: Config) -> None:
+def test_judgments_alone_teach_a_ranker(
+    examples: Examples, plan: Plan, config: Config, pipeline: FeaturePipeline
+) -> None:
     judged = examples.pairs.assign(judged=True, achieved=np.nan)
     judged[["views", "engagements", "spread", "clicks", "orders"]] = np.nan
-    matcher = fit_matcher(Examples(judged, examples.signals), plan, config, "e")
+    matcher = fit_matcher(Examples(judged, examples.signals), plan, config, pipeline)
     assert matcher.forecaster is not None
     assert not matcher.forecaster.heads
     assert matcher.score(examples.signals)["score"].nunique() > 10

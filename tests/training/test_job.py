@@ -10,7 +10,6 @@ import pytest
 from features.columns import EPOCH
 from features.errors import UserError
 from features.history import History
-from features.pipeline import FeaturePipeline
 from features.simulate import World
 from features.tables import Tables
 from features.vectors import Embeddings
@@ -85,11 +84,9 @@ def test_the_model_is_a_registered_challenger_that_says_what_it_takes(
     run: SimpleNamespace,
     trained: Trained,
     registry: Registry,
-    world: World,
-    config: Config,
     embeddings: Embeddings,
 ) -> None:
-    pipeline = FeaturePipeline(config.with_spaces(world.tables).features, embeddings)
+    pipeline = registry.load(trained.version).pipeline(embeddings)
     assert registry.resolve(CHALLENGER) == trained.version
     assert registry.resolve(CHAMPION) is None
     assert run.model.signature.inputs.input_names() == pipeline.names
@@ -104,7 +101,7 @@ def test_a_loaded_version_scores_alike_to_the_last_bit(
     pd.testing.assert_frame_equal(found.per_brief, trained.evaluation.per_brief, check_exact=True)
     # MLflow's own door leads to the same scores.
     scorer = mlflow.pyfunc.load_model(f"models:/{MODEL_NAME}/{trained.version}")
-    pipeline = FeaturePipeline(loaded.config.features, embeddings)
+    pipeline = loaded.pipeline(embeddings)
     pairs = world.tables.collaborations[["brief_id", "kol_id"]].tail(50).assign(as_of=world.as_of)
     signals = pipeline.transform(pairs, History(world.tables))
     pd.testing.assert_frame_equal(scorer.predict(signals), loaded.score(signals), check_exact=True)

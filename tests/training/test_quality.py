@@ -15,8 +15,7 @@ from features.vectors import Embeddings
 from matcher.candidates import candidates
 from matcher.config import Config
 from training.evaluate import HEADLINE, MODEL, Evaluation, Score, rank_lists, rankers
-from training.examples import build_examples, graded_pairs
-from training.fit import fit_matcher, plan_by_time
+from training.fit import fit_matcher, plan_by_time, plan_examples
 from training.labels import true_grades
 
 TRUTH = "truth"
@@ -28,9 +27,8 @@ def evaluation(embeddings: Embeddings) -> Evaluation:
     world, config = simulate(kols=300, briefs=400, seed=1), Config()
     history, pipeline = History(world.tables), FeaturePipeline(config.features, embeddings)
     plan = plan_by_time(world.tables, config)
-    known = graded_pairs(world.tables, plan.briefs("train"), plan.known_before, config.training)
-    examples = build_examples(world.tables, history, pipeline, known, config.training, config.seed)
-    by: dict[str, Score] = rankers(fit_matcher(examples, plan, config, embeddings.encoder.id))
+    examples, pipeline = plan_examples(plan, history, pipeline, config)
+    by: dict[str, Score] = rankers(fit_matcher(examples, plan, config, pipeline))
 
     def lists() -> Iterator[tuple[pd.DataFrame, pd.DataFrame, pd.Series]]:
         test = examples.of(plan.briefs("test")).pairs
