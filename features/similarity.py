@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from features.timeline import Floats, Ints
 
-_GRID = 2.0**20
+GRID = 2.0**20
+"""Steps in a length of 1."""
 _BLOCK = 16
 """Left rows handled at once."""
 _CHUNK = 8192
@@ -30,7 +31,7 @@ def on_grid(vectors: npt.NDArray[np.floating]) -> Floats:
     whole = vectors.astype(np.float64)
     length = np.sqrt(np.square(whole).sum(axis=1))[:, None]
     scaled = np.divide(whole, length, out=np.full_like(whole, np.nan), where=length > 0)
-    return np.asarray(np.rint(scaled * _GRID))
+    return np.asarray(np.rint(scaled * GRID))
 
 
 def cosines(
@@ -65,7 +66,7 @@ def cosines(
         for start in range(0, len(needed), _CHUNK):
             part = on_grid(right[needed[start : start + _CHUNK]])
             out[:, start : start + _CHUNK] = grid[rows] @ part.T
-        return np.clip(out / _GRID**2, -1.0, 1.0)
+        return np.clip(out / GRID**2, -1.0, 1.0)
 
     return in_blocks(product, len(right), of, to)
 
@@ -149,5 +150,5 @@ def paired_cosines(vectors: npt.NDArray[np.floating], first: Ints, second: Ints)
     for start in range(0, len(first), _CHUNK):
         part = slice(start, start + _CHUNK)
         left, right = on_grid(vectors[first[part]]), on_grid(vectors[second[part]])
-        out[part] = np.einsum("ij,ij->i", left, right) / _GRID**2
+        out[part] = np.einsum("ij,ij->i", left, right) / GRID**2
     return np.clip(out, -1.0, 1.0)

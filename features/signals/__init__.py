@@ -10,7 +10,7 @@ from __future__ import annotations
 from features.signals.audience import AUDIENCE_SIGNALS, audience
 from features.signals.brief import BRIEF, brief
 from features.signals.category import CATEGORY, category
-from features.signals.content import CONTENT, best_posts, content
+from features.signals.content import CONTENT, content
 from features.signals.engagement import ENGAGEMENT, engagement
 from features.signals.family import Family, Signals
 from features.signals.growth import GROWTH, growth
@@ -40,4 +40,4 @@ FAMILIES: tuple[Family, ...] = (
     Family("brief", brief, BRIEF, "the brief itself", "需求本身"),
 )
 
-__all__ = ["FAMILIES", "Family", "Signals", "best_posts"]
+__all__ = ["FAMILIES", "Family", "Signals"]
