@@ -218,7 +218,12 @@ def _forests(rows: Any, label: Any, brief: pd.Series[Any], seed: int) -> dict[st
     extreme = xgb.XGBRanker(objective="rank:ndcg", random_state=seed, n_jobs=1)
     extreme.fit(rows, label, qid=query)
     cat = catboost.CatBoostRanker(
-        loss_function="YetiRank", iterations=300, random_seed=seed, thread_count=1, verbose=False
+        loss_function="YetiRank",
+        iterations=300,
+        random_seed=seed,
+        thread_count=1,
+        verbose=False,
+        allow_writing_files=False,
     )
     cat.fit(rows, label, group_id=query)
     return {"LightGBM": light.predict, "XGBoost": extreme.predict, "CatBoost": cat.predict}

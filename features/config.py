@@ -49,9 +49,12 @@ class FeatureConfig(_Settings):
     Attributes
     ----------
     recent_posts : int
-        How many of a KOL's latest posts the post signals read.
+        How many of a KOL's latest posts the post signals read. Sums over more than 180 would no
+        longer be exact (`features.clusters`).
     content_half_life_days : float
-        Age, counted back from a KOL's latest post, at which a post weighs half in the centroid.
+        Age, counted back from a KOL's latest post, at which a post weighs half in centroids.
+    topics : int
+        How many topics the profile of a KOL's recent posts tells apart at most.
     incident_half_life_days : float
         Time after which an incident weighs half.
     rivalry_days : int
@@ -60,8 +63,9 @@ class FeatureConfig(_Settings):
         Spaces of the ``vectors`` table to compare briefs and KOLs in.
     """
 
-    recent_posts: int = Field(default=30, ge=3)
+    recent_posts: int = Field(default=30, ge=3, le=180)
     content_half_life_days: float = Field(default=90.0, gt=0)
+    topics: int = Field(default=3, ge=1, le=10)
     incident_half_life_days: float = Field(default=180.0, gt=0)
     rivalry_days: int = Field(default=180, ge=1)
     spaces: tuple[str, ...] = ()

@@ -28,6 +28,11 @@ def row_mean(values: Floats) -> Floats:
     return ratio(row_sum(values), row_count(values))
 
 
+def row_top(values: Floats, count: int) -> Floats:
+    """Return the mean of the highest known values of each row; NaN where there is none."""
+    return row_mean(-np.sort(-values, axis=1)[:, :count])  # NaN sort last
+
+
 def row_quantile(values: Floats, share: float) -> Floats:
     """Return a quantile of the known values of each row, interpolated linearly.
 

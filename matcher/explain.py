@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 
 from features.cells import vocabulary
+from features.evidence import best_posts, excerpt
 from features.history import History
 from features.pipeline import FeaturePipeline
-from features.signals.content import best_posts
-from matcher.phrases import PHRASES, Facts, Reason
+from matcher.phrases import PHRASES, Facts, Post, Reason
 
 REASONS_WANTED = 3
 LIKENESS = ("content", "vectors", "audience", "category")
@@ -52,14 +52,14 @@ def explain(
     DataFrame, aligned to `pairs`
         reasons_en and reasons_zh (tuples of str) and evidence (dict of the figures behind them).
     """
-    posts = best_posts(pairs, history, pipeline.embeddings, pipeline.config)
+    posts = _posts(best_posts(pairs, history, pipeline.embeddings, pipeline.config), len(pairs))
     vertical = history.tables.briefs.set_index("brief_id")["vertical"]
     raised = _raised(signals, contributions)
     told: list[list[Reason]] = []
-    for values, families, post, money, topic in zip(
+    for values, families, shown, money, topic in zip(
         signals.to_dict("records"),
         raised,
-        posts["post_id"],
+        posts,
         currency,
         vertical.reindex(pairs["brief_id"]),
         strict=True,
@@ -69,7 +69,7 @@ def explain(
             vertical=_text(topic),
             vertical_zh=_in_chinese(_text(topic)),
             currency=_text(money),
-            post_id=_text(post),
+            posts=shown,
         )
         told.append(_reasons(facts, families))
     return pd.DataFrame(
@@ -84,6 +84,16 @@ def explain(
         index=pairs.index,
         dtype=object,
     )
+
+
+def _posts(best: pd.DataFrame, pairs: int) -> list[tuple[Post, ...]]:
+    """Return the posts of each pair, closest first."""
+    found: list[list[Post]] = [[] for _ in range(pairs)]
+    paid = best["is_sponsored"].fillna(False).astype(bool)
+    columns = (best[name] for name in ("pair", "post_id", "text", "cosine"))
+    for pair, post_id, text, cosine, sponsored in zip(*columns, paid, strict=True):
+        found[pair].append(Post(post_id, excerpt(text), cosine, sponsored))
+    return [tuple(posts) for posts in found]
 
 
 def _raised(signals: pd.DataFrame, parts: pd.DataFrame | None) -> list[list[str]]:

@@ -39,6 +39,26 @@ class Reason:
 
 
 @dataclass(frozen=True)
+class Post:
+    """A recent post that is close to the brief.
+
+    Attributes
+    ----------
+    post_id, excerpt : str
+        The post, and the beginning of its text on one line.
+    cosine : float
+        How close it is.
+    sponsored : bool
+        Whether it is known to be sponsored.
+    """
+
+    post_id: str
+    excerpt: str
+    cosine: float
+    sponsored: bool = False
+
+
+@dataclass(frozen=True)
 class Facts:
     """What may be said about one match.
 
@@ -50,15 +70,15 @@ class Facts:
         Vertical of the brief, and what the trade calls it in Chinese; empty where it names none.
     currency : str
         Currency of the offer; empty without an offer.
-    post_id : str
-        Recent post closest to the brief; empty without posts.
+    posts : tuple of Post
+        Recent posts closest to the brief, the closest first; empty without posts.
     """
 
     signals: Mapping[str, float]
     vertical: str
     vertical_zh: str
     currency: str
-    post_id: str
+    posts: tuple[Post, ...] = ()
 
     def known(self, *names: str) -> bool:
         """Say whether all these signals have a value."""
@@ -69,13 +89,13 @@ class Facts:
         """Whether there are enough KOLs of the same platform and tier to compare with."""
         return self.known("reach.peers") and self.signals["reach.peers"] >= PEERS
 
-    def evidence(self, *names: str, **others: str) -> dict[str, float | str]:
-        """Return the named signals that are known, in units that people use, and other facts."""
+    def evidence(self, *names: str) -> dict[str, float | str]:
+        """Return the named signals that are known, in units that people use."""
         kept: dict[str, float | str] = {}
         for name in filter(self.known, names):
             told, plain = PLAIN.get(name, (name, float))
             kept[told] = float(f"{plain(self.signals[name]):.6g}")
-        return kept | others
+        return kept
 
 
 def wan(number: float) -> str:
@@ -130,14 +150,23 @@ PLAIN: Mapping[str, tuple[str, Callable[[float], float]]] = {
 
 
 def _content(facts: Facts) -> Reason | None:
-    if facts.known("content.best") and facts.post_id:
-        best = facts.signals["content.best"]
+    if facts.known("content.best") and facts.posts:
+        best, post = facts.signals["content.best"], facts.posts[0]
         if best < TOPICAL:
             return None
+        figures = facts.evidence(
+            "content.best", "content.top3", "content.topic", "content.topic_share"
+        )
+        for place, shown in enumerate(facts.posts, start=1):
+            figures[f"content.post_{place}"] = shown.post_id
+            figures[f"content.post_{place}_cosine"] = float(f"{shown.cosine:.6g}")
+        en, zh = (f" (“{post.excerpt}”)", f"「{post.excerpt}」") if post.excerpt else ("", " ")
         return Reason(
-            f"Recent post {facts.post_id} comes closest to the brief (similarity {best:.2f})",
-            f"近期作品 {facts.post_id} 与本次需求最为契合（相似度 {best:.2f}）",
-            facts.evidence("content.best", "content.top3", post_id=facts.post_id),
+            f"Recent {'sponsored ' * post.sponsored}post {post.post_id}{en} comes "
+            f"closest to the brief (similarity {best:.2f})",
+            f"近期{'商单' if post.sponsored else '作品'} {post.post_id}{zh}"
+            f"与本次需求最为契合（相似度 {best:.2f}）",
+            figures,
         )
     if not facts.known("content.bio") or facts.signals["content.bio"] < TOPICAL:
         return None

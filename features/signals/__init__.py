@@ -11,7 +11,7 @@ from features.signals.affinity import affinity_family
 from features.signals.audience import AUDIENCE_SIGNALS, audience
 from features.signals.brief import BRIEF, brief
 from features.signals.category import CATEGORY, category
-from features.signals.content import CONTENT, best_posts, content
+from features.signals.content import CONTENT, content
 from features.signals.engagement import ENGAGEMENT, engagement
 from features.signals.family import Family, Signals
 from features.signals.growth import GROWTH, growth
@@ -41,4 +41,4 @@ FAMILIES: tuple[Family, ...] = (
     Family("brief", brief, BRIEF, "the brief itself", "需求本身"),
 )
 
-__all__ = ["FAMILIES", "Family", "Signals", "affinity_family", "best_posts"]
+__all__ = ["FAMILIES", "Family", "Signals", "affinity_family"]

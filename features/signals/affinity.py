@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from features.config import FeatureConfig
+from features.profiles import posts_of, recent_centroids
 from features.projection import Projection
-from features.signals.content import _bios, _brief_texts, _centroids, _post_texts, _top
+from features.signals.content import bio_texts, brief_texts, recent_posts
 from features.signals.family import Family, Signals
 from features.similarity import cosines
+from features.statistics import row_top
 from features.timeline import Floats, Ints, Timeline
 from features.vectors import Embeddings
 from features.view import View
@@ -67,9 +69,11 @@ def sides(
         by default as many as those of most KOLs here.
     """
     if space == TEXT:
-        names, brief = _brief_texts(view)
-        state = view.cells.post_state[view.cell]
-        return Sides(embeddings.of(names), _centroids(view, embeddings, config)[0], brief, state)
+        names, brief = brief_texts(view)
+        asked = embeddings.of(names)
+        known = posts_of(view.cells.recent, embeddings, config)
+        kols = np.concatenate([asked[:0], *(recent_centroids(posts) for _, posts in known)])
+        return Sides(asked, kols, brief, view.cells.post_state[view.cell])
     theirs, own = view.history.vectors("kol", space), view.history.vectors("brief", space)
     kols, briefs = theirs.last(view.kol, view.time), own.last(view.brief, view.time)
     if width is None:
@@ -93,7 +97,7 @@ def affinity_family(projections: tuple[Projection, ...]) -> Family:
         for projection in projections:
             found = sides(view, embeddings, config, projection.space, projection.width)
             signals |= (
-                _of_text(view, embeddings, projection, found)
+                _of_text(view, embeddings, config, projection, found)
                 if projection.space == TEXT
                 else _of_vectors(projection, found)
             )
@@ -108,18 +112,25 @@ def _of_vectors(projection: Projection, found: Sides) -> Signals:
     return {f"cosine_{space}": near, f"crowding_{space}": crowding}
 
 
-def _of_text(view: View, embeddings: Embeddings, projection: Projection, found: Sides) -> Signals:
+def _of_text(
+    view: View,
+    embeddings: Embeddings,
+    config: FeatureConfig,
+    projection: Projection,
+    found: Sides,
+) -> Signals:
     recent, crowding = _closeness(projection, found)
     briefs = projection.briefs(found.briefs)
-    told, _, place = _post_texts(view)
-    posts = projection.kols(embeddings.of(told))
-    near = cosines(briefs, posts, found.of, place[view.cells.post_state[view.cell]])
-    names, bio = _bios(view)
+    best, top3 = np.full(len(view), np.nan), np.full(len(view), np.nan)
+    for rows, to, posts in recent_posts(view, embeddings, config):
+        near = cosines(briefs, projection.kols(posts.vectors), found.of[rows], posts.place[to])
+        best[rows], top3[rows] = row_top(near, 1), row_top(near, 3)
+    names, bio = bio_texts(view)
     about = projection.kols(embeddings.of(names))
     return {
         "posts_recent": recent,
-        "posts_best": _top(near, 1),
-        "posts_top3": _top(near, 3),
+        "posts_best": best,
+        "posts_top3": top3,
         "posts_bio": cosines(briefs, about, found.of, bio[:, None])[:, 0],
         "posts_crowding": crowding,
     }
@@ -135,7 +146,7 @@ def _closeness(projection: Projection, found: Sides) -> tuple[Floats, Floats]:
     near = cosines(projection.briefs(found.briefs), kols, found.of, found.to[:, None])[:, 0]
     marks = np.tile(np.arange(len(projection.landmarks)), (len(kols), 1))
     rows = np.arange(len(kols))
-    usual = _top(cosines(kols, projection.landmarks, rows, marks), _NEAREST)
+    usual = row_top(cosines(kols, projection.landmarks, rows, marks), _NEAREST)
     return near, np.append(usual, np.nan)[found.to]
 
 

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
 from features.config import FeatureConfig
-from features.history import History
+from features.profiles import Posts, Profiles, posts_of, profile
 from features.signals.family import Signals
 from features.similarity import cosines, lexical_cosines
-from features.statistics import row_mean, row_sum, where
-from features.timeline import Floats, Ints, pick
+from features.statistics import row_mean, row_top, where
+from features.timeline import Bools, Floats, Ints, pick
 from features.vectors import Embeddings, Vectors
 from features.view import View
 
 CONTENT = {
     "bio": "cosine of the brief and the KOL's bio",
-    "recent": "cosine of the brief and the centroid of recent posts, newer ones weighing more",
+    "recent": "cosine of the brief and the centroid of recent posts; newer ones and those with "
+    "more response than usual weigh more, here and below",
+    "organic": "cosine of the brief and the centroid of recent posts not known to be sponsored",
+    "sponsored": "cosine of the brief and the centroid of sponsored recent posts",
+    "topic": "cosine of the brief and the closest topic of recent posts not known to be sponsored",
+    "topic_share": "share of that topic in the weight of those posts, 0-1",
     "best": "cosine of the brief and its closest recent post",
     "top3": "mean cosine of the brief and its three closest recent posts",
     "mean": "mean cosine of the brief and all recent posts",
@@ -26,6 +33,10 @@ CONTENT = {
     "lexical_top3": "mean of the three highest character n-gram cosines",
     "lexical_bio": "character n-gram cosine of the brief and the bio",
     "concentration": "length of the recent posts' centroid: 1 is a single topic, 0 is all over",
+    "drift": "mean cosine of posts not known to be sponsored within the newer and the older half "
+    "of them, less that between the halves: 0 is no change of topic",
+    "drift_to_brief": "mean cosine of the brief and the newer half of those posts, less that of "
+    "the brief and the older half",
 }
 
 
@@ -35,132 +46,94 @@ def content(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signal
     Fit is known to act as an inverted U: a little distance does better than a copy (Leung et al.,
     Journal of Marketing 2022). The signals are plain cosines, and bending them is the trees' work.
     """
-    recent, state = view.cells.recent, view.cells.post_state[view.cell]
-    posts = post_cosines(view, embeddings)
-    sponsored = where(recent.numbers("is_sponsored")[state] == 1, posts)
-    centroids, concentration = _centroids(view, embeddings, config)
-    names, brief = _brief_texts(view)
-    bios, bio = _bios(view)
-    told, _, place = _post_texts(view)
-    lexical = lexical_cosines(names, told, brief, place[state])
+    names, brief = brief_texts(view)
     vectors = embeddings.of(names)
+    bios, bio = bio_texts(view)
+    found = {name: np.full(len(view), np.nan) for name in CONTENT}
+    found["bio"] = cosines(vectors, embeddings.of(bios), brief, bio[:, None])[:, 0]
+    found["lexical_bio"] = lexical_cosines(names, bios, brief, bio[:, None])[:, 0]
+    for rows, to, posts in recent_posts(view, embeddings, config):
+        of = brief[rows]
+        alike = cosines(vectors, posts.vectors, of, posts.place[to])
+        lexical = lexical_cosines(names, posts.texts, of, posts.place[to])
+        profiles = profile(posts, config.topics)
+        signals = _of_posts(alike, lexical, posts.paid[to], profiles.halves[to])
+        signals |= _of_profiles(vectors, profiles, of, to)
+        for name, values in signals.items():
+            found[name][rows] = values
+    return found
+
+
+def _of_posts(alike: Floats, lexical: Floats, paid: Bools, half: Ints) -> dict[str, Floats]:
+    """Return what single posts say, from cosines of shape (pairs, posts)."""
+    sponsored = where(paid, alike)
     return {
-        "bio": cosines(vectors, embeddings.of(bios), brief, bio[:, None])[:, 0],
-        "recent": cosines(vectors, centroids, brief, state[:, None])[:, 0],
-        "best": _top(posts, 1),
-        "top3": _top(posts, 3),
-        "mean": row_mean(posts),
-        "sponsored_best": _top(sponsored, 1),
-        "sponsored_top3": _top(sponsored, 3),
-        "lexical_best": _top(lexical, 1),
-        "lexical_top3": _top(lexical, 3),
-        "lexical_bio": lexical_cosines(names, bios, brief, bio[:, None])[:, 0],
-        "concentration": concentration[state],
+        "best": row_top(alike, 1),
+        "top3": row_top(alike, 3),
+        "mean": row_mean(alike),
+        "sponsored_best": row_top(sponsored, 1),
+        "sponsored_top3": row_top(sponsored, 3),
+        "lexical_best": row_top(lexical, 1),
+        "lexical_top3": row_top(lexical, 3),
+        "drift_to_brief": row_mean(where(half == 1, alike)) - row_mean(where(half == -1, alike)),
     }
 
 
-def best_posts(
-    pairs: pd.DataFrame, history: History, embeddings: Embeddings, config: FeatureConfig
-) -> pd.DataFrame:
-    """Return the recent post of each pair's KOL that is closest to the brief.
+def _of_profiles(vectors: Vectors, profiles: Profiles, of: Ints, to: Ints) -> dict[str, Floats]:
+    """Return what the posts say together: of each pair's brief, and of its row of profiles."""
+    most = profiles.topics.shape[1]
+    topics = profiles.topics.reshape(-1, profiles.topics.shape[2])
+    near = cosines(vectors, topics, of, to[:, None] * most + np.arange(most))
+    closest = np.nan_to_num(near, nan=-2.0).argmax(axis=1)
+    topic = near[np.arange(len(to)), closest]
+    whole = {
+        name: cosines(vectors, getattr(profiles, name), of, to[:, None])[:, 0]
+        for name in ("recent", "organic", "sponsored")
+    }
+    return whole | {
+        "topic": topic,
+        "topic_share": where(~np.isnan(topic), profiles.shares[to, closest]),
+        "concentration": profiles.concentration[to],
+        "drift": profiles.drift[to],
+    }
 
-    Parameters
-    ----------
-    pairs : pandas.DataFrame
-        PAIRS.
-    history : History
-        The past.
-    embeddings : Embeddings
-        Vectors of text.
-    config : FeatureConfig
-        How many posts are recent.
 
-    Returns
-    -------
-    pandas.DataFrame
-        Index of `pairs`; ``post_id``, ``text``, ``cosine``; null where there is no post. Of
-        equals, the latest published.
+def recent_posts(
+    view: View, embeddings: Embeddings, config: FeatureConfig
+) -> Iterator[tuple[Ints, Ints, Posts]]:
+    """Look up the recent posts that pairs see, some states of knowledge at a time.
+
+    Yields
+    ------
+    rows : ndarray of int64
+        Positions of the pairs that this block answers; over all blocks, each pair once.
+    to : ndarray of int64
+        Row of `posts` of each of them.
+    posts : Posts
+        One row a state.
     """
-    view = View(pairs, history, config.recent_posts)
-    found = post_cosines(view, embeddings)
-    best = np.argmax(np.nan_to_num(found, nan=-2.0), axis=1)
-    at = np.arange(len(found))
-    cosine = found[at, best] if len(found) else np.empty(0)
-    rows = view.cells.recent.rows[view.cells.post_state[view.cell]][at, best]
-    rows = np.where(np.isnan(cosine), -1, rows)
-    posts = history.posts.seen.frame[["post_id", "text"]].reindex(rows)
-    return posts.set_axis(view.index).assign(cosine=cosine)
-
-
-def post_cosines(view: View, embeddings: Embeddings) -> Floats:
-    """Return cosines of each pair's brief and the KOL's recent posts, shape (pairs, posts)."""
-    names, brief = _brief_texts(view)
-    told, _, place = _post_texts(view)
     state = view.cells.post_state[view.cell]
-    return cosines(embeddings.of(names), embeddings.of(told), brief, place[state])
+    order = np.argsort(state, kind="stable")
+    for states, posts in posts_of(view.cells.recent, embeddings, config):
+        first, last = np.searchsorted(state[order], (states.start, states.stop))
+        rows = order[first:last]
+        yield rows, state[rows] - states.start, posts
 
 
-def brief_texts(history: History) -> list[str]:
-    """Return what each brief says: its title, then its text."""
-    briefs = history.briefs
-    return [
-        "\n".join(part for part in parts if isinstance(part, str))
-        for parts in zip(briefs["title"], briefs["text"], strict=True)
-    ]
-
-
-def _brief_texts(view: View) -> tuple[list[str], Ints]:
-    """Return the distinct briefs' texts, and each pair's place among them."""
+def brief_texts(view: View) -> tuple[list[str], Ints]:
+    """Return what the distinct briefs say, title first, and each pair's place among them."""
     codes, which = np.unique(view.brief, return_inverse=True)
-    texts = brief_texts(view.history)
-    return [texts[code] for code in codes], which.astype(np.int64)
+    briefs = view.history.briefs[["title", "text"]].take(codes)
+    texts = [
+        "\n".join(part for part in parts if isinstance(part, str))
+        for parts in briefs.itertuples(index=False, name=None)
+    ]
+    return texts, which.astype(np.int64)
 
 
-def _bios(view: View) -> tuple[list[str], Ints]:
+def bio_texts(view: View) -> tuple[list[str], Ints]:
     """Return the distinct bios, and each pair's place among them, -1 where none is known."""
     bios = view.history.kols.frame["bio"].astype(object)
     rows, which = np.unique(view.cells.profile, return_inverse=True)
     codes, names = pd.factorize(pd.Series(pick(bios.to_numpy(), rows, None)))
     return [str(name) for name in names], codes.astype(np.int64)[which][view.cell]
-
-
-def _post_texts(view: View) -> tuple[list[str], Ints, Ints]:
-    """Return the distinct texts of recent posts, their codes, and the place of each post's."""
-    codes, names = view.cells.recent.texts, view.history.posts.texts[1]
-    used = np.unique(codes)
-    used = used[used >= 0]
-    place = np.where(codes < 0, -1, np.searchsorted(used, codes))
-    return [names[code] for code in used], used, place
-
-
-def _centroids(view: View, embeddings: Embeddings, config: FeatureConfig) -> tuple[Vectors, Floats]:
-    """Return the weighted centroid of each state's recent posts, and its length.
-
-    Ages count back from the KOL's latest post and not from ``as_of``: the centroid then changes
-    only when a post is added, and is worked out once for all times between.
-    """
-    from scipy.sparse import csr_matrix
-
-    recent = view.cells.recent
-    told, _, place = _post_texts(view)
-    vectors = embeddings.of(told)
-    blank = np.append(~vectors.any(axis=1), True)
-    age = recent.published[:, :1] - recent.published if place.size else recent.published
-    weight = np.where(blank[place], 0.0, np.exp2(-age / config.content_half_life_days))
-    row, slot = np.nonzero(weight > 0)
-    ends = np.append(0, np.cumsum((weight > 0).sum(axis=1)))
-    # A sparse product adds along each row in the order given, whatever the other rows are.
-    mixing = csr_matrix(
-        (weight[row, slot].astype(np.float32), place[row, slot], ends),
-        shape=(len(weight), len(vectors)),
-    )
-    centroids = np.asarray(mixing @ vectors, dtype=np.float32)
-    length = np.sqrt(np.square(centroids.astype(np.float64)).sum(axis=1))
-    total = row_sum(weight)
-    return centroids, np.divide(length, total, out=np.full(len(total), np.nan), where=total > 0)
-
-
-def _top(values: Floats, count: int) -> Floats:
-    """Return the mean of the highest known values of each row."""
-    highest = -np.sort(-values, axis=1)[:, :count]
-    return row_mean(highest)

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -74,7 +75,7 @@ def test_without_a_model_likeness_explains(
 ) -> None:
     reasons = _explain(past, history, pipeline, None)
     evidence = {name.split(".")[0] for told in reasons["evidence"] for name in told}
-    assert evidence <= {"content", "vectors", "audience", "category", "post_id"}
+    assert evidence <= {"content", "vectors", "audience", "category"}
     assert reasons["reasons_en"].map(len).gt(0).any()
 
 
@@ -92,11 +93,27 @@ def test_evidence_is_what_the_signals_say(
     posts = history.tables.posts.set_index("post_id")["kol_id"]
     for row, told in reasons["evidence"].items():
         for name, value in told.items():
-            if name == "post_id":
+            if re.fullmatch(r"content\.post_\d", name):
                 assert (posts[[value]] == pairs.at[row, "kol_id"]).all()
+            elif name.endswith("_cosine"):
+                assert value <= told["content.best"]
             else:
                 signal, plain = PLAIN_NAMES.get(name, (name, float))
                 assert value == pytest.approx(plain(signals.at[row, signal]), rel=1e-5)
+
+
+def test_the_closest_post_is_quoted_in_both_languages(
+    past: Past, history: History, pipeline: FeaturePipeline
+) -> None:
+    reasons = _explain(past, history, pipeline, _parts(past[1], {"content.best": 1.0}))
+    posts = history.tables.posts.drop_duplicates("post_id").set_index("post_id")["text"]
+    quoted = [(en, zh, told) for en, zh, told in reasons.itertuples(index=False) if told]
+    assert quoted
+    for (en,), (zh,), told in quoted:
+        quote = re.search("“(.+?)…?”", en)
+        assert quote is not None
+        assert posts[told["content.post_1"]].startswith(quote[1])
+        assert f"「{quote[1]}" in zh
 
 
 def test_chinese_reasons_name_the_vertical_in_chinese(

@@ -1,13 +1,14 @@
 import math
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from features.signals import FAMILIES
-from matcher.phrases import PHRASES, Facts, Reason, short, wan
+from matcher.phrases import PHRASES, Facts, Post, Reason, short, wan
 
 TYPICAL = {
     "content.best": 0.41,
@@ -38,12 +39,15 @@ TYPICAL = {
 }
 
 
-def _facts(signals: Mapping[str, float] = TYPICAL, **others: str) -> Facts:
-    told = {"vertical": "film_tv", "vertical_zh": "影视", "currency": "CNY", "post_id": "p7"}
+POSTS = (Post("p7", "三周后不再泛红", 0.41), Post("p2", "面霜空瓶记", 0.36, sponsored=True))
+
+
+def _facts(signals: Mapping[str, float] = TYPICAL, **others: Any) -> Facts:
+    told = {"vertical": "film_tv", "vertical_zh": "影视", "currency": "CNY", "posts": POSTS}
     return Facts(signals, **told | others)
 
 
-def _say(family: str, changes: Mapping[str, float] | None = None, **others: str) -> Reason | None:
+def _say(family: str, changes: Mapping[str, float] | None = None, **others: Any) -> Reason | None:
     return PHRASES[family](_facts(TYPICAL | dict(changes or {}), **others))
 
 
@@ -52,8 +56,8 @@ def _say(family: str, changes: Mapping[str, float] | None = None, **others: str)
     [
         (
             "content",
-            "Recent post p7 comes closest to the brief (similarity 0.41)",
-            "近期作品 p7 与本次需求最为契合（相似度 0.41）",
+            "Recent post p7 (“三周后不再泛红”) comes closest to the brief (similarity 0.41)",
+            "近期作品 p7「三周后不再泛红」与本次需求最为契合（相似度 0.41）",
         ),
         (
             "vectors",
@@ -117,13 +121,13 @@ def test_there_is_no_reason_without_a_number(family: str) -> None:
     assert re.search(r"\d", reason.en)
     assert re.search(r"\d", reason.zh)
     assert reason.evidence
-    assert all(name.startswith(f"{family}.") for name in reason.evidence if name != "post_id")
+    assert all(name.startswith(f"{family}.") for name in reason.evidence)
 
 
 @pytest.mark.parametrize(
     ("family", "changes", "others"),
     [
-        ("content", {}, {"post_id": ""}),
+        ("content", {}, {"posts": ()}),
         ("content", {"content.best": 0.1}, {}),
         ("vectors", {"vectors.mean_cosine": -0.1}, {}),
         ("category", {"category.vertical_posts": 0.08}, {}),
@@ -136,7 +140,7 @@ def test_there_is_no_reason_without_a_number(family: str) -> None:
     ],
 )
 def test_what_does_not_speak_for_a_kol_is_not_said(
-    family: str, changes: dict[str, float], others: dict[str, str]
+    family: str, changes: dict[str, float], others: dict[str, Any]
 ) -> None:
     assert _say(family, changes, **others) is None
 
@@ -162,9 +166,29 @@ def test_nobody_is_compared_with_a_handful() -> None:
         assert not re.search("高于|低", reason.zh)
 
 
+def test_the_posts_behind_a_match_are_named_each_with_its_cosine() -> None:
+    reason = _say("content")
+    assert reason is not None
+    assert reason.evidence == {
+        "content.best": 0.41,
+        "content.top3": 0.38,
+        "content.post_1": "p7",
+        "content.post_1_cosine": 0.41,
+        "content.post_2": "p2",
+        "content.post_2_cosine": 0.36,
+    }
+
+
+def test_a_sponsored_post_is_called_so_and_no_text_is_not_quoted() -> None:
+    reason = _say("content", posts=(Post("p2", "", 0.41, sponsored=True),))
+    assert reason is not None
+    assert reason.en == "Recent sponsored post p2 comes closest to the brief (similarity 0.41)"
+    assert reason.zh == "近期商单 p2 与本次需求最为契合（相似度 0.41）"
+
+
 def test_where_nothing_was_posted_the_bio_speaks() -> None:
     silent = {"content.best": math.nan, "content.top3": math.nan, "content.bio": 0.44}
-    reason = _say("content", silent, post_id="")
+    reason = _say("content", silent, posts=())
     assert reason is not None
     assert reason.en == "The bio is close to the brief (similarity 0.44)"
     assert reason.evidence == {"content.bio": 0.44}

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from features.config import FeatureConfig
+from features.evidence import best_posts
 from features.history import History
 from features.pipeline import FeaturePipeline
-from features.signals import best_posts
 from features.signals.category import vertical_words
 from features.tables import Tables
 from features.vectors import Embeddings
@@ -86,8 +86,17 @@ def test_content_prefers_who_writes_of_it_and_names_the_post(
     )
     pairs = pd.DataFrame({"brief_id": "b", "kol_id": ["near", "mute"], "as_of": day(100)})
     best = best_posts(pairs, History(tables), embeddings, FeatureConfig())
-    assert best["post_id"].fillna("none").tolist() == ["near-1", "none"]
+    assert best["pair"].tolist() == [0, 0, 0]
+    assert best["rank"].tolist() == [1, 2, 3]
+    assert best["post_id"].iloc[0] == "near-1"
+    assert best["text"].iloc[0] == "serum"
+    assert best["published_at"].iloc[0] == day(20)
+    paid = best.set_index("post_id")["is_sponsored"]
+    assert paid["near-0"]
+    assert not paid["near-1"]
+    assert paid.isna()["near-2"]
     assert best["cosine"].iloc[0] == found.loc["near", "content.best"]
+    assert best["cosine"].mean() == pytest.approx(found.loc["near", "content.top3"])
 
 
 def test_audience_overlap_is_jensen_shannon(ask: Ask) -> None:

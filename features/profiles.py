@@ -1,0 +1,315 @@
+"""What a KOL posts about: a few topics, sponsored posts apart, and where it is going.
+
+A profile belongs to one state of knowledge about a KOL's recent posts (`features.postlog.Recent`)
+and rests on nothing else, so that it is the same to the last bit whoever else is looked at. Posts
+and weights are rounded to a grid before they meet (`features.similarity`), and all work is done in
+blocks: a hundred thousand KOLs need no more memory than their result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from features.clusters import COSINE_STEPS, WEIGHT_STEPS, find_topics
+from features.config import FeatureConfig
+from features.history import History
+from features.postlog import Recent
+from features.similarity import GRID, on_grid
+from features.statistics import ratio, row_quantile, where
+from features.timeline import Bools, Floats, Ints
+from features.vectors import Embeddings, Vectors
+from features.view import Cells
+
+_BLOCK = 256
+"""States worked on at once: 30 posts of 512 numbers each are 31 MB."""
+_STATES = 1024
+"""States whose posts' vectors are held at once."""
+_KOLS = 65_536
+"""KOLs whose posts are looked up at once."""
+_LEAST, _MOST = 0.5, 2.0
+"""What a post that nobody saw and one that everybody saw weigh against a usual one."""
+_HALF = 2
+"""Posts that a half needs to be compared with the other."""
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """Content profiles, one row each.
+
+    Attributes
+    ----------
+    topics : ndarray of float32, shape (n, topics, dimension)
+        Centroids of the topics of posts not known to be sponsored, heaviest first; unit vectors,
+        zero where there are fewer topics.
+    shares : ndarray of float64, shape (n, topics)
+        Share of each topic in the weight of those posts, 0-1; 0 where there are fewer.
+    organic, sponsored, recent : ndarray of float32, shape (n, dimension)
+        Centroids of posts not known to be sponsored, of sponsored ones and of all; zero where
+        there is none.
+    sponsored_share : ndarray of float64, shape (n,)
+        Share of sponsored posts in the weight of all; NaN without posts.
+    concentration : ndarray of float64, shape (n,)
+        Length of the weighted mean of all posts: 1 is a single topic, 0 is all over.
+    drift : ndarray of float64, shape (n,)
+        By how much posts not known to be sponsored are closer to those of the same half, newer or
+        older, than to those of the other, in mean cosine: 0 is no drift. NaN under four posts.
+    halves : ndarray of int64, shape (n, posts)
+        1 for those posts of the newer half, -1 for those of the older half, 0 for all others.
+    """
+
+    topics: Vectors
+    shares: Floats
+    organic: Vectors
+    sponsored: Vectors
+    recent: Vectors
+    sponsored_share: Floats
+    concentration: Floats
+    drift: Floats
+    halves: Ints
+
+    def __len__(self) -> int:
+        return len(self.shares)
+
+    def centroids(self) -> tuple[Ints, Floats, Vectors]:
+        """List what can be searched: each topic, and the sponsored posts as one more.
+
+        Returns
+        -------
+        owner : ndarray of int64, shape (m,)
+            Row of the profile, ascending.
+        weight : ndarray of float64, shape (m,)
+            Share of the centroid in the weight of all the KOL's posts; those of one owner add up
+            to 1.
+        vectors : ndarray of float32, shape (m, dimension)
+            Unit vectors.
+        """
+        paid = np.nan_to_num(self.sponsored_share)[:, None]
+        weight = np.hstack([self.shares * (1.0 - paid), paid])
+        vectors = np.concatenate([self.topics, self.sponsored[:, None, :]], axis=1)
+        owner, place = np.nonzero((weight > 0) & vectors.any(axis=2))
+        return owner.astype(np.int64), weight[owner, place], vectors[owner, place]
+
+
+def content_profiles(
+    history: History, kol: Ints, at: Ints, embeddings: Embeddings, config: FeatureConfig
+) -> Iterator[tuple[Ints, Profiles]]:
+    """Profile KOLs as of times, a block at a time.
+
+    Parameters
+    ----------
+    history : History
+        The past.
+    kol, at : ndarray of int64, shape (n,)
+        Codes into `History.kol_ids`, and microseconds; only what was known strictly before counts.
+    embeddings : Embeddings
+        Vectors of text.
+    config : FeatureConfig
+        How many posts are recent, how fast they age, and how many topics there are.
+
+    Yields
+    ------
+    rows : ndarray of int64
+        Positions in `kol` that this block answers; over all blocks, each position once.
+    profiles : Profiles
+        One row for each of them.
+    """
+    for start in range(0, len(kol), _KOLS):
+        part = slice(start, start + _KOLS)
+        cells = Cells(history, kol[part], at[part], np.unique(at[part]), config.recent_posts)
+        order = np.argsort(cells.post_state, kind="stable")
+        state = cells.post_state[order]
+        for states, profiles in profiles_of(cells.recent, embeddings, config):
+            first, last = np.searchsorted(state, (states.start, states.stop))
+            yield start + order[first:last], _take(profiles, state[first:last] - states.start)
+
+
+def profiles_of(
+    recent: Recent, embeddings: Embeddings, config: FeatureConfig
+) -> Iterator[tuple[slice, Profiles]]:
+    """Profile each state of recent posts, a block of states at a time, in order."""
+    for states, posts in posts_of(recent, embeddings, config):
+        yield states, profile(posts, config.topics)
+
+
+@dataclass(frozen=True)
+class Posts:
+    """Recent posts of some states, with their vectors.
+
+    Attributes
+    ----------
+    texts : list of str
+        Distinct texts.
+    vectors : ndarray of float32, shape (texts, dimension)
+        Their vectors.
+    place : ndarray of int64, shape (n, posts)
+        Row in `vectors` of each recent post, the latest first; -1 where there is none.
+    weight : ndarray of int64, shape (n, posts)
+        See `post_weights`; 0 also for a text without a vector.
+    paid : ndarray of bool, shape (n, posts)
+        Whether the post is known to be sponsored.
+    """
+
+    texts: list[str]
+    vectors: Vectors
+    place: Ints
+    weight: Ints
+    paid: Bools
+
+    def __len__(self) -> int:
+        return len(self.place)
+
+    def of(self, states: slice) -> Posts:
+        """Keep some states."""
+        return Posts(
+            self.texts, self.vectors, self.place[states], self.weight[states], self.paid[states]
+        )
+
+
+def posts_of(
+    recent: Recent, embeddings: Embeddings, config: FeatureConfig
+) -> Iterator[tuple[slice, Posts]]:
+    """Look up recent posts and their vectors, a block of states at a time, in order."""
+    weight, paid = post_weights(recent, config), recent.numbers("is_sponsored") == 1
+    names = recent.log.texts[1]
+    for start in range(0, len(recent.rows), _STATES):
+        states = slice(start, min(start + _STATES, len(recent.rows)))
+        codes = recent.texts[states]
+        used = np.unique(codes)
+        used = used[used >= 0]
+        place = np.where(codes < 0, -1, np.searchsorted(used, codes))
+        texts = [names[code] for code in used]
+        vectors = embeddings.of(texts)
+        told = np.append(vectors.any(axis=1), False)
+        yield (
+            states,
+            Posts(texts, vectors, place, np.where(told[place], weight[states], 0), paid[states]),
+        )
+
+
+def profile(posts: Posts, most: int) -> Profiles:
+    """Profile each state.
+
+    Parameters
+    ----------
+    posts : Posts
+        Recent posts.
+    most : int
+        How many topics there are at most.
+    """
+    parts = [
+        _profile(posts.of(slice(start, start + _BLOCK)), most)
+        for start in range(0, max(len(posts), 1), _BLOCK)
+    ]
+    return Profiles(
+        *(np.concatenate([getattr(p, field.name) for p in parts]) for field in fields(Profiles))
+    )
+
+
+def recent_centroids(posts: Posts) -> Vectors:
+    """Return `Profiles.recent` alone, to the last bit, for a fraction of the work."""
+    from scipy.sparse import csr_matrix
+
+    row, slot = np.nonzero(posts.weight > 0)
+    weight = (posts.weight[row, slot].astype(np.float64), (row, posts.place[row, slot]))
+    shape = (len(posts), len(posts.vectors))
+    sums = csr_matrix(weight, shape=shape) @ np.nan_to_num(on_grid(posts.vectors))
+    length = np.sqrt(np.square(sums).sum(axis=1))[:, None]
+    whole = np.divide(sums, length, out=np.zeros_like(sums), where=length > 0)
+    return np.asarray(whole, dtype=np.float32)
+
+
+def _profile(posts: Posts, most: int) -> Profiles:
+    used, place = np.unique(posts.place, return_inverse=True)
+    # Position -1, "no post", points at a row of zeros.
+    whole = np.pad(posts.vectors, ((0, 1), (0, 0)))[used]
+    vectors = np.nan_to_num(on_grid(whole))[place.reshape(posts.place.shape)]
+    near = np.rint(vectors @ vectors.transpose(0, 2, 1) / GRID**2 * COSINE_STEPS) / COSINE_STEPS
+    free = np.where(posts.paid, 0, posts.weight)
+    topic = find_topics(near, free, most)
+    member = (topic[:, None, :] == np.arange(most)[:, None]) * free[:, None, :]
+    kinds = np.stack([free, posts.weight - free, posts.weight], axis=1)
+    # Whole numbers under 2**38: the sums are exact.
+    sums = np.concatenate([member, kinds], axis=1).astype(np.float64) @ vectors
+    length = np.sqrt(np.square(sums).sum(axis=2))
+    centroids = np.zeros_like(sums)
+    np.divide(sums, length[:, :, None], out=centroids, where=length[:, :, None] > 0)
+    total = kinds.sum(axis=2).astype(np.float64)
+    side = halves(free > 0)
+    return Profiles(
+        topics=centroids[:, :most].astype(np.float32),
+        shares=member.sum(axis=2) / np.maximum(total[:, :1], 1.0),
+        organic=centroids[:, most].astype(np.float32),
+        sponsored=centroids[:, most + 1].astype(np.float32),
+        recent=centroids[:, most + 2].astype(np.float32),
+        sponsored_share=ratio(total[:, 1], total[:, 2]),
+        concentration=ratio(length[:, most + 2] / GRID, total[:, 2]),
+        drift=_drift(near, side),
+        halves=side,
+    )
+
+
+def post_weights(recent: Recent, config: FeatureConfig) -> Ints:
+    """Return what each recent post weighs, in whole steps of `WEIGHT_STEPS`, 0 for no post.
+
+    A post weighs by its age and by the response to it. Ages count back from the KOL's latest post
+    and not from ``as_of``: a profile then changes only when a post is seen, and is worked out once
+    for all times between.
+    """
+    if not recent.rows.size:
+        return np.zeros(recent.rows.shape, dtype=np.int64)
+    age = recent.published[:, :1] - recent.published
+    weight = np.exp2(-age / config.content_half_life_days) * response(recent)
+    steps = np.maximum(np.rint(np.nan_to_num(weight) * WEIGHT_STEPS), 1)
+    return np.where(recent.there, steps, 0).astype(np.int64)
+
+
+def response(recent: Recent) -> Floats:
+    """Return how each recent post did against the KOL's usual, shape (states, posts).
+
+    The square root of its views over their median, from a half to two; of its likes, comments,
+    shares and saves where a platform does not tell views. 1 where neither is known.
+    """
+    views = recent.numbers("views")
+    acts = recent.numbers("likes")
+    for action in ("comments", "shares", "saves"):
+        acts = acts + np.nan_to_num(recent.numbers(action))
+    against = [(counts + 1) / (row_quantile(counts, 0.5)[:, None] + 1) for counts in (views, acts)]
+    times = np.where(np.isnan(against[0]), against[1], against[0])
+    return np.where(np.isnan(times), 1.0, np.clip(np.sqrt(times), _LEAST, _MOST))
+
+
+def halves(told: Bools) -> Ints:
+    """Return 1 for posts of each state's newer half, -1 for those of its older half, else 0.
+
+    Of an odd number the one in the middle is in neither. All are in neither where a half would
+    have fewer than two.
+    """
+    count = told.sum(axis=1, keepdims=True)
+    place = np.cumsum(told, axis=1) - 1
+    half = np.where(count // 2 >= _HALF, count // 2, 0)
+    side = (place < half).astype(np.int64) - (place >= count - half)
+    return np.where(told, side, 0)
+
+
+def _drift(near: Floats, side: Ints) -> Floats:
+    """Return the mean cosine within halves less that between them; a post and itself are no pair.
+
+    Less than their centroids' distance, which is large by chance alone where posts are few.
+    """
+    newer, older = (side == 1).astype(np.float64), (side == -1).astype(np.float64)
+    own = np.diagonal(near, axis1=1, axis2=2)
+
+    def total(left: Floats, right: Floats) -> Floats:
+        return np.asarray(((left[:, None, :] @ near)[:, 0] * right).sum(axis=1))
+
+    among = total(newer, newer) + total(older, older) - (own * np.abs(side)).sum(axis=1)
+    size = newer.sum(axis=1)
+    within = ratio(among, 2 * size * (size - 1))
+    return where(size > 0, within - ratio(total(newer, older), size * size))
+
+
+def _take(profiles: Profiles, rows: Ints) -> Profiles:
+    return Profiles(*(getattr(profiles, field.name)[rows] for field in fields(profiles)))
