@@ -43,7 +43,7 @@ def content(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signal
     bios, bio = _bios(view)
     told, _, place = _post_texts(view)
     lexical = lexical_cosines(names, told, brief, place[state])
-    vectors = embeddings.of(names)
+    vectors = embeddings.of(names, role="query")
     return {
         "bio": cosines(vectors, embeddings.of(bios), brief, bio[:, None])[:, 0],
         "recent": cosines(vectors, centroids, brief, state[:, None])[:, 0],
@@ -97,7 +97,7 @@ def post_cosines(view: View, embeddings: Embeddings) -> Floats:
     names, brief = _brief_texts(view)
     told, _, place = _post_texts(view)
     state = view.cells.post_state[view.cell]
-    return cosines(embeddings.of(names), embeddings.of(told), brief, place[state])
+    return cosines(embeddings.of(names, role="query"), embeddings.of(told), brief, place[state])
 
 
 def brief_texts(history: History) -> list[str]:
