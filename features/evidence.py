@@ -51,7 +51,7 @@ def best_posts(
     """
     view = View(pairs, history, config.recent_posts)
     names, brief = brief_texts(view)
-    vectors = embeddings.of(names)
+    vectors = embeddings.of(names, role="query")
     state = view.cells.post_state[view.cell]
     found = np.full((len(view), config.recent_posts), np.nan)
     for states, posts in posts_of(view.cells.recent, embeddings, config):

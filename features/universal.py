@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from sentence_transformers.base.modules import InputModule
 
-from features.encoder import bundled_fingerprint
+from features.sources import bundled_fingerprint
 
 DIMENSION = 512
 

@@ -1,33 +1,34 @@
 """Text vectors that are computed once: a store on disk, keyed by encoder and text.
 
-A vector belongs to one encoder id and one text, so a changed model never meets old vectors. The
-store only grows: each few thousand new texts become one segment, two files that appear whole or
-not at all. A killed run keeps what it had encoded, and several processes may write at once.
+A vector belongs to one encoder id and one text, so a changed model never meets old vectors. Only
+text that the store lacks is encoded; a killed run keeps what it had encoded, and several processes
+may write at once.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
-import warnings
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from features.encoder import TextEncoder
+from features.encoder import QueryEncoder, Role, TextEncoder
+from features.shelf import Keys, Shelf, Vectors
 
-Vectors = npt.NDArray[np.float32]
-Keys = npt.NDArray[np.bytes_]
+__all__ = ["Embeddings", "Shelf", "VectorStore", "Vectors", "text_keys"]
 
 SEGMENT_TEXTS = 4096
 """Texts encoded between two writes: what a kill can cost."""
+WRITE_SECONDS = 20.0
+"""Seconds after which what is encoded is written even if it is less."""
 REPORT_TEXTS = 512
-"""Texts encoded between two words about progress."""
+"""Texts handed to the encoder at once, between two words about progress."""
+REPORT_CHARS = 65_536
+"""Characters handed to the encoder at once, unless one text is longer."""
 
 
 def text_keys(texts: Iterable[str]) -> Keys:
@@ -37,104 +38,6 @@ def text_keys(texts: Iterable[str]) -> Keys:
         for text in texts
     ]
     return np.array(digests, dtype="S32")
-
-
-class Shelf:
-    """The vectors of one encoder.
-
-    Parameters
-    ----------
-    folder : pathlib.Path or None
-        Where the segments lie; ``None`` keeps them in memory only.
-    """
-
-    def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
-        self._segments: list[Vectors] = []
-        self._keys: list[Keys] = []
-        for path in sorted(folder.glob("*.keys.npy")) if folder and folder.is_dir() else []:
-            self._open(path)
-        self._sort()
-
-    @property
-    def dimension(self) -> int | None:
-        """Length of a vector, ``None`` while there is none."""
-        return self._segments[0].shape[1] if self._segments else None
-
-    def __len__(self) -> int:
-        return len(self._sorted)
-
-    def find(self, keys: Keys) -> npt.NDArray[np.int64]:
-        """Return the place of each key on the shelf, -1 where it is not there."""
-        if not len(self._sorted):
-            return np.full(len(keys), -1, dtype=np.int64)
-        at = np.minimum(np.searchsorted(self._sorted, keys), len(self._sorted) - 1)
-        return np.where(self._sorted[at] == keys, self._place[at], -1)
-
-    def take(self, places: npt.NDArray[np.int64]) -> Vectors:
-        """Return the vectors at `places`, float32 of shape (places, dimension)."""
-        out = np.empty((len(places), self.dimension or 0), dtype=np.float32)
-        starts = np.cumsum([0, *(len(segment) for segment in self._segments)])
-        owner = np.searchsorted(starts, places, side="right") - 1
-        for number in np.unique(owner):
-            mine = owner == number
-            out[mine] = self._segments[number][places[mine] - starts[number]]
-        return out
-
-    def add(self, keys: Keys, vectors: Vectors) -> None:
-        """Put new vectors on the shelf, and on disk where it has a folder."""
-        vectors = np.ascontiguousarray(vectors, dtype=np.float32)
-        if self.dimension not in (None, vectors.shape[1]):
-            raise ValueError(
-                f"Got vectors of length {vectors.shape[1]} but this encoder's stored vectors have "
-                f"length {self.dimension}; an encoder that changed needs a new id"
-            )
-        if self._folder:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            # Named by content: who writes the same texts again writes the same file.
-            name = hashlib.blake2b(keys.tobytes(), digest_size=12).hexdigest()
-            # The keys come last: a segment is there when they are.
-            _write(self._folder / f"{name}.vectors.npy", vectors)
-            _write(self._folder / f"{name}.keys.npy", keys)
-        self._segments.append(vectors)
-        self._keys.append(keys)
-        self._sort()
-
-    def _open(self, path: Path) -> None:
-        try:
-            keys = np.load(path, allow_pickle=False)
-            vectors = np.load(
-                path.with_name(path.name.replace(".keys.", ".vectors.")),
-                mmap_mode="r",
-                allow_pickle=False,
-            )
-        except (OSError, ValueError) as error:
-            warnings.warn(f"Skipped the damaged vector segment {path}: {error}", stacklevel=4)
-            return
-        if len(keys) != len(vectors) or self.dimension not in (None, vectors.shape[1]):
-            warnings.warn(f"Skipped the damaged vector segment {path}", stacklevel=4)
-            return
-        self._keys.append(keys)
-        self._segments.append(vectors)
-
-    def _sort(self) -> None:
-        keys = np.concatenate(self._keys) if self._keys else np.empty(0, dtype="S32")
-        # Two processes may have encoded one text: the first segment's vector is taken.
-        self._sorted, self._place = np.unique(keys, return_index=True)
-
-
-def _write(path: Path, array: npt.NDArray[Any]) -> None:
-    """Write an array so that `path` is whole whenever it is there."""
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=".draft-", suffix=".npy")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.save(file, array, allow_pickle=False)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(draft).replace(path)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise
 
 
 class VectorStore:
@@ -161,7 +64,8 @@ class Embeddings:
     """Vectors of texts, from the store where it has them and from the encoder where not.
 
     A text's vector is fixed when it is first encoded. Encoders differ in the seventh digit
-    between batches; a store makes every later use of a text see the same digits.
+    between batches; a store makes every later use of a text see the same digits, and texts are
+    encoded in an order of their own, so that it does not matter in which they are asked for.
 
     Parameters
     ----------
@@ -183,32 +87,74 @@ class Embeddings:
         self.store = store or VectorStore()
         self.progress = progress
 
-    def of(self, texts: Iterable[str] | pd.Series[Any]) -> Vectors:
-        """Return float32 of shape (texts, dimension): unit rows, zero for null or blank text."""
-        values = ["" if not isinstance(text, str) else text for text in texts]
-        names, which = np.unique(np.array(values, dtype=object), return_inverse=True)
-        told = np.array([bool(name.strip()) for name in names], dtype=bool)
-        shelf = self.store.shelf(self.encoder.id)
-        keys = text_keys(names)
-        self._encode_missing(shelf, names[told], keys[told])
-        dimension = shelf.dimension or self.encoder.dimension
-        vectors = np.zeros((len(names), dimension), dtype=np.float32)
-        if told.any():
-            vectors[told] = shelf.take(shelf.find(keys[told]))
-        return vectors[which]
+    def of(self, texts: Iterable[str] | pd.Series[Any], role: Role = "document") -> Vectors:
+        """Return float32 of shape (texts, dimension): unit rows, zero for null or blank text.
 
-    def _encode_missing(self, shelf: Shelf, names: npt.NDArray[Any], keys: Keys) -> None:
-        missing = np.flatnonzero(shelf.find(keys) < 0)
-        for start in range(0, len(missing), SEGMENT_TEXTS):
-            part = missing[start : start + SEGMENT_TEXTS]
-            vectors = []
-            for told in range(0, len(part), REPORT_TEXTS):
-                self._tell(start + told, len(missing))
-                vectors.append(self.encoder.encode(list(names[part[told : told + REPORT_TEXTS]])))
-            shelf.add(keys[part], np.concatenate(vectors))
-        if len(missing):
-            self._tell(len(missing), len(missing))
+        Parameters
+        ----------
+        texts : iterable of str
+            Texts; null where there is none.
+        role : str
+            ``"query"`` for a brief's text, ``"document"`` for what a KOL writes. Only encoders
+            that read the two differently make a difference.
+        """
+        encoder = self.encoder
+        if role == "query" and isinstance(encoder, QueryEncoder):
+            shelf, encode = self.store.shelf(encoder.query_id), encoder.encode_query
+        else:
+            shelf, encode = self.store.shelf(encoder.id), encoder.encode
+        values = [text if isinstance(text, str) and text.strip() else None for text in texts]
+        which, found = pd.factorize(np.array(values, dtype=object))
+        names = [str(name) for name in found]
+        keys = text_keys(names)
+        places = shelf.find(keys)
+        missing = np.flatnonzero(places < 0).tolist()
+        if missing:
+            self._encode([names[i] for i in missing], keys[missing], shelf, encode)
+            places = shelf.find(keys)
+        if shelf.dimension is None:
+            return np.zeros((len(values), encoder.dimension), dtype=np.float32)
+        return shelf.take(np.append(places, -1)[which])
+
+    def _encode(
+        self, names: list[str], keys: Keys, shelf: Shelf, encode: Callable[[list[str]], Vectors]
+    ) -> None:
+        # Texts of one length share a batch, as padding costs time. A run that goes on after a
+        # kill goes on at the start of a batch: its batches are those it would have had.
+        order = sorted(range(len(names)), key=lambda i: (len(names[i]), names[i]))
+        done, written, since = 0, 0, time.monotonic()
+        vectors: list[Vectors] = []
+        try:
+            for batch in _batches([len(names[i]) for i in order]):
+                self._tell(done, len(order))
+                vectors.append(encode([names[i] for i in order[batch]]))
+                done = batch.stop
+                late = time.monotonic() - since > WRITE_SECONDS
+                if late or done - written >= SEGMENT_TEXTS:
+                    shelf.add(keys[order[written:done]], np.concatenate(vectors))
+                    vectors, written, since = [], done, time.monotonic()
+        finally:
+            if vectors:
+                shelf.add(keys[order[written:done]], np.concatenate(vectors))
+        shelf.compact()
+        self._tell(done, len(order))
 
     def _tell(self, done: int, total: int) -> None:
         if self.progress:
             self.progress(done, total)
+
+
+def _batches(lengths: Sequence[int]) -> Iterator[slice]:
+    """Cut rising lengths into slices of so many texts and characters at most.
+
+    Where a slice starts, what comes before does not tell where it ends.
+    """
+    start = 0
+    for end, length in enumerate(lengths):
+        if end > start and (
+            end - start >= REPORT_TEXTS or length * (end - start + 1) > REPORT_CHARS
+        ):
+            yield slice(start, end)
+            start = end
+    if start < len(lengths):
+        yield slice(start, len(lengths))

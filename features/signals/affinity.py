@@ -70,7 +70,7 @@ def sides(
     """
     if space == TEXT:
         names, brief = brief_texts(view)
-        asked = embeddings.of(names)
+        asked = embeddings.of(names, role="query")
         known = posts_of(view.cells.recent, embeddings, config)
         kols = np.concatenate([asked[:0], *(recent_centroids(posts) for _, posts in known)])
         return Sides(asked, kols, brief, view.cells.post_state[view.cell])

@@ -47,7 +47,7 @@ def content(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signal
     Journal of Marketing 2022). The signals are plain cosines, and bending them is the trees' work.
     """
     names, brief = brief_texts(view)
-    vectors = embeddings.of(names)
+    vectors = embeddings.of(names, role="query")
     bios, bio = bio_texts(view)
     found = {name: np.full(len(view), np.nan) for name in CONTENT}
     found["bio"] = cosines(vectors, embeddings.of(bios), brief, bio[:, None])[:, 0]

@@ -1,14 +1,20 @@
 import multiprocessing
+import subprocess
+import sys
+import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import features.vectors
-from features.vectors import Embeddings, Shelf, VectorStore, text_keys
+from features.vectors import Embeddings, VectorStore
 
 
 class Counting:
@@ -56,7 +62,7 @@ def test_another_encoder_never_meets_old_vectors(tmp_path: Path) -> None:
 def test_an_interrupted_run_keeps_what_was_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(features.vectors, "SEGMENT_TEXTS", 2)
+    monkeypatch.setattr(features.vectors, "REPORT_TEXTS", 2)
     texts = ["a", "b", "c", "d", "e"]
     with pytest.raises(KeyboardInterrupt):
         Embeddings(Counting(fail_at=2), VectorStore(tmp_path)).of(texts)
@@ -67,6 +73,138 @@ def test_an_interrupted_run_keeps_what_was_done(
     assert told == [(0, 1), (1, 1)]
 
 
+KILLED = """
+import sys, time
+from pathlib import Path
+import numpy as np
+import features.vectors
+from features.vectors import Embeddings, VectorStore
+
+features.vectors.REPORT_TEXTS, features.vectors.SEGMENT_TEXTS = 2, 4
+
+class Slow:
+    id, dimension, calls = "slow", 1, 0
+
+    def encode(self, texts):
+        self.calls += 1
+        if self.calls == 4:  # half of the second segment is done
+            print("hangs", flush=True)
+            time.sleep(60)
+        return np.array([[len(text)] for text in texts], dtype=np.float32)
+
+Embeddings(Slow(), VectorStore(Path(sys.argv[1]))).of([str(10 + i) for i in range(10)])
+"""
+
+
+def test_a_killed_run_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout and process.stdout.readline() == "hangs\n"
+        process.kill()
+    monkeypatch.setattr(features.vectors, "REPORT_TEXTS", 2)
+    encoder = Counting("slow")
+    found = Embeddings(encoder, VectorStore(tmp_path)).store.shelf("slow")
+    assert len(found) == 4
+    encoder.encode = lambda texts: np.array([[len(text)] for text in texts], dtype=np.float32)  # type: ignore[method-assign]
+    told: list[tuple[int, int]] = []
+    texts = [str(10 + i) for i in range(10)]
+    vectors = Embeddings(encoder, VectorStore(tmp_path), lambda *done: told.append(done)).of(texts)
+    np.testing.assert_array_equal(vectors, np.full((10, 1), 2.0))
+    assert told == [(0, 6), (2, 6), (4, 6), (6, 6)]
+
+
+class Batchy(Counting):
+    """An encoder whose vectors tell which batch a text was in."""
+
+    def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        self.batches.append(list(texts))
+        return np.array([[len(text), len(texts), ord(texts[0][0]) % 97] for text in texts], "f4")
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    texts=st.lists(st.text("ab猫 ", max_size=6), max_size=40),
+    cut=st.integers(0, 20),
+    data=st.data(),
+)
+def test_neither_order_nor_repetition_nor_a_stop_changes_a_vector(
+    texts: list[str], cut: int, data: st.DataObject
+) -> None:
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        patch.setattr(features.vectors, "REPORT_TEXTS", 3)
+        patch.setattr(features.vectors, "REPORT_CHARS", 12)
+        patch.setattr(features.vectors, "SEGMENT_TEXTS", 5)
+        whole = dict(zip(texts, Embeddings(Batchy()).of(texts).tolist(), strict=True))
+        turned = data.draw(st.permutations(texts + texts[:3]))
+        vectors = Embeddings(Batchy()).of(turned).tolist()
+        assert vectors == [whole[text] for text in turned]
+        stopped = Batchy()
+        encode = stopped.encode
+
+        def until_cut(asked: Sequence[str]) -> npt.NDArray[np.float32]:
+            if len(stopped.batches) == cut:
+                raise KeyboardInterrupt
+            return encode(asked)
+
+        stopped.encode = until_cut  # type: ignore[method-assign]
+        with suppress(KeyboardInterrupt):
+            Embeddings(stopped, VectorStore(Path(folder))).of(turned)
+        again = Embeddings(Batchy(), VectorStore(Path(folder))).of(texts).tolist()
+        assert again == [whole[text] for text in texts]
+
+
+def test_long_texts_come_in_small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features.vectors, "REPORT_CHARS", 6)
+    encoder = Counting()
+    Embeddings(encoder).of(["eeeeeeeee", "ccc", "a", "ddd", "b"])
+    assert encoder.batches == [["a", "b"], ["ccc", "ddd"], ["eeeeeeeee"]]
+
+
+def test_what_is_encoded_is_written_before_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(features.vectors, "REPORT_TEXTS", 1)
+    monkeypatch.setattr(features.vectors, "WRITE_SECONDS", -1.0)
+    seen: list[int] = []
+    encoder = Counting()
+    Embeddings(
+        encoder,
+        VectorStore(tmp_path),
+        lambda *_: seen.append(len(list(tmp_path.rglob("*.segment")))),
+    ).of(["a", "b", "c"])
+    assert seen == [0, 1, 2, 3]
+
+
+class Asking(Counting):
+    """An encoder with prompts."""
+
+    def __init__(self, query_id: str) -> None:
+        super().__init__("asking")
+        self.query_id = query_id
+
+    def encode_query(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        return self.encode([f"? {text}" for text in texts])
+
+
+def test_queries_and_documents_are_kept_apart(tmp_path: Path) -> None:
+    encoder = Asking("asking-query")
+    embeddings = Embeddings(encoder, VectorStore(tmp_path))
+    query, document = embeddings.of(["cat"], role="query"), embeddings.of(["cat"])
+    assert encoder.batches == [["? cat"], ["cat"]]
+    assert (query != document).any()
+    np.testing.assert_array_equal(embeddings.of(["cat"], role="query"), query)
+    assert len(encoder.batches) == 2
+
+
+def test_queries_share_vectors_where_there_is_no_difference() -> None:
+    for encoder in (Counting(), Asking("asking")):
+        embeddings = Embeddings(encoder)
+        embeddings.of(["cat"])
+        embeddings.of(["cat"], role="query")
+        assert encoder.batches == [["cat"]]
+
+
 def test_memory_alone_will_do() -> None:
     encoder = Counting()
     embeddings = Embeddings(encoder)
@@ -74,27 +212,6 @@ def test_memory_alone_will_do() -> None:
     assert len(encoder.batches) == 1
     assert embeddings.of([]).shape == (0, 3)
     assert embeddings.of([""]).shape == (1, 3)
-
-
-def test_damaged_and_half_written_segments_are_passed_over(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path)
-    shelf.add(text_keys(["a"]), np.ones((1, 3), dtype=np.float32))
-    shelf.add(text_keys(["b"]), np.ones((1, 3), dtype=np.float32))
-    first, second = sorted(tmp_path.glob("*.keys.npy"))
-    first.write_bytes(first.read_bytes()[:-5])
-    (tmp_path / ".draft-x.npy").write_bytes(b"half")
-    with pytest.warns(UserWarning, match="damaged vector segment"):
-        assert len(Shelf(tmp_path)) == 1
-    second.with_name(second.name.replace("keys", "vectors")).unlink()
-    with pytest.warns(UserWarning, match="damaged vector segment"):
-        assert len(Shelf(tmp_path)) == 0
-
-
-def test_vectors_of_another_length_are_refused() -> None:
-    shelf = Shelf(None)
-    shelf.add(text_keys(["a"]), np.ones((1, 3), dtype=np.float32))
-    with pytest.raises(ValueError, match="Got vectors of length 4 but this encoder's stored"):
-        shelf.add(text_keys(["b"]), np.ones((1, 4), dtype=np.float32))
 
 
 def test_several_processes_may_write_at_once(tmp_path: Path) -> None:
