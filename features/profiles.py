@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from features.clusters import COSINE_STEPS, WEIGHT_STEPS, find_topics
+from features.clusters import COSINE_STEPS, WEIGHT_STEPS, find_subjects, find_topics
 from features.config import FeatureConfig
 from features.history import History
 from features.postlog import Recent
@@ -46,6 +46,9 @@ class Profiles:
         zero where there are fewer topics.
     shares : ndarray of float64, shape (n, topics)
         Share of each topic in the weight of those posts, 0-1; 0 where there are fewer.
+    subject_shares : ndarray of float64, shape (n, topics)
+        Share of each topic and those that are not really apart from it
+        (`features.clusters.find_subjects`); 0 where there are fewer topics.
     organic, sponsored, recent : ndarray of float32, shape (n, dimension)
         Centroids of posts not known to be sponsored, of sponsored ones and of all; zero where
         there is none.
@@ -62,6 +65,7 @@ class Profiles:
 
     topics: Vectors
     shares: Floats
+    subject_shares: Floats
     organic: Vectors
     sponsored: Vectors
     recent: Vectors
@@ -237,10 +241,14 @@ def _profile(posts: Posts, most: int) -> Profiles:
     centroids = np.zeros_like(sums)
     np.divide(sums, length[:, :, None], out=centroids, where=length[:, :, None] > 0)
     total = kinds.sum(axis=2).astype(np.float64)
+    shares = member.sum(axis=2) / np.maximum(total[:, :1], 1.0)
+    subject = find_subjects(near, free, topic, most)
+    same = (subject[:, :, None] == subject[:, None, :]) & (subject >= 0)[:, :, None]
     side = halves(free > 0)
     return Profiles(
         topics=centroids[:, :most].astype(np.float32),
-        shares=member.sum(axis=2) / np.maximum(total[:, :1], 1.0),
+        shares=shares,
+        subject_shares=(same * shares[:, None, :]).sum(axis=2),
         organic=centroids[:, most].astype(np.float32),
         sponsored=centroids[:, most + 1].astype(np.float32),
         recent=centroids[:, most + 2].astype(np.float32),

@@ -23,7 +23,8 @@ CONTENT = {
     "organic": "cosine of the brief and the centroid of recent posts not known to be sponsored",
     "sponsored": "cosine of the brief and the centroid of sponsored recent posts",
     "topic": "cosine of the brief and the closest topic of recent posts not known to be sponsored",
-    "topic_share": "share of that topic in the weight of those posts, 0-1",
+    "topic_share": "share of that topic, and of those not really apart from it, in the weight of "
+    "those posts, 0-1",
     "best": "cosine of the brief and its closest recent post",
     "top3": "mean cosine of the brief and its three closest recent posts",
     "mean": "mean cosine of the brief and all recent posts",
@@ -92,7 +93,7 @@ def _of_profiles(vectors: Vectors, profiles: Profiles, of: Ints, to: Ints) -> di
     }
     return whole | {
         "topic": topic,
-        "topic_share": where(~np.isnan(topic), profiles.shares[to, closest]),
+        "topic_share": where(~np.isnan(topic), profiles.subject_shares[to, closest]),
         "concentration": profiles.concentration[to],
         "drift": profiles.drift[to],
     }

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.clusters import WEIGHT_STEPS, find_topics
+from features.clusters import WEIGHT_STEPS, find_subjects, find_topics
 from features.timeline import Floats, Ints
 
 
@@ -25,14 +25,15 @@ def same_groups(left: Ints, right: Ints) -> bool:
 
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 1000), alike=st.floats(0.3, 0.9), topics=st.integers(1, 3))
-def test_topics_are_found_whatever_their_number(seed: int, alike: float, topics: int) -> None:
+def test_subjects_are_found_whatever_their_number(seed: int, alike: float, topics: int) -> None:
     rng = np.random.default_rng(seed)
     truth = rng.permutation(np.repeat(np.arange(3), [14, 9, 7])) % topics
     weight = np.full((1, 30), WEIGHT_STEPS)
-    found = find_topics(cosines(posts(rng, truth, alike))[None], weight, most=3)[0]
-    assert same_groups(found, truth)
-    sizes = np.bincount(found)
-    assert (np.diff(sizes) <= 0).all(), "the heaviest comes first"
+    near = cosines(posts(rng, truth, alike))[None]
+    topic = find_topics(near, weight, most=3)
+    assert (np.diff(np.bincount(topic[0])) <= 0).all(), "the heaviest comes first"
+    subject = find_subjects(near, weight, topic, most=3)
+    assert same_groups(subject[0, topic[0]], truth)
 
 
 @settings(max_examples=20, deadline=None)
@@ -44,9 +45,14 @@ def test_a_group_alone_is_as_among_others(seed: int, most: int) -> None:
     found = find_topics(near, weight, most)
     assert ((found >= 0) == (weight > 0)).all()
     assert found.max() < most
+    subjects = find_subjects(near, weight, found, most)
+    assert (subjects <= np.arange(most)).all(), "a subject is named by its heaviest topic"
+    assert ((subjects >= 0).sum(axis=1) == found.max(axis=1) + 1).all()
     for row in range(0, 40, 7):
         alone = find_topics(near[[row]], weight[[row]], most)
         np.testing.assert_array_equal(alone[0], found[row])
+        subject = find_subjects(near[[row]], weight[[row]], alone, most)
+        np.testing.assert_array_equal(subject[0], subjects[row])
 
 
 @settings(max_examples=20, deadline=None)
@@ -79,7 +85,9 @@ def test_weight_decides_where_vectors_cannot() -> None:
 @pytest.mark.parametrize("shape", [(0, 5), (3, 0), (2, 4)])
 def test_nothing_has_no_topics(shape: tuple[int, int]) -> None:
     near, weight = np.zeros((*shape, shape[1])), np.zeros(shape, dtype=np.int64)
-    assert (find_topics(near, weight, most=3) == -1).all()
+    topic = find_topics(near, weight, most=3)
+    assert (topic == -1).all()
+    assert (find_subjects(near, weight, topic, most=3) == -1).all()
 
 
 def test_opposites_that_cancel_stop_nothing() -> None:

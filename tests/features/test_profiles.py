@@ -14,6 +14,7 @@ from features.config import FeatureConfig
 from features.history import History
 from features.pipeline import FeaturePipeline
 from features.profiles import (
+    Posts,
     Profiles,
     content_profiles,
     halves,
@@ -106,6 +107,7 @@ def test_two_topics_are_two_centroids_and_one_is_one(day: Day) -> None:
     np.testing.assert_allclose(found.topics[0, :2], np.eye(4)[[0, 1]], atol=1e-6)
     assert found.shares[0, 0] > 0.6
     assert found.shares.sum(axis=1).tolist() == [1.0, 1.0]
+    np.testing.assert_array_equal(found.subject_shares, found.shares)
     np.testing.assert_allclose(found.topics[1, 0], np.eye(4)[2], atol=1e-6)
     assert found.shares[1].tolist() == [1.0, 0.0, 0.0]
     assert not found.topics[1, 1:].any()
@@ -170,6 +172,17 @@ def test_signals_of_topics_see_what_the_mean_blurs(day: Day) -> None:
     assert found["organic"].round(2).tolist()[2] == 0.0
     assert found["sponsored"].round(2).loc["paid"] == 1.0
     assert found["sponsored"].isna().tolist() == [True, True, False]
+
+
+def test_what_is_split_by_chance_alone_is_one_subject() -> None:
+    rng = np.random.default_rng(0)
+    strays = rng.normal(size=(30, 128)) / np.sqrt(128)
+    vectors = np.sqrt(0.5) * (np.eye(128)[0] + strays).astype(np.float32)
+    place, all_alike = np.arange(30)[None], np.full((1, 30), WEIGHT_STEPS)
+    posts = Posts([""] * 30, vectors, place, all_alike, np.zeros((1, 30), dtype=bool))
+    found = profile(posts, most=3)
+    assert (found.shares > 0).all()
+    assert found.subject_shares[0].tolist() == pytest.approx([1.0] * 3)
 
 
 # -- what a post weighs ----------------------------------------------------------------------
@@ -286,6 +299,9 @@ def test_shares_are_shares(
     total = found.shares.sum(axis=1)
     assert np.isclose(total, 1).sum() + (total == 0).sum() == len(found)
     assert (np.diff(found.shares, axis=1) <= 0).all()
+    assert (found.subject_shares >= found.shares).all()
+    assert found.subject_shares.max() <= 1 + 1e-12
+    assert ((found.subject_shares > 0) == (found.shares > 0)).all()
     owner, weight, vectors = found.centroids()
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
     assert (np.bincount(owner, weight) <= 1 + 1e-12).all()
