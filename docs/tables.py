@@ -42,7 +42,12 @@ Numbers, dates and lists are read as people write them: `1.2万`, `10w+`, `12%`,
 could mean two things (`04/05/2025`, `1.234`) is refused with the remedy, never guessed. Ids are
 text: `NA`, `60e12345`, `007` and 19 digits stay as they are. Times are UTC unless the mapping says
 otherwise; money needs an ISO 4217 `currency`; unknown is an empty cell, never 0. Columns in
-**bold** must have a value in every row.
+**bold** must have a value in every row, unless the whole column is left out and the table says
+what follows. A time may only be left out where there are no `collaborations`.
+
+Text and grades are enough to learn from: `briefs` (brief_id, text), `kols` (kol_id, bio), `posts`
+(post_id, kol_id, text) and `judgments` (brief_id, kol_id, grade). `kolmatch simulate --judged`
+writes such a folder.
 
 A later row with the same key replaces the earlier one whole: send all columns again, or what is
 left out becomes unknown. A date without a time is its first moment, but the last one of
@@ -72,6 +77,8 @@ def _row(spec: TableSpec, column: Column) -> str:
     told = column.expected.removesuffix(", not empty")
     if column.doc:
         told = f"{column.doc} ({told})"
+    if column.stand_in:
+        told += f"; left out, {column.stand_in.doc}"
     others = [alias for alias in aliases(spec, column.name) if alias != column.name]
     return f"| {name} | {told} | {', '.join(others[:8])} |".replace("  ", " ")
 

@@ -71,6 +71,29 @@ _DTYPES: dict[Kind, Any] = {
 
 
 @dataclass(frozen=True)
+class StandIn:
+    """What every row holds where a table comes without a column that it needs.
+
+    Attributes
+    ----------
+    value : object
+        The value of every row; not read where `columns` are given.
+    columns : tuple of str
+        Other columns of the row: the value of the first that has one is taken.
+    doc : str
+        What follows from it, in words.
+    timeless : bool
+        Whether it leaves open when something became known. Past collaborations must not be told
+        what came after them: where there are any the column is needed.
+    """
+
+    value: Any = None
+    columns: tuple[str, ...] = ()
+    doc: str = ""
+    timeless: bool = False
+
+
+@dataclass(frozen=True)
 class Column:
     """One column of the contract.
 
@@ -90,6 +113,8 @@ class Column:
         What it means, in one line.
     closes : bool
         Whether a day without a time means its last moment, as in "valid until 12 April".
+    stand_in : StandIn or None
+        What stands in where the whole column is left out.
     """
 
     name: str
@@ -100,6 +125,7 @@ class Column:
     choices: tuple[str, ...] = ()
     doc: str = ""
     closes: bool = False
+    stand_in: StandIn | None = None
 
     @property
     def dtype(self) -> Any:
@@ -174,17 +200,22 @@ class TableSpec:
     def conform(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return a copy with every column of the table, in order and in its dtype.
 
-        Missing columns are added as null. Values are coerced to the dtype, not interpreted:
-        reading what people write is `features.ingest`'s work. Columns outside the table are
-        dropped.
+        Missing columns are added as null, or with what stands in for them. Values are coerced to
+        the dtype, not interpreted: reading what people write is `features.ingest`'s work. Columns
+        outside the table are dropped.
         """
-        columns = {}
+        columns: dict[str, pd.Series[Any]] = {}
         for column in self.columns:
             if column.name in frame:
                 values = frame[column.name]
             else:
-                values = pd.Series([None] * len(frame), index=frame.index, dtype=object)
+                value = column.stand_in.value if column.stand_in else None
+                values = pd.Series([value] * len(frame), index=frame.index, dtype=object)
             columns[column.name] = _coerce(values, column.kind).reset_index(drop=True)
+        for column in self.columns:
+            if column.name not in frame and column.stand_in:
+                for other in column.stand_in.columns:
+                    columns[column.name] = columns[column.name].fillna(columns[other])
         return pd.DataFrame(columns)
 
     def schema(self) -> pa.DataFrameSchema:

@@ -7,7 +7,7 @@ Files are read (`features.ingest`), checked (`features.columns.TableSpec`), stor
 
 from __future__ import annotations
 
-from features.columns import Column, TableSpec
+from features.columns import EPOCH, Column, StandIn, TableSpec
 
 PLATFORMS = (
     "douyin",
@@ -45,6 +45,7 @@ def _audience(of: str) -> tuple[Column, ...]:
     )
 
 
+_TIMELESS = StandIn(EPOCH, doc="rows count as known at any time", timeless=True)
 _CURRENCY = Column("currency", "text", doc="ISO 4217 code of every amount in the row")
 
 BRIEFS = TableSpec(
@@ -55,12 +56,25 @@ BRIEFS = TableSpec(
     order=(("starts_at", "ends_at"),),
     columns=(
         Column("brief_id", "id", required=True),
-        Column("brand_id", "id", required=True),
+        Column(
+            "brand_id",
+            "id",
+            required=True,
+            stand_in=StandIn(
+                columns=("brand_name", "brief_id"),
+                doc="the brand's name stands for it, and without one each brief is a brand's own",
+            ),
+        ),
         Column("brand_name", "text"),
         Column("title", "text"),
         Column("text", "text", required=True, doc="what the brand wants, in its own words"),
         Column("language", "text", doc="language of the text, such as zh or en"),
-        Column("goal", "choice", required=True, choices=GOALS),
+        Column(
+            "goal",
+            "choice",
+            choices=GOALS,
+            doc="what outcomes are graded by; without it only judgments teach",
+        ),
         Column("vertical", "text", doc="product category, such as beauty"),
         Column("platforms", "labels", choices=PLATFORMS, doc="empty allows any"),
         Column("modes", "labels", choices=MODES, doc="empty allows any"),
@@ -79,7 +93,7 @@ BRIEFS = TableSpec(
         Column("max_risk", "share"),
         Column("starts_at", "time"),
         Column("ends_at", "time", doc="last day of the campaign", closes=True),
-        Column("decided_at", "time", doc="when the choice was made; empty while open"),
+        Column("decided_at", "time", doc="when the choice was made; empty while open or unknown"),
     ),
 )
 
@@ -90,9 +104,14 @@ KOLS = TableSpec(
     required=True,
     columns=(
         Column("kol_id", "id", required=True),
-        Column("observed_at", "time", required=True),
+        Column("observed_at", "time", required=True, stand_in=_TIMELESS),
         Column("person_id", "id", doc="one human over several accounts"),
-        Column("platform", "choice", required=True, choices=PLATFORMS),
+        Column(
+            "platform",
+            "choice",
+            choices=PLATFORMS,
+            doc="a KOL without one serves only briefs that allow any",
+        ),
         Column("display_name", "text"),
         Column("bio", "text"),
         Column("language", "text"),
@@ -114,9 +133,16 @@ POSTS = TableSpec(
     order=(("published_at", "observed_at"),),
     columns=(
         Column("post_id", "id", required=True),
-        Column("observed_at", "time", required=True),
+        Column(
+            "observed_at",
+            "time",
+            required=True,
+            stand_in=StandIn(
+                columns=("published_at",), doc="posts count as known once published", timeless=True
+            ),
+        ),
         Column("kol_id", "id", required=True),
-        Column("published_at", "time", required=True),
+        Column("published_at", "time", required=True, stand_in=_TIMELESS),
         Column("text", "text"),
         Column("tags", "labels"),
         Column("format", "text"),
@@ -198,9 +224,14 @@ JUDGMENTS = TableSpec(
     columns=(
         Column("brief_id", "id", required=True),
         Column("kol_id", "id", required=True),
-        Column("judge", "id", required=True),
-        Column("grade", "number", required=True, low=0, high=4),
-        Column("judged_at", "time", required=True),
+        Column(
+            "judge",
+            "id",
+            required=True,
+            stand_in=StandIn("one", doc="all grades are one judge's"),
+        ),
+        Column("grade", "number", required=True, low=0, high=4, doc="4 fits best"),
+        Column("judged_at", "time", doc="a grade without it teaches in folds by brand only"),
     ),
 )
 

@@ -28,7 +28,7 @@ from features.events import (
 )
 from features.postlog import PostLog
 from features.tables import Tables
-from features.timeline import Bools, Floats, Ints, Timeline, micros, take
+from features.timeline import NEVER, Bools, Floats, Ints, Timeline, micros, take
 
 TIER_FLOORS = {"nano": 0, "micro": 10_000, "mid": 100_000, "macro": 500_000, "mega": 1_000_000}
 """Fewest followers of each tier; customary bounds of influencer marketing."""
@@ -108,6 +108,7 @@ class History:
         Where nothing was, a count of 0 would claim that somebody looked.
         """
         known = micros(getattr(self.tables, table)[SPECS[table].known_at])
+        known = known[known != NEVER]
         return np.asarray(time > known.min(initial=np.iinfo(np.int64).max))
 
     # -- timelines ---------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from features.cells import PLAIN, Style
-from features.columns import TableSpec
+from features.columns import EPOCH, TableSpec
 from features.contract import LINKS, SPECS
 from features.errors import Fault, TableError
 from features.files import list_files, read_sheets
@@ -149,6 +149,12 @@ def _strangers(tables: Tables, known: Tables | None) -> Iterator[str]:
         if getattr(tables, name).empty and (known is None or getattr(known, name).empty):
             yield f"no {name}: matching needs them"
     kols, briefs = tables.kols, tables.briefs
+    if (
+        known is not None
+        and len(tables.collaborations)
+        and (known.kols["observed_at"] == EPOCH).any()
+    ):
+        yield "collaborations: KOLs stored without observed_at count as known before them"
     stored = set() if known is None else {*known.kols["kol_id"]}
     people = {*kols["kol_id"], *kols["display_name"].dropna()} | stored
     brands = {*briefs["brand_id"], *briefs["brand_name"].dropna(), *tables.posts["brand_id"]}
@@ -298,11 +304,24 @@ class _Reader:
                 parts, spec.faults(frames[name]) if pieces else [], frames[name]
             )
         tables = Tables(**frames)
+        self.faults += self._timeless(tables)
         self.faults += self._links(tables)
         if self.faults:
             raise TableError(sorted(set(self.faults), key=_reading_order))
         self.notes += _strangers(tables, self.known)
         return Reading(tables, tuple(self.sources), tuple(self.notes))
+
+    def _timeless(self, tables: Tables) -> Iterator[Fault]:
+        """Yield times that were left out where collaborations make them matter."""
+        known = 0 if self.known is None else len(self.known.collaborations)
+        if len(tables.collaborations) + known == 0:
+            return
+        why = "; where there are collaborations it must be told what was known before them"
+        for part in (part for parts in self.parts.values() for part in parts):
+            for name in sorted(part.stood_in) if len(part.frame) else ():
+                stand_in = part.spec[name].stand_in
+                if stand_in is not None and stand_in.timeless:
+                    yield part.lacks(name, why)
 
     def _links(self, tables: Tables) -> Iterator[Fault]:
         """Yield references that lead nowhere, where it is certain that they do."""

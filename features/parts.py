@@ -75,6 +75,8 @@ class Part:
         By column, the rows whose value was refused and is reported already.
     missing : set of str
         Columns that must be there and are not, which is reported already.
+    stood_in : set of str
+        Columns that were left out, for which something stands in.
     faults : list of Fault
         What was wrong with cells and headers.
     notes : list of str
@@ -87,6 +89,7 @@ class Part:
     entries: tuple[Entry, ...]
     refused: dict[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
+    stood_in: set[str] = field(default_factory=set)
     faults: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -112,6 +115,12 @@ class Part:
         """Return what is wrong with one cell."""
         row = int(self.sheet.rows[position])
         return Fault(self.spec.name, self.sheet.label, row, header, value, expected)
+
+    def lacks(self, column: str, why: str = "") -> Fault:
+        """Return that a column is not there, and what it could be called."""
+        known = ", ".join(aliases(self.spec, column))
+        expected = f"a column called one of {known}; or name yours in a mapping{why}"
+        return Fault(self.spec.name, self.sheet.label, 0, column, "no column", expected)
 
     def explains(self, column: str, position: int) -> bool:
         """Tell whether a null is there only because of something that is reported already."""
@@ -154,6 +163,8 @@ def read_part(
         columns = {name: column.take(kept) for name, column in columns.items()}
         # Spoiled cells are known by position, and have been dealt with.
         sheet = replace(sheet, cells=sheet.cells.iloc[kept], rows=sheet.rows[kept], spoiled={})
+    # A header above nothing but empty cells is no more a column than one that is not there.
+    columns = {name: column for name, column in columns.items() if not _is_void(spec, name, column)}
     values = {name: column.values for name, column in columns.items()}
     frame = spec.conform(pd.DataFrame(values, index=range(len(sheet.rows))))
     part = Part(spec, sheet, frame, tuple(entries))
@@ -166,8 +177,13 @@ def read_part(
         _settle_time(part)
     for name in normalise:
         _scale(part, name)
+    _tell_stand_ins(part, columns)
     _report_missing(part)
     return part
+
+
+def _is_void(spec: TableSpec, name: str, column: _Read) -> bool:
+    return spec[name].stand_in is not None and not column.told.any()
 
 
 def _read_column(column: Column, entries: Sequence[Entry], sheet: Sheet) -> _Read:
@@ -302,6 +318,15 @@ def _settle_time(part: Part) -> None:
         )
 
 
+def _tell_stand_ins(part: Part, columns: Mapping[str, _Read]) -> None:
+    """Say what was taken for columns that the sheet does not have."""
+    for column in part.spec.columns:
+        if column.stand_in is not None and column.name not in columns:
+            part.stood_in.add(column.name)
+            if len(part.frame):
+                part.notes.append(f"{part.sheet.label}: no {column.name}, so {column.stand_in.doc}")
+
+
 def _scale(part: Part, name: str) -> None:
     mixes = part.frame[name]
     sums = mixes.map(lambda mix: sum(mix.values())).astype("float64")
@@ -320,16 +345,13 @@ def _scale(part: Part, name: str) -> None:
 def _report_missing(part: Part) -> None:
     fed = {entry.column for entry in part.entries}
     for column in part.spec.columns:
-        absent = column.required and column.name not in fed and column.name != "currency"
+        needed = column.required and column.stand_in is None
+        absent = needed and column.name not in fed and column.name != "currency"
         if column.name == "currency" and column.name not in fed:
             absent = _lacks_currency(part, column)
         if absent and (part.spec.name, column.name) != ("vectors", "observed_at"):
-            known = ", ".join(aliases(part.spec, column.name))
-            expected = f"a column called one of {known}; or name yours in a mapping"
             part.missing.add(column.name)
-            part.faults.append(
-                Fault(part.spec.name, part.sheet.label, 0, column.name, "no column", expected)
-            )
+            part.faults.append(part.lacks(column.name))
 
 
 def _lacks_currency(part: Part, currency: Column) -> bool:

@@ -26,7 +26,7 @@ from matcher.forecast import Forecaster, RateCurve
 from matcher.forest import Forest
 from matcher.heads import Head
 from matcher.likeness import Likeness
-from matcher.ranker import Calibration, FitRanker
+from matcher.ranker import OUTCOMES, Calibration, FitRanker
 
 FORMAT = 2
 """Version of the folder's layout."""
@@ -123,6 +123,7 @@ class Fitted:
             fitted["ranker"] = {
                 "start_weight": self.ranker.start_weight,
                 "calibration": asdict(self.ranker.calibration),
+                "basis": self.ranker.basis,
                 "likeness": None
                 if like is None
                 else {"weights": dict(like.weights), "usual": dict(like.usual)},
@@ -151,7 +152,10 @@ def _forecaster(told: Mapping[str, Any], forests: Mapping[str, Forest]) -> Forec
 def _ranker(told: Mapping[str, Any], forests: Mapping[str, Forest]) -> FitRanker:
     calibration = Calibration(**told["calibration"])
     like = None if told["likeness"] is None else Likeness(**told["likeness"])
-    return FitRanker(forests[_RANKER], told["start_weight"], calibration, like)
+    # Models older than judgments learned from outcomes.
+    return FitRanker(
+        forests[_RANKER], told["start_weight"], calibration, told.get("basis", OUTCOMES), like
+    )
 
 
 def _packed(projections: tuple[Projection, ...]) -> bytes:

@@ -74,10 +74,11 @@ TrackingUri = Annotated[
     ),
 ]
 Split = Annotated[
-    Literal["time", "brand"],
+    Literal["auto", "time", "brand"],
     typer.Option(
         help="'time': learn from the past, test on the latest briefs. 'brand': brand-grouped "
-        "folds, for data without an order in time."
+        "folds, for data without an order in time. 'auto': by time, unless there are only "
+        "judgments that tell none."
     ),
 ]
 LAKE = Path("lake")
@@ -197,27 +198,41 @@ def ingest(
 
 @app.command(epilog=_EPILOG)
 def simulate(
-    folder: Annotated[
-        Path, typer.Argument(file_okay=False, help="Folder to write the nine tables to.")
-    ],
+    folder: Annotated[Path, typer.Argument(file_okay=False, help="Folder to write the tables to.")],
     kols: Annotated[int, typer.Option(min=20, help="KOLs in the market.")] = 2000,
-    briefs: Annotated[int, typer.Option(min=5, help="Briefs over two years.")] = 400,
+    briefs: Annotated[int, typer.Option(min=5, help="Briefs, over two years.")] = 400,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same world.")] = 0,
+    judged: Annotated[
+        bool,
+        typer.Option(
+            "--judged",
+            help="Text and people's grades, nothing else: briefs, kols, posts, judgments.",
+        ),
+    ] = False,
     file_format: Annotated[
         Literal["csv", "parquet", "xlsx"], typer.Option("--format", help="Kind of files.")
     ] = "csv",
 ) -> None:
-    """Write a made-up market with known truth: KOLs, posts, prices, briefs, campaigns, results."""
+    """Write a made-up market with known truth: KOLs, posts, prices, briefs, campaigns, results.
+
+    With --judged: a made-up set of briefs, creators' texts and the grades 0 to 4 that people gave
+    creators for briefs.
+    """
     from features.errors import UserError
+    from features.simulate import World, judged_set
     from features.simulate import simulate as build
 
     terminal = _terminal()
-    world = build(kols=kols, briefs=briefs, seed=seed)
     try:
+        world = (judged_set if judged else build)(kols=kols, briefs=briefs, seed=seed)
         world.write(folder, file_format)
-    except ValueError as error:  # more rows than a worksheet holds
+    except ValueError as error:  # too few KOLs, or more rows than a worksheet holds
         raise UserError(str(error)) from error
-    terminal.table(["table", "rows"], [(name, len(frame)) for name, frame in world.tables])
+    sizes = [(name, len(frame)) for name, frame in world.tables if len(frame)]
+    terminal.table(["table", "rows"], sizes)
+    if not isinstance(world, World):
+        terminal.say(f"Files: {folder}. No time is told.", folder=str(folder))
+        return
     terminal.say(
         f"Files: {folder}. The world ends on {world.as_of:%Y-%m-%d}: match with "
         f"--as-of {world.as_of:%Y-%m-%d}",
@@ -229,12 +244,16 @@ def simulate(
 @app.command(epilog=_EPILOG)
 def train(
     data: DataPath = LAKE,
-    split: Split = "time",
+    split: Split = "auto",
     config: ConfigFile = None,
     mapping: MappingFile = None,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Learn from past outcomes, compare with simple rules, and register the model as challenger."""
+    """Learn from past outcomes, compare with simple rules, and register the model as challenger.
+
+    Without outcomes it learns from judgments: the grades 0 to 4 that people gave KOLs for briefs.
+    Text and grades are enough.
+    """
     from matcher.registry import Registry
     from training.job import train as fit
 
@@ -255,6 +274,12 @@ def train(
             progress=progress,
         )
     _show_evaluation(terminal, trained.evaluation)
+    if split == "auto" and trained.split == "brand":
+        terminal.say(
+            "Judgments are all there is to learn from and tell no order in time: tested in folds "
+            "by brand (--split brand).",
+            split=trained.split,
+        )
     where = f" --tracking-uri {tracking_uri}" if tracking_uri else ""
     terminal.say(
         f"Model version {trained.version} is the challenger; "

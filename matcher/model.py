@@ -27,8 +27,8 @@ from matcher.explain import explain
 from matcher.heads import HEADS
 from matcher.likeness import likeness
 
-OUTCOMES, CONTENT = "outcomes", "content"
-"""What a ranking rests on: past outcomes, or only likeness of content and audience."""
+CONTENT = "content"
+"""What a ranking rests on where nothing was learned: likeness of content and audience."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ class Matcher(Fitted):
 
     @property
     def basis(self) -> str:
-        """What rankings rest on: ``"outcomes"`` or ``"content"``."""
-        return CONTENT if self.ranker is None else OUTCOMES
+        """What rankings rest on: ``"outcomes"``, ``"judgments"`` or ``"content"``."""
+        return CONTENT if self.ranker is None else self.ranker.basis
 
     def pipeline(self, embeddings: Embeddings) -> FeaturePipeline:
         """Return what makes the signals this model reads, its own projections among them."""
@@ -130,7 +130,8 @@ class Matcher(Fitted):
         -------
         DataFrame, aligned to `signals`
             score, which orders KOLs inside a brief; fit, the calibrated chance 0-1 that a
-            collaboration lands in the upper half of comparable ones; and the forecasts views,
+            collaboration lands in the upper half of comparable ones or, where `basis` is
+            ``"judgments"``, that a judge grades it 3 or 4; and the forecasts views,
             engagement_rate, spread_rate, ctr and cvr. Null is what was not learned.
         """
         if self.ranker is None or self.forecaster is None:

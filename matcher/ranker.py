@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,12 @@ from matcher.likeness import Likeness
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+Basis: TypeAlias = Literal["outcomes", "judgments"]
+
+OUTCOMES: Basis = "outcomes"
+JUDGMENTS: Basis = "judgments"
+"""What a ranking was learned from: what collaborations brought, or people's grades alone."""
 
 GAINS = tuple(2**grade - 1 for grade in range(6))
 """Gain of each grade, exponential as in Burges et al. (2005)."""
@@ -58,7 +64,7 @@ class Calibration:
         margin : ndarray, shape (n,)
             The ranker's scores on data later than its fit.
         success : ndarray of bool, shape (n,)
-            Whether the collaboration landed in the upper half of its peers.
+            Whether the pair was a success.
         """
         from scipy.optimize import minimize
 
@@ -95,15 +101,19 @@ class FitRanker:
         Correction of the margin.
     start_weight : float
         Margin per unit of that.
+    calibration : Calibration
+        From margin to the chance of a success: of landing in the upper half of comparable
+        collaborations or, where judgments are the basis, of a grade of 3 or 4.
+    basis : str
+        ``"outcomes"`` or ``"judgments"``.
     likeness : Likeness or None
         Learned likeness; ``None`` where ranking starts from the forecast.
-    calibration : Calibration
-        From margin to the chance of landing in the upper half of comparable collaborations.
     """
 
     forest: Forest
     start_weight: float
     calibration: Calibration
+    basis: Basis = OUTCOMES
     likeness: Likeness | None = None
 
     def score(self, signals: pd.DataFrame, forecaster: Forecaster) -> NDArray[np.float64]:
@@ -127,6 +137,7 @@ class FitRanker:
         likeness: Likeness | None,
         config: RankerConfig,
         seed: int,
+        basis: Basis = OUTCOMES,
     ) -> FitRanker:
         """Fit on graded pairs; stop early on, and calibrate with, the later `valid` ones.
 
@@ -140,6 +151,8 @@ class FitRanker:
             Size of the forest, and how much the start weighs.
         seed : int
             Seed of sampling.
+        basis : str
+            What their grades rest on.
         """
         params = {
             "objective": "lambdarank",
@@ -162,10 +175,10 @@ class FitRanker:
             patience=config.patience,
             seed=seed,
         )
-        told = valid.outcome.to_numpy()
+        told = valid.told.to_numpy()
         margin = weight * valid.known + forest.predict(valid.signals)
         curve = Calibration.fit(margin[told], valid.success.to_numpy()[told])
-        return cls(forest, weight, curve, likeness)
+        return cls(forest, weight, curve, basis, likeness)
 
 
 @dataclass(frozen=True)
@@ -185,10 +198,12 @@ class RankingData:
         Relevance, a whole number 0-5.
     weight : Series, shape (n,)
         How far the grade is believed, above 0.
-    outcome : Series of bool, shape (n,)
-        Whether the pair is a collaboration that brought a known outcome.
+    told : Series of bool, shape (n,)
+        Whether it is known if the pair was a success: from an outcome or, where judgments are all
+        there is, from a judgment.
     success : Series of bool, shape (n,)
-        Whether that outcome landed in the upper half of its peers; read where `outcome`.
+        Whether it was: the outcome landed in the upper half of its peers, or the grade is 3 or
+        4; read where `told`.
     """
 
     signals: pd.DataFrame
@@ -196,7 +211,7 @@ class RankingData:
     brief_id: pd.Series[Any]
     grade: pd.Series[Any]
     weight: pd.Series[Any]
-    outcome: pd.Series[Any]
+    told: pd.Series[Any]
     success: pd.Series[Any]
 
     def as_dataset(self, start_weight: float) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from matcher.console import Terminal
 from matcher.model import CONTENT
+from matcher.ranker import JUDGMENTS
 
 BRIEFS_SHOWN, PLACES_SHOWN, REASONS_SHOWN = 2, 5, 2
 """How much of a run is printed; the files hold all of it."""
@@ -60,6 +61,12 @@ def show_matches(
             "There is no champion: KOLs are ranked by likeness of content and audience, and no "
             "fit or conversion is forecast.",
             basis=CONTENT,
+        )
+    if (matches["basis"] == JUDGMENTS).any():
+        terminal.say(
+            "The champion learned from people's grades alone: fit is the chance of a grade of 3 "
+            "or 4, and no views or conversion are forecast.",
+            basis=JUDGMENTS,
         )
     titles = briefs.set_index("brief_id")["title"]
     shown = list(dict.fromkeys(matches["brief_id"]))[:BRIEFS_SHOWN]

@@ -92,9 +92,11 @@ MATCHES = (
         "percent",
         10,
         Text(
-            "校准后的概率：合作效果进入同类合作前一半的可能性，可跨需求比较；无历史成效时为空",
-            "Calibrated chance that the collaboration lands in the upper half of comparable ones; "
-            "comparable between briefs; empty without past outcomes",
+            "校准后的概率：合作效果进入同类合作前一半的可能性（依据为人工评分时：评为 3 分及以上的"
+            "可能性），可跨需求比较；仅内容时为空",
+            "Calibrated chance that the collaboration lands in the upper half of comparable ones "
+            "(on judgments: that a judge grades it 3 or 4); comparable between briefs; empty where "
+            "content is all there is",
         ),
     ),
     Heading(
@@ -170,8 +172,9 @@ MATCHES = (
         "text",
         12,
         Text(
-            "历史成效：从以往合作结果学习；仅内容：仅按内容与受众相似度",
-            "outcomes: learned from past results; content only: likeness of content and audience",
+            "历史成效：从以往合作结果学习；人工评分：从人工评分学习；仅内容：仅按内容与受众相似度",
+            "outcomes: learned from past results; judgments: learned from people's grades; "
+            "content only: likeness of content and audience",
         ),
     ),
     Heading(
@@ -232,6 +235,16 @@ FROM_OUTCOMES = Text(
     "排序由模型从以往合作的实际结果中学习得到。",
     "The ranking was learned from what past collaborations really brought.",
 )
+FROM_JUDGMENTS = Text(
+    "排序由模型从人工评分中学习得到，不预测合作效果。",
+    "The ranking was learned from the grades that people gave; nothing here predicts results.",
+)
+RESTS_ON = {
+    "outcomes": FROM_OUTCOMES,
+    "judgments": FROM_JUDGMENTS,
+    "content": CONTENT_ONLY,
+}
+"""What a run says of its basis."""
 RUN = {
     "run_id": Text("批次", "Run"),
     "as_of": Text("数据截至（UTC）", "Known before (UTC)"),
@@ -280,6 +293,7 @@ WORDS = {
     },
     "basis": {
         "outcomes": Text("历史成效", "outcomes"),
+        "judgments": Text("人工评分", "judgments"),
         "content": Text("仅内容", "content only"),
     },
 }

@@ -60,14 +60,14 @@ class Run:
     created_at : Timestamp
         When it was made, with a time zone; for the record alone.
     basis : str
-        ``"outcomes"`` or ``"content"``.
+        One of `serving.results.BASES`.
 
     Raises
     ------
     UserError
         If `run_id` is not such a name.
     ValueError
-        If a time has no zone, or `basis` is neither.
+        If a time has no zone, or `basis` is none of those.
     """
 
     run_id: str

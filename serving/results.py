@@ -5,8 +5,8 @@ from __future__ import annotations
 from features.columns import Column, TableSpec
 from features.contract import MODES, PLATFORMS
 
-BASES = ("outcomes", "content")
-"""What a ranking rests on: what past collaborations brought, or likeness alone."""
+BASES = ("outcomes", "judgments", "content")
+"""What a ranking rests on: what past collaborations brought, people's grades, or likeness alone."""
 
 MATCHES = TableSpec(
     "matches",

@@ -278,7 +278,7 @@ class _Sheets:
         sheet = self.book.add_worksheet(headings.SHEET_ABOUT.in_(self.language))
         sheet.set_column(0, 0, 24)
         sheet.set_column(1, 1, 90)
-        rests_on = headings.CONTENT_ONLY if run.basis == "content" else headings.FROM_OUTCOMES
+        rests_on = headings.RESTS_ON[run.basis]
         sheet.merge_range(0, 0, 0, 1, "", self.formats["bold"])
         self._text(sheet, 0, 0, rests_on.in_(self.language), "bold")
         row = 2

@@ -151,3 +151,74 @@ def test_the_champion_can_be_measured_again(
     assert "kolmatch" in told.out
     assert "NDCG@10" in told.out
     assert "Evaluated version 1." in told.err
+
+
+# -- text and people's grades, nothing else ----------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Return a folder in which grades have taught a champion, and new briefs have their lists."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    place = tmp_path_factory.mktemp("judged")
+    files, lake = place / "files", place / "lake"
+    _run("simulate", files, "--judged", "--kols", "80", "--briefs", "40", "--seed", "3")
+    _run("check", files)
+    _run("ingest", files, "--lake", lake)
+    _run("train", lake)
+    _run("promote", lake, "--force")  # as above
+    new = place / "new"
+    new.mkdir()
+    briefs = "brief_id,text\n新1,敏感肌修护面霜，想找成分党\nnew2,running shoes for beginners\n"
+    (new / "briefs.csv").write_text(briefs, encoding="utf-8")
+    _run("check", new)
+    _run("ingest", new, "--lake", lake)
+    _run("match", lake, "--brief", "新1", "--brief", "new2", "--run-id", "judged")
+    yield place
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_four_files_of_text_and_grades_are_all_there_is(judged: Path) -> None:
+    files = {file.name: list(pd.read_csv(file)) for file in (judged / "files").glob("*.csv")}
+    assert files == {
+        "briefs.csv": ["brief_id", "brand_id", "text"],
+        "kols.csv": ["kol_id", "bio"],
+        "posts.csv": ["post_id", "kol_id", "text"],
+        "judgments.csv": ["brief_id", "kol_id", "judge", "grade"],
+    }
+
+
+def test_what_grades_taught_is_tested_on_brands_never_seen(judged: Path) -> None:
+    registry = Registry(judged / "lake")
+    version = registry.resolve(CHAMPION)
+    assert version is not None
+    metrics = registry.metrics(version)
+    assert registry.params(version)["split"] == "brand"
+    assert metrics["headline"] == metrics["judgments_ndcg_at_10"]
+    assert metrics["headline"] > 0.5
+    assert metrics["fit_ece"] < 2 * metrics["fit_ece_noise_floor"]
+
+
+def test_new_briefs_are_matched_by_what_grades_taught(judged: Path) -> None:
+    published = read_run(judged / "lake", "judged")
+    assert published.run.basis == "judgments"
+    matches = published.matches
+    assert set(matches["brief_id"]) == {"新1", "new2"}
+    assert (matches["basis"] == "judgments").all()
+    assert matches["fit"].between(0, 1).all()
+    assert matches["fit"].nunique() > 5
+    assert matches[["cvr", "forecast_views", "price"]].isna().all(axis=None)
+    assert matches[matches["rank"] == 1]["reasons_zh"].map(len).gt(0).all()
+    table = pd.read_csv(judged / "lake" / "lists" / "judged" / "matches.en.csv", dtype=str)
+    assert set(table["Basis"]) == {"judgments"}
+
+
+def test_a_champion_that_grades_taught_can_be_measured_again(
+    judged: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _run("evaluate", judged / "lake")
+    told = capsys.readouterr()
+    assert "the KOLs that people graded" in told.out
+    assert "Evaluated version 1." in told.err

@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.contract import GOALS
+from matcher.likeness import likeness
 
 Floats = NDArray[np.float64]
 
@@ -121,6 +122,21 @@ def content_cosine(pairs: pd.DataFrame, signals: pd.DataFrame) -> Floats:
     return _unknown_last(_column(signals, "content.recent"))
 
 
+def like(pairs: pd.DataFrame, signals: pd.DataFrame) -> Floats:
+    """Score by likeness of content and audience, as `kolmatch match` does without a model."""
+    return likeness(signals)
+
+
+def bio_cosine(pairs: pd.DataFrame, signals: pd.DataFrame) -> Floats:
+    """Score by cosine of the brief's text and the bio."""
+    return _unknown_last(_column(signals, "content.bio"))
+
+
+def shared_words(pairs: pd.DataFrame, signals: pd.DataFrame) -> Floats:
+    """Score by what the brief's text and the three closest recent posts share in letters."""
+    return _unknown_last(_column(signals, "content.lexical_top3"))
+
+
 def cosine_and_engagement(pairs: pd.DataFrame, signals: pd.DataFrame) -> Floats:
     """Score by 0.8 content cosine + 0.2 engagement rate, each as its rank within the brief.
 
@@ -203,3 +219,9 @@ BASELINES: tuple[Baseline, ...] = (
         "most expected value per unit of price first, as the goal counts value",
     ),
 )
+TEXT_BASELINES: tuple[Baseline, ...] = (
+    Baseline("likeness", like, "most alike in content and audience first"),
+    Baseline("bio cosine", bio_cosine, "brief's text closest to the bio first"),
+    Baseline("shared words", shared_words, "brief's text closest to recent posts in letters first"),
+)
+"""Further rules for where text and people's grades are all there is."""

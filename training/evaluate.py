@@ -27,7 +27,8 @@ from features.progress import Progress, silent
 from matcher.candidates import candidates
 from matcher.config import Config
 from matcher.model import Matcher
-from training.baselines import BASELINES
+from matcher.ranker import JUDGMENTS, OUTCOMES
+from training.baselines import BASELINES, TEXT_BASELINES
 from training.examples import Examples
 from training.labels import GOOD
 from training.metrics import ranking_metrics
@@ -43,11 +44,11 @@ Lists = Iterable[tuple[pd.DataFrame, pd.DataFrame, "pd.Series[Any]"]]
 
 MODEL = "kolmatch"
 HEADLINE = "ndcg@10"
-ROSTER, OUTCOMES, JUDGMENTS = "roster", "outcomes", "judgments"
+ROSTER = "roster"
 VIEWS = {
     OUTCOMES: "the KOLs that were tried, graded by what they brought",
     JUDGMENTS: "the KOLs that people graded",
-    ROSTER: "the eligible roster, never tried = 0",
+    ROSTER: "the eligible roster, never tried or judged = 0",
 }
 
 
@@ -133,12 +134,13 @@ class Evaluation:
 
 
 def rankers(matcher: Matcher) -> dict[str, Score]:
-    """Return the model and every simple rule, by name."""
+    """Return the model and every simple rule for data such as it was trained on, by name."""
 
     def model(pairs: pd.DataFrame, signals: pd.DataFrame) -> NDArray[np.float64]:
         return matcher.score(signals)["score"].to_numpy()
 
-    return {MODEL: model} | {baseline.name: baseline.score for baseline in BASELINES}
+    rules = BASELINES + (TEXT_BASELINES if matcher.basis == JUDGMENTS else ())
+    return {MODEL: model} | {baseline.name: baseline.score for baseline in rules}
 
 
 def rank_lists(
@@ -208,7 +210,9 @@ def evaluate(
             tried = [(part.pairs, part.signals, part.pairs["grade"])]
             measured.append(rank_lists(tried, by, brands, view, threshold=GOOD))
     whole = _roster_lists(known.pairs, history, pipeline, matcher.config, progress)
-    measured.append(rank_lists(whole, by, brands, ROSTER))
+    # To have been chosen says that a KOL is worth finding; to have been judged does not.
+    threshold = GOOD if judged.all() else None
+    measured.append(rank_lists(whole, by, brands, ROSTER, threshold=threshold))
     return Evaluation(pd.concat([part.per_brief for part in measured], ignore_index=True))
 
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from features.columns import TIME
 from features.history import History, roster
 from features.offers import current_offers
 from features.pipeline import FeaturePipeline
@@ -28,14 +29,14 @@ from features.tables import Tables
 from matcher.config import TrainingConfig
 from matcher.eligibility import screen
 from matcher.forecast import Forecaster, log_price
-from matcher.ranker import RankingData
+from matcher.ranker import JUDGMENTS, OUTCOMES, Basis, RankingData
 from training.labels import (
     COUNTS,
     GOOD,
     Grader,
-    decision_times,
     labels_known_before,
     outcome_values,
+    question_times,
     true_grades,
 )
 
@@ -94,7 +95,11 @@ class Examples:
         return (gain / total).where(tells)
 
     def ranking(
-        self, known: NDArray[np.float64], forecaster: Forecaster, config: TrainingConfig
+        self,
+        known: NDArray[np.float64],
+        forecaster: Forecaster,
+        config: TrainingConfig,
+        basis: Basis = OUTCOMES,
     ) -> RankingData:
         """Return what the ranker learns from.
 
@@ -107,6 +112,8 @@ class Examples:
             Tells which goals can be forecast, and what is usual for each.
         config : TrainingConfig
             What the unknown is taken for.
+        basis : str
+            Whether outcomes or judgments decide what a success is.
         """
         pairs, grade, keep = self.pairs, self.pairs["grade"], pd.Series(True, self.pairs.index)
         if config.unknown == "forecast":
@@ -128,7 +135,7 @@ class Examples:
             brief_id=pairs["brief_id"][keep],
             grade=grade[keep],
             weight=weight[keep],
-            outcome=(pairs["known"] & ~pairs["judged"])[keep],
+            told=(pairs["known"] & (pairs["judged"] == (basis == JUDGMENTS)))[keep],
             success=pairs["success"][keep],
         )
 
@@ -179,11 +186,11 @@ def graded_pairs(
     pairs = tried.drop(columns="as_of").merge(
         opinions.reset_index(), how="outer", on=["brief_id", "kol_id"]
     )
-    pairs["as_of"] = pairs["brief_id"].map(decision_times(tables))
+    pairs["as_of"] = pairs["brief_id"].map(question_times(tables)).astype(TIME)
     pairs["judged"] = pairs["grade"].isna()
     pairs["grade"] = pairs["grade"].fillna(pairs["opinion"])
     pairs["success"] = pairs["grade"] >= GOOD
-    pairs = pairs[pairs["grade"].notna() & pairs["as_of"].notna()]
+    pairs = pairs[pairs["grade"].notna()]
     columns = ["brief_id", "kol_id", "as_of", "grade", "judged", "success", "achieved", *COUNTS]
     return pairs[columns].sort_values(["as_of", "brief_id", "kol_id"], ignore_index=True)
 
@@ -241,7 +248,10 @@ def build_examples(
     tried = pd.concat(
         [graded[["brief_id", "kol_id"]], tables.collaborations[["brief_id", "kol_id"]]]
     )
-    unknown = unknown_pairs(questions, tried, history, config.unknown_per_brief, seed)
+    # Where no outcome allows a forecast of them, the unknown would only be thrown away again.
+    silent_unknown = config.unknown == "forecast" and bool(graded["judged"].all())
+    count = 0 if silent_unknown else config.unknown_per_brief
+    unknown = unknown_pairs(questions, tried, history, count, seed)
     unknown = unknown.assign(grade=0.0, judged=False, known=False, success=False)
     pairs = pd.concat([graded.assign(known=True), unknown], ignore_index=True)
     pairs = pairs.astype({"success": bool, "known": bool, "judged": bool})

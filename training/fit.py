@@ -19,18 +19,21 @@ from matcher.config import Config
 from matcher.forecast import Forecaster
 from matcher.likeness import Likeness
 from matcher.model import Matcher
-from matcher.ranker import FitRanker
+from matcher.ranker import JUDGMENTS, OUTCOMES, Basis, FitRanker
 from training.affinity import learn_affinity
 from training.examples import Examples, build_examples, graded_pairs
-from training.labels import decision_times, labels_known_before, outcome_values
+from training.labels import (
+    WHENEVER,
+    decision_times,
+    labels_known_before,
+    outcome_values,
+)
 from training.split import TimeSplit, brand_folds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-
-WHENEVER = pd.Timestamp("2262-01-01", tz="UTC")
-"""Later than anything that will be known."""
+SPLITS = ("auto", "time", "brand")
 
 
 @dataclass(frozen=True)
@@ -65,30 +68,32 @@ def labelled_pairs(tables: Tables, horizon_days: int) -> pd.Series[int]:
     Returns
     -------
     Series of int, indexed by brief_id
-        1 or more; briefs that were never decided (`decision_times`) are absent.
+        1 or more; briefs without any are absent.
     """
     tried = outcome_values(tables, horizon_days)
     ids = ["brief_id", "kol_id"]
     told = pd.concat([tried[ids], tables.judgments[ids]]).drop_duplicates()
-    decided = decision_times(tables).dropna().index
-    return told[told["brief_id"].isin(decided)].groupby("brief_id").size()
+    return told.groupby("brief_id").size()
 
 
 def ripening(tables: Tables, horizon_days: int) -> pd.Timedelta:
-    """Return how long after a decision nearly all (95%) of its ripe outcomes are known.
+    """Return how long after a decision nearly all (95%) of what teaches is known.
 
-    At least the horizon and at most three of it.
-
-    Longer than the horizon, which counts from publication. Of a brief decided later than that
-    before a cut, only what came quickly is known at the cut.
+    That is its ripe outcomes, for at least the horizon, which counts from publication; where
+    there are none, its judgments, which may be known at once. At most three times the horizon.
+    Of a brief decided later than that before a cut, only what came quickly is known at the cut.
     """
     horizon = pd.Timedelta(days=horizon_days)
     tried = outcome_values(tables, horizon_days)
+    least, waits = horizon, tried["measured_at"] - tried["as_of"]
     if tried.empty:
-        return horizon
-    days = (tried["measured_at"] - tried["as_of"]).dt.total_seconds().quantile(0.95) / 86_400
+        decided = tables.judgments["brief_id"].map(decision_times(tables))
+        least, waits = pd.Timedelta(0), tables.judgments["judged_at"] - decided
+    days = waits.dt.total_seconds().quantile(0.95) / 86_400
+    if math.isnan(days):
+        return least
     # Where every outcome carries the date of an export, the wait is no wait: hence the end.
-    return min(max(horizon, pd.Timedelta(days=math.ceil(days))), 3 * horizon)
+    return min(max(least, pd.Timedelta(days=math.ceil(days))), 3 * horizon)
 
 
 def plan_by_time(tables: Tables, config: Config) -> Plan:
@@ -101,6 +106,14 @@ def plan_by_time(tables: Tables, config: Config) -> Plan:
         cut became known only after it.
     """
     briefs = _labelled(tables, config)
+    dated = briefs["decided_at"].notna()
+    if dated.sum() < config.training.least_briefs:
+        raise UserError(
+            f"Got {len(briefs)} briefs with outcomes or judgments, of which {int(dated.sum())} "
+            f"tell when they were decided or judged, but learning from the past needs "
+            f"{config.training.least_briefs}; brand-grouped folds (--split brand) need no time"
+        )
+    briefs = briefs[dated].reset_index(drop=True)
     embargo = ripening(tables, config.training.horizon_days)
     shares = (config.training.valid_share, config.training.test_share)
     try:
@@ -125,6 +138,43 @@ def plan_by_time(tables: Tables, config: Config) -> Plan:
                 "when each became known, or use brand-grouped folds (--split brand)"
             )
     return plan
+
+
+def plans(tables: Tables, config: Config, split: str = "auto") -> tuple[str, list[Plan]]:
+    """Part the briefs.
+
+    Parameters
+    ----------
+    tables : Tables
+        Everything known.
+    config : Config
+        Settings.
+    split : str
+        ``"time"`` (`plan_by_time`), ``"brand"`` (`plans_by_brand`), or ``"auto"``: by time, unless
+        judgments are all there is to learn from and they have no order in time.
+
+    Returns
+    -------
+    str
+        How they were parted.
+    list of Plan
+        One a round.
+
+    Raises
+    ------
+    UserError
+        As those do.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"Got split={split!r} but expected one of {', '.join(SPLITS)}")
+    if split == "brand":
+        return "brand", plans_by_brand(tables, config)
+    try:
+        return "time", [plan_by_time(tables, config)]
+    except UserError:
+        if split == "time" or not outcome_values(tables, config.training.horizon_days).empty:
+            raise
+    return "brand", plans_by_brand(tables, config)
 
 
 def plans_by_brand(tables: Tables, config: Config) -> list[Plan]:
@@ -159,12 +209,12 @@ def plans_by_brand(tables: Tables, config: Config) -> list[Plan]:
 
 
 def _labelled(tables: Tables, config: Config) -> pd.DataFrame:
-    """Return the briefs with labels, ``decided_at`` replaced by the moment of choice."""
+    """Return the briefs with labels, ``decided_at`` replaced by the moment of choice if known."""
     labels = labelled_pairs(tables, config.training.horizon_days)
     least = config.training.least_briefs
     if len(labels) < least:
         raise UserError(
-            f"Got {len(labels)} decided briefs with outcomes of {config.training.horizon_days} "
+            f"Got {len(labels)} briefs with outcomes of {config.training.horizon_days} "
             f"days or judgments but training needs {least}; until then `kolmatch match` ranks by "
             "content and audience"
         )
@@ -209,18 +259,22 @@ def fit_matcher(
     """
     train, valid = examples.of(plan.briefs("train")), examples.of(plan.briefs("valid"))
     forecaster = _forecaster(train.known, config)
+    basis: Basis = JUDGMENTS if train.known.pairs["judged"].all() else OUTCOMES
     likeness = None
-    if config.training.unknown == "forecast":
+    # Without outcomes there is no forecast to start from, and without it nothing is known of a
+    # pair but how alike it is.
+    if config.training.unknown == "forecast" and len(forecaster.typical) > 0:
         seen, unseen = cross_advantage(train, config), forecaster.advantage(valid.signals)
     else:
         likeness = _likeness(train, config)
         seen, unseen = cross_likeness(train, config), likeness(valid.signals)
     ranker = FitRanker.fit(
-        train.ranking(seen, forecaster, config.training),
-        valid.ranking(unseen, forecaster, config.training),
+        train.ranking(seen, forecaster, config.training, basis),
+        valid.ranking(unseen, forecaster, config.training, basis),
         likeness,
         config.ranker,
         config.seed,
+        basis,
     )
     later = valid.known
     least = config.forecast.least_rows // 2

@@ -16,11 +16,12 @@ from features.tables import Tables
 from features.vectors import Embeddings
 from matcher.config import Config
 from matcher.model import Matcher
+from matcher.ranker import JUDGMENTS, OUTCOMES
 from matcher.registry import Registry, TrackedRun
 from training.calibration import calibration_error, noise_floor, poisson_deviance
-from training.evaluate import HEADLINE, MODEL, OUTCOMES, ROSTER, Evaluation, evaluate
+from training.evaluate import HEADLINE, MODEL, ROSTER, Evaluation, evaluate
 from training.examples import Examples, graded_pairs
-from training.fit import Plan, fit_matcher, plan_by_time, plan_examples, plans_by_brand
+from training.fit import Plan, fit_matcher, plan_examples, plans
 from training.plots import plot_families, plot_rankers, plot_reliability
 
 
@@ -38,12 +39,15 @@ class Trained:
         Headline numbers, as logged.
     cuts : dict
         How briefs were split.
+    split : str
+        ``"time"`` or ``"brand"``.
     """
 
     version: str
     evaluation: Evaluation
     metrics: dict[str, float]
     cuts: dict[str, str]
+    split: str
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ def train(
     embeddings: Embeddings,
     registry: Registry,
     *,
-    split: str = "time",
+    split: str = "auto",
     command: str = "",
     progress: Progress = silent,
 ) -> Trained:
@@ -84,7 +88,7 @@ def train(
     split : str
         ``"time"``: teach on the past, test on the latest. ``"brand"``: brand-grouped folds, for
         data without a time order; metrics are over all folds, and the registered model is the
-        first fold's.
+        first fold's. ``"auto"``: the one that fits the data (`training.fit.plans`).
     command : str
         What was typed, for the record.
 
@@ -96,17 +100,17 @@ def train(
     config = config.with_spaces(tables)
     history = History(tables)
     pipeline = FeaturePipeline(config.features, embeddings)
-    plans = _plans(tables, config, split)
+    parted, rounds_planned = plans(tables, config, split)
     params = {
-        "split": split,
+        "split": parted,
         "command": command,
         "data_versions": json.dumps(dict(versions)),
         "config": config.model_dump_json(),
         "encoder": embeddings.encoder.id,
-        **plans[0].cuts,
+        **rounds_planned[0].cuts,
     }
-    with registry.run(f"train {split}", params) as run:
-        rounds = [play(plan, history, pipeline, config, progress) for plan in plans]
+    with registry.run(f"train {parted}", params) as run:
+        rounds = [play(plan, history, pipeline, config, progress) for plan in rounds_planned]
         evaluation = Evaluation(
             pd.concat([r.evaluation.per_brief for r in rounds], ignore_index=True)
         )
@@ -117,12 +121,15 @@ def train(
             evaluation.metrics()
             | headline(evaluation, config)
             | calibration_metrics(forecasts)
-            | {f"briefs_{part}": float(n) for part, n in plans[0].part.value_counts().items()}
+            | {
+                f"briefs_{part}": float(n)
+                for part, n in rounds_planned[0].part.value_counts().items()
+            }
         )
         run.metrics(metrics)
         _log_tables_and_plots(run, evaluation, forecasts, rounds[0].matcher)
         version = run.register(rounds[0].matcher, rounds[0].test.signals.head(20))
-    return Trained(version, evaluation, metrics, plans[0].cuts)
+    return Trained(version, evaluation, metrics, rounds_planned[0].cuts, parted)
 
 
 def play(
@@ -144,7 +151,7 @@ def evaluate_version(
     tables: Tables,
     embeddings: Embeddings,
     *,
-    split: str = "time",
+    split: str = "auto",
     progress: Progress = silent,
 ) -> Evaluation:
     """Measure a registered model on the test briefs of a split made anew on these tables.
@@ -156,19 +163,11 @@ def evaluate_version(
     history = History(tables)
     config = matcher.config
     pipeline = matcher.pipeline(embeddings)
-    plan = _plans(tables, config, split)[0]
+    plan = plans(tables, config, split)[1][0]
     graded = graded_pairs(tables, plan.briefs("train"), plan.known_before, config.training)
     graded = graded[graded["brief_id"].isin(plan.briefs("test"))].assign(known=True)
     signals = pipeline.transform(graded[["brief_id", "kol_id", "as_of"]], history)
     return evaluate(matcher, Examples(graded, signals), history, pipeline, progress)
-
-
-def _plans(tables: Tables, config: Config, split: str) -> list[Plan]:
-    if split == "time":
-        return [plan_by_time(tables, config)]
-    if split == "brand":
-        return plans_by_brand(tables, config)
-    raise ValueError(f"Got split={split!r} but expected 'time' or 'brand'")
 
 
 def headline(evaluation: Evaluation, config: Config) -> dict[str, float]:
@@ -176,11 +175,11 @@ def headline(evaluation: Evaluation, config: Config) -> dict[str, float]:
 
     With it goes the lower end of the 95% interval of the model's lead, brands resampled.
 
-    On outcomes where there are any to compare, for they are what the agency is paid for; on the
-    roster where being chosen is all that the data tells.
+    On outcomes where there are any to compare, for they are what the agency is paid for; else on
+    judgments; on the roster where being chosen is all that the data tells.
     """
-    choice = config.training.unknown == "negative" or OUTCOMES not in evaluation.views
-    view = ROSTER if choice else OUTCOMES
+    told = [view for view in (OUTCOMES, JUDGMENTS) if view in evaluation.views]
+    view = told[0] if told and config.training.unknown != "negative" else ROSTER
     table = evaluation.summary(view)[HEADLINE]
     best = evaluation.best_baseline(view)
     lead = evaluation.comparison(view, seed=config.seed).set_index("ranker")
@@ -194,12 +193,15 @@ def headline(evaluation: Evaluation, config: Config) -> dict[str, float]:
 def forecast_tried(matcher: Matcher, test: Examples) -> pd.DataFrame:
     """Return what each tried pair of the test briefs brought, beside its forecast.
 
+    Where the model rests on judgments: what each judged pair was graded.
+
     Returns
     -------
     DataFrame
         Columns of `training.examples.Examples.pairs`, fit and cvr.
     """
-    tried = test.where((test.pairs["known"] & ~test.pairs["judged"]).to_numpy())
+    judged = matcher.basis == JUDGMENTS
+    tried = test.where((test.pairs["known"] & (test.pairs["judged"] == judged)).to_numpy())
     # Counts keep their names; of the forecasts only the two shown to people are wanted.
     return pd.concat([tried.pairs, matcher.score(tried.signals)[["fit", "cvr"]]], axis=1)
 
@@ -242,6 +244,8 @@ def _log_tables_and_plots(
     if len(forecasts):
         fit, good = forecasts["fit"], forecasts["success"].astype(float)
         title = "Fit: chance of the upper half of peers, test outcomes"
+        if matcher.basis == JUDGMENTS:
+            title = "Fit: chance of a grade of 3 or 4, test judgments"
         run.figure(plot_reliability(fit, good, title), "plots/fit.png")
     if matcher.ranker is not None:
         run.figure(plot_families(matcher.ranker.forest.gain()), "plots/families.png")

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.columns import TIME
+from features.columns import EPOCH, TIME
+from features.contract import SPECS
 from features.tables import Tables
 
 VALUED: Mapping[str, str] = MappingProxyType(
@@ -37,6 +38,8 @@ CUTS = (0.25, 0.5, 0.75)
 """Quantiles that part the grades of finished collaborations: 1 to 4."""
 GOOD = 3.0
 """Lowest grade of the upper half: what is worth finding again."""
+WHENEVER = pd.Timestamp("2262-01-01", tz="UTC")
+"""Later than anything that will be known: the cut where there is no order in time."""
 LEAST_PEERS = 40
 """A quantile of fewer peers than this is noise; a wider group is asked instead."""
 PLACES = (0.35, 0.65, 0.85, 0.95)
@@ -49,16 +52,37 @@ def decision_times(tables: Tables) -> pd.Series[Any]:
 
     That is ``decided_at``, or the first time a KOL was shown for the brief if that was earlier or
     if no decision is told: what the log says about the brief's own list must not be a feature of
-    it.
+    it. Where neither is told it is the first judgment.
 
     Returns
     -------
     Series of datetime, indexed by brief_id
-        Null for briefs that were neither decided nor shown anybody.
+        Null for briefs that were neither decided nor shown anybody nor judged at a known time.
     """
     shown = tables.collaborations.groupby("brief_id")["shown_at"].min()
+    judged = tables.judgments.groupby("brief_id")["judged_at"].min()
     decided = tables.briefs.set_index("brief_id")["decided_at"]
-    return pd.concat([decided, shown.reindex(decided.index)], axis=1).min(axis=1).rename("as_of")
+    first = pd.concat([decided, shown.reindex(decided.index)], axis=1).min(axis=1)
+    return first.fillna(judged.reindex(decided.index)).astype(TIME).rename("as_of")
+
+
+def question_times(tables: Tables) -> pd.Series[Any]:
+    """Return `decision_times`, and for briefs that tell no time the end of all that is known.
+
+    Such a brief may be of any day: it is asked as if it came in now.
+
+    Returns
+    -------
+    Series of datetime, indexed by brief_id
+        No nulls.
+    """
+    known = [
+        frame[spec.known_at].max()
+        for (_, frame), spec in zip(tables, SPECS.values(), strict=True)
+        if spec.known_at is not None
+    ]
+    end = max((time for time in known if pd.notna(time)), default=EPOCH)
+    return decision_times(tables).fillna(end + pd.Timedelta(1, unit="us"))
 
 
 def labels_known_before(tables: Tables, times: pd.Series[Any]) -> Tables:
@@ -70,12 +94,14 @@ def labels_known_before(tables: Tables, times: pd.Series[Any]) -> Tables:
         Everything known.
     times : Series of datetime, indexed by brief_id
         What became known about a brief at its time or later is dropped; so is everything about
-        briefs without a time.
+        briefs without a time. Judgments of which nobody knows when they were made stay only where
+        that time is `WHENEVER`.
     """
     brief_of = tables.collaborations.set_index("collaboration_id")["brief_id"]
     of_outcome = tables.outcomes["collaboration_id"].map(brief_of)
     in_time = tables.outcomes["measured_at"] < of_outcome.map(times)
-    judged = tables.judgments["judged_at"] < tables.judgments["brief_id"].map(times)
+    cut = tables.judgments["brief_id"].map(times)
+    judged = (tables.judgments["judged_at"] < cut) | (cut == WHENEVER)
     return tables.replace(outcomes=tables.outcomes[in_time], judgments=tables.judgments[judged])
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from features.config import FeatureConfig
 from features.signals.family import Signals
 from features.statistics import ratio, row_mean, where
-from features.timeline import DAY, NEVER, Floats, days_between, pick
+from features.timeline import DAY, NEVER, Floats, Ints, days_between, pick
 from features.vectors import Embeddings
 from features.view import View
 
@@ -36,10 +36,15 @@ def growth(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signals
         "followers_180": long,
         "acceleration": short - long,
         "views": cells.of_posts(row_mean(views[:, :10]) - row_mean(views[:, 10:])),
-        "observed_days": days_between(cells.time, np.asarray(first)),
-        "profile_age": days_between(cells.time, np.asarray(latest)),
+        "observed_days": days_between(cells.time, _told(first)),
+        "profile_age": days_between(cells.time, _told(latest)),
     }
     return {name: values[view.cell] for name, values in by_cell.items()}
+
+
+def _told(at: Ints) -> Ints:
+    """Return times, null where 1970 stands for one that nobody told."""
+    return np.where(at == 0, NEVER, at)
 
 
 def _follower_growth(view: View, days: int) -> Floats:

@@ -8,7 +8,7 @@ from features.config import FeatureConfig
 from features.postlog import Recent
 from features.signals.family import Signals
 from features.similarity import paired_cosines
-from features.statistics import ratio, row_mean, row_quantile
+from features.statistics import ratio, row_mean, row_quantile, where
 from features.timeline import DAY, Floats
 from features.vectors import Embeddings
 from features.view import View
@@ -28,7 +28,9 @@ STYLE = {
 def style(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signals:
     """Describe originality, which is known to help (Leung et al. 2022), and posting rhythm."""
     cells, recent = view.cells, view.cells.recent
-    gaps = recent.published[:, :-1] - recent.published[:, 1:]
+    # Day 0 stands for a time that nobody told.
+    dated = where(recent.published > 0, recent.published)
+    gaps = dated[:, :-1] - dated[:, 1:]
     mean = row_mean(gaps)
     deviation = np.sqrt(row_mean(np.square(gaps - mean[:, None])))
     by_state = {
@@ -40,7 +42,7 @@ def style(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signals:
         "duration": row_mean(np.log1p(recent.numbers("duration_s"))),
     }
     by_cell = {name: cells.of_posts(values) for name, values in by_state.items()}
-    published = cells.of_posts(recent.published)
+    published = cells.of_posts(dated)
     age = cells.time[:, None] / DAY - published
     by_cell["days_since_post"] = age[:, 0]
     by_cell["posts_90"] = np.where(

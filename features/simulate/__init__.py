@@ -1,5 +1,6 @@
-"""A seeded world: a market of brands and KOLs whose truth is known, for tests and the demo."""
+"""Seeded worlds whose truth is known, for tests and the demo: a market, and a set of judgments."""
 
+from features.simulate.judged import JudgedSet, judged_set
 from features.simulate.world import World, simulate
 
-__all__ = ["World", "simulate"]
+__all__ = ["JudgedSet", "World", "judged_set", "simulate"]

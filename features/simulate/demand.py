@@ -138,7 +138,7 @@ def draw_demand(
     brand = rng.choice(count, size=n, p=zipf / zipf.sum())
     chinese, vertical = brands.chinese[brand], brands.vertical[brand]
     goal = rng.choice(len(GOALS), size=n, p=GOAL_SHARES)
-    subtopics, weights = _subjects(rng, topics, brands, brand)
+    subtopics, weights = draw_subjects(rng, topics, brands, brand)
     is_open = np.arange(n) >= briefs
     budget = np.exp(np.clip(rng.normal(np.log(110_000), 1.05, n), np.log(20_000), np.log(2e6)))
     unit = np.where(chinese, 1.0, CNY_PER_USD)
@@ -179,9 +179,10 @@ def _round(amount: Floats) -> Floats:
     return rounded
 
 
-def _subjects(
+def draw_subjects(
     rng: np.random.Generator, topics: Topics, brands: Brands, brand: Ints
 ) -> tuple[list[list[int]], Floats]:
+    """Draw what each brief is about: one to three subtopics of its brand, and their weights."""
     keys = np.log(brands.weights[brand] + 1e-12) + rng.gumbel(size=brands.weights[brand].shape)
     order = np.argsort(-keys, axis=1)
     counts = rng.choice([1, 2, 3], size=len(brand), p=[0.5, 0.4, 0.1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,11 +20,27 @@ _SHEET_ROWS = 1_048_575
 """Rows that fit under one header in a worksheet."""
 
 
-def write_tables(tables: Tables, folder: Path, format: Format = "csv") -> list[Path]:
+def write_tables(
+    tables: Tables,
+    folder: Path,
+    format: Format = "csv",
+    columns: Mapping[str, Sequence[str]] | None = None,
+) -> list[Path]:
     """Write one file a table, named for it; empty values are null.
 
     Lists are joined by ``;``, mixes are ``name:0.65;name:0.35``, vectors JSON lists, times ISO 8601
     in UTC, also in Parquet, so that the three formats read the same.
+
+    Parameters
+    ----------
+    tables : Tables
+        What to write.
+    folder : Path
+        Made if it is not there; files of the same names are replaced.
+    format : {"csv", "parquet", "xlsx"}
+        Kind of file.
+    columns : mapping of str to sequence of str, optional
+        The tables to write and their columns; by default all.
 
     Returns
     -------
@@ -41,8 +57,11 @@ def write_tables(tables: Tables, folder: Path, format: Format = "csv") -> list[P
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, frame in tables:
+        if columns is not None and name not in columns:
+            continue
         path = folder / f"{name}.{format}"
         text = _as_text(SPECS[name], frame)
+        text = text if columns is None else text[list(columns[name])]
         if format == "csv":
             text.to_csv(path, index=False, encoding="utf-8", lineterminator="\n")
         elif format == "parquet":

@@ -55,7 +55,7 @@ def draw_plan(
     mean = POSTS_PER_KOL * np.exp(0.3 * market.activity) * present
     kol = np.repeat(np.arange(n), np.maximum(rng.poisson(mean), 2))
     day = rng.uniform(market.joined[kol], DAYS)
-    subtopic = _draw_rows(rng, market.weights, kol)
+    subtopic = draw_rows(rng, market.weights, kol)
     stray = rng.integers(0, len(topics.subtopics), len(kol))
     kind = rng.random(len(kol))
     subtopic = np.select([kind < 0.07, kind < 0.12], [-1, stray], subtopic)
@@ -74,7 +74,7 @@ def draw_plan(
     )
 
 
-def _draw_rows(rng: np.random.Generator, weights: Floats, rows: Ints) -> Ints:
+def draw_rows(rng: np.random.Generator, weights: Floats, rows: Ints) -> Ints:
     """Draw a column for each of `rows` with the probabilities of that row of `weights`."""
     upper = np.cumsum(weights, axis=1)
     columns = weights.shape[1]
@@ -114,8 +114,8 @@ def posts_table(
         subtopic=plan.subtopic,
         second=plan.second,
         vertical=_tag_vertical(rng, topics, market, plan),
-        draws=_wording(rng, market, kol),
-        tone=_tone(rng, market, kol),
+        draws=draw_wording(rng, market, kol),
+        tone=draw_tone(rng, market, kol),
         brands=[
             None if b < 0 else (brands.zh_name if chinese else brands.en_name)[b]
             for b, chinese in zip(plan.brand.tolist(), zh.tolist(), strict=True)
@@ -148,7 +148,7 @@ def _tag_vertical(rng: np.random.Generator, topics: Topics, market: Market, plan
     return np.where(rng.random(len(plan.kol)) < 0.33, popular, own)
 
 
-def _wording(rng: np.random.Generator, market: Market, kol: Ints) -> Ints:
+def draw_wording(rng: np.random.Generator, market: Market, kol: Ints) -> Ints:
     """Choose words: those of little originality fall back on their usual ones."""
     usual = rng.integers(0, 1 << 30, (len(market), Writer.DRAWS))
     fresh = rng.integers(0, 1 << 30, (len(kol), Writer.DRAWS))
@@ -156,7 +156,8 @@ def _wording(rng: np.random.Generator, market: Market, kol: Ints) -> Ints:
     return np.where(repeats, usual[kol], fresh)
 
 
-def _tone(rng: np.random.Generator, market: Market, kol: Ints) -> Ints:
+def draw_tone(rng: np.random.Generator, market: Market, kol: Ints) -> Ints:
+    """Draw whether each post is positive (0), plain (1) or critical (2)."""
     draw = rng.random(len(kol))
     good = market.positivity[kol]
     return np.where(draw < good, 0, np.where(draw < good + 0.6 * (1 - good), 1, 2))

@@ -114,9 +114,116 @@ def test_rows_of_several_files_are_told_apart(folder):
 
 
 def test_a_missing_column_is_one_fault_that_names_its_aliases(folder):
-    home = folder(kols_csv="kol_id,observed_at\nk1,2025-01-01\nk2,2025-01-01\n")
-    assert faults(home) == [("kols.csv", 0, "platform", "no column")]
-    assert "平台" in expected(home)[0]
+    home = folder(kols_csv=KOLS, incidents_csv="incident_id,kol_id,known_at,severity\n")
+    assert faults(home) == [("incidents.csv", 0, "kind", "no column")]
+    assert "事件类型" in expected(home)[0]
+
+
+TEXT_ONLY = {
+    "briefs_csv": "brief_id,text\nb1,Serum for dry skin\nb2,跑鞋\n",
+    "kols_csv": "kol_id,bio\nk1,skincare\nk2,\n",
+    "posts_csv": "post_id,kol_id,text\np1,k1,my skin barrier\n",
+    "judgments_csv": "brief_id,kol_id,grade\nb1,k1,4\nb2,k1,0\n",
+}
+
+
+def test_text_and_grades_are_enough(folder):
+    reading = read_folder(folder(**TEXT_ONLY))
+    tables = reading.tables
+    assert tables.briefs["brand_id"].tolist() == ["b1", "b2"]
+    assert tables.briefs["goal"].isna().all()
+    assert tables.kols["platform"].isna().all()
+    for times in (
+        tables.kols["observed_at"],
+        tables.posts["published_at"],
+        tables.posts["observed_at"],
+    ):
+        assert (times == EPOCH).all()
+    assert tables.judgments["judge"].tolist() == ["one", "one"]
+    assert tables.judgments["judged_at"].isna().all()
+    assert reading.notes == (
+        "briefs.csv: no brand_id, so the brand's name stands for it, and without one each brief "
+        "is a brand's own",
+        "judgments.csv: no judge, so all grades are one judge's",
+        "kols.csv: no observed_at, so rows count as known at any time",
+        "posts.csv: no observed_at, so posts count as known once published",
+        "posts.csv: no published_at, so rows count as known at any time",
+    )
+    for name, frame in tables:
+        assert frame.dtypes.equals(SPECS[name].empty().dtypes)
+
+
+def test_posts_without_a_time_of_observation_are_known_once_published(folder):
+    posts = "post_id,kol_id,published_at,text\np1,k1,2025-03-01,skin\n"
+    tables = read_folder(folder(**TEXT_ONLY | {"posts_csv": posts})).tables
+    assert tables.posts["observed_at"].tolist() == [pd.Timestamp("2025-03-01", tz="UTC")]
+
+
+def test_a_brands_name_stands_for_its_id(folder):
+    briefs = "brief_id,brand_name,text\nb1,Acme,Serum\nb2,,Shoes\n"
+    tables = read_folder(folder(**TEXT_ONLY | {"briefs_csv": briefs})).tables
+    assert tables.briefs["brand_id"].tolist() == ["Acme", "b2"]
+
+
+def test_a_header_above_empty_cells_is_no_column(folder):
+    kols = "kol_id,observed_at,bio\nk1,,skincare\nk2, ,\n"
+    tables = read_folder(folder(**TEXT_ONLY | {"kols_csv": kols})).tables
+    assert (tables.kols["observed_at"] == EPOCH).all()
+
+
+@pytest.mark.parametrize("cell", ["", "soon"])
+def test_a_column_that_is_there_needs_a_value_in_every_row(folder, cell):
+    kols = f"kol_id,observed_at\nk1,2025-01-01\nk2,{cell}\n"
+    home = folder(**TEXT_ONLY | {"kols_csv": kols})
+    assert faults(home) == [("kols.csv", 3, "observed_at", cell)]
+
+
+def test_two_grades_of_a_pair_need_judges(folder):
+    judgments = "brief_id,kol_id,grade\nb1,k1,4\nb1,k1,0\n"
+    home = folder(**TEXT_ONLY | {"judgments_csv": judgments})
+    assert [f[:3] for f in faults(home)] == [("judgments.csv", 3, "brief_id + kol_id + judge")]
+
+
+COLLABORATION = {
+    "collaborations_csv": "collaboration_id,brief_id,kol_id,status,shown_at\n"
+    "c1,b1,k1,shown,2025-02-01\n"
+}
+
+
+def test_where_there_are_collaborations_times_are_needed(folder):
+    home = folder(**TEXT_ONLY, **COLLABORATION)
+    assert faults(home) == [
+        ("kols.csv", 0, "observed_at", "no column"),
+        ("posts.csv", 0, "observed_at", "no column"),
+        ("posts.csv", 0, "published_at", "no column"),
+    ]
+    assert "what was known before them" in expected(home)[0]
+
+
+def test_times_are_needed_beside_stored_collaborations_and_missed_by_later_ones(folder):
+    kol = {"kol_id": ["k1", "k2"], "platform": "douyin"}
+    brief = {"brief_id": ["b1", "b2"], "text": "t"}
+    timeless = Tables.of(kols=pd.DataFrame(kol), briefs=pd.DataFrame(brief))
+    home = folder(**COLLABORATION)
+    assert "collaborations: KOLs stored without observed_at count as known before them" in (
+        read_folder(home, known=timeless).notes
+    )
+    (home / "collaborations.csv").unlink()
+    home = folder(kols_csv=TEXT_ONLY["kols_csv"])
+    done = timeless.replace(
+        collaborations=Tables.of(
+            collaborations=pd.DataFrame(
+                {
+                    "collaboration_id": ["c1"],
+                    "brief_id": "b1",
+                    "kol_id": "k1",
+                    "status": "shown",
+                    "shown_at": EPOCH,
+                }
+            )
+        ).collaborations
+    )
+    assert faults(home, known=done) == [("kols.csv", 0, "observed_at", "no column")]
 
 
 def test_two_columns_for_one_are_a_fault(folder):

@@ -49,7 +49,7 @@ def matcher(past: tuple[pd.DataFrame, pd.DataFrame]) -> Matcher:
         brief_id=pairs["brief_id"],
         grade=grade,
         weight=pd.Series(1.0, index=grade.index),
-        outcome=pd.Series(True, index=grade.index),
+        told=pd.Series(True, index=grade.index),
         success=pd.Series(advantage > np.median(advantage), index=grade.index),
     )
     ranker = FitRanker.fit(data, data, None, CONFIG.ranker, seed=0)

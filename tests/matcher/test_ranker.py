@@ -23,7 +23,7 @@ def _data(briefs: int, seed: int) -> RankingData:
         brief_id=pd.Series(np.repeat([f"b{i}" for i in range(briefs)], 10)),
         grade=grade,
         weight=pd.Series(1.0, index=grade.index),
-        outcome=pd.Series(True, index=grade.index),
+        told=pd.Series(True, index=grade.index),
         success=grade >= 3,
     )
 

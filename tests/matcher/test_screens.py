@@ -80,6 +80,11 @@ def test_a_ranking_by_likeness_says_so(capsys: pytest.CaptureFixture[str]) -> No
     assert "There is no champion" in capsys.readouterr().err
 
 
+def test_a_ranking_by_grades_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    _show({"basis": "judgments"})
+    assert "learned from people's grades alone" in capsys.readouterr().err
+
+
 def test_a_brief_without_matches_says_why(capsys: pytest.CaptureFixture[str]) -> None:
     funnel = pd.DataFrame(
         {

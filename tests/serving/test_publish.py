@@ -188,7 +188,9 @@ def test_a_run_needs_zones_and_a_known_basis() -> None:
         ValueError, match="as_of=2026-06-30 00:00:00 but expected a time with its zone"
     ):
         run(as_of=pd.Timestamp("2026-06-30"))
-    with pytest.raises(ValueError, match="basis='hope' but expected one of outcomes, content"):
+    with pytest.raises(
+        ValueError, match="basis='hope' but expected one of outcomes, judgments, content"
+    ):
         run(basis="hope")
 
 

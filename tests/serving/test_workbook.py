@@ -164,6 +164,11 @@ def test_the_about_sheet_says_what_the_ranking_rests_on(tmp_path: Path) -> None:
     assert values(book["Matches"], "Fit") == [None] * 3
     assert [str(r.sqref) for r in book["Matches"].conditional_formatting] == ["T2:T4"]
 
+    judged = Run(**(vars(RUN) | {"basis": "judgments"}))
+    book = written(tmp_path, run=judged, matches=MATCHES.assign(basis="judgments"))["book"]
+    assert book["About"]["A1"].value == headings.FROM_JUDGMENTS.en
+    assert values(book["Matches"], "Basis") == ["judgments"] * 3
+
 
 HOSTILE = [
     "=1+1",
@@ -287,4 +292,4 @@ def test_every_code_of_the_contract_has_words() -> None:
 
     assert set(headings.WORDS["platform"]) == set(PLATFORMS)
     assert set(headings.WORDS["mode"]) == set(MODES)
-    assert set(headings.WORDS["basis"]) == set(BASES)
+    assert set(headings.WORDS["basis"]) == set(headings.RESTS_ON) == set(BASES)

@@ -289,7 +289,7 @@ def test_a_persons_grade_stands_whatever_the_forecast() -> None:
         np.array([0.0, 1.0]), FORECASTER, TrainingConfig()
     )
     assert data.grade.tolist() == [4.0, 4.0]
-    assert data.outcome.tolist() == [False, True]
+    assert data.told.tolist() == [False, True]
 
 
 def test_where_nothing_can_be_forecast_outcomes_keep_their_grade_and_the_unknown_go() -> None:

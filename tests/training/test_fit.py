@@ -18,7 +18,9 @@ from training.fit import (
     fit_matcher,
     labelled_pairs,
     plan_by_time,
+    plans,
     plans_by_brand,
+    ripening,
 )
 from training.labels import decision_times
 
@@ -88,14 +90,14 @@ def test_no_label_known_at_or_after_its_cut_is_used(
     assert (known["measured_at"] < known["brief_id"].map(plan.known_before)).all()
 
 
-@pytest.mark.parametrize("plans", [plan_by_time, plans_by_brand])
+@pytest.mark.parametrize("part", [plan_by_time, plans_by_brand])
 def test_too_few_briefs_are_refused_with_what_to_do(
-    past: Past, plans: Callable[[Tables, Config], object]
+    past: Past, part: Callable[[Tables, Config], object]
 ) -> None:
     with pytest.raises(
-        UserError, match=r"Got 19 decided briefs .* needs 20; until then `kolmatch match` ranks"
+        UserError, match=r"Got 19 briefs .* needs 20; until then `kolmatch match` ranks"
     ):
-        plans(past(WEEKLY[:19]), Config())
+        part(past(WEEKLY[:19]), Config())
 
 
 def test_briefs_too_close_in_time_are_refused_with_what_to_do(past: Past) -> None:
@@ -111,13 +113,55 @@ def test_outcomes_that_all_carry_the_exports_date_are_refused_with_what_to_do(pa
     assert len(plans_by_brand(past(exported), Config())) == 5
 
 
+def judged(past: Past, **judgments: object) -> Tables:
+    """Return 40 briefs of which nothing but judgments is known."""
+    tables = past([c | {"brand": c["brief"]} for c in WEEKLY])
+    frame = pd.DataFrame({"brief_id": tables.briefs["brief_id"], "kol_id": "k0", "judge": "ann"})
+    return Tables.of(
+        briefs=tables.briefs.assign(decided_at=pd.NaT),
+        kols=pd.DataFrame({"kol_id": ["k0"]}),
+        judgments=frame.assign(grade=3, **judgments),
+    )
+
+
+def test_judgments_are_parted_by_their_own_time(past: Past, day: Day) -> None:
+    weekly = judged(past, judged_at=[day(7 * i) for i in range(40)])
+    split, (plan,) = plans(weekly, Config())
+    assert split == "time"
+    assert plan.cuts["embargo"] == "0 days 00:00:00"
+    assert plan.part.value_counts().to_dict() == {"train": 26, "test": 8, "valid": 6}
+    assert ripening(weekly, 30) == pd.Timedelta(0)
+    later = weekly.replace(
+        briefs=weekly.briefs.assign(decided_at=[day(7 * i - 4) for i in range(40)])
+    )
+    assert ripening(Tables.of(**dict(later)), 30) == pd.Timedelta(days=4)
+
+
+@pytest.mark.parametrize("told", ["nothing", "one day"])
+def test_judgments_without_an_order_in_time_are_parted_by_brand(
+    past: Past, day: Day, told: str
+) -> None:
+    tables = judged(past, **({} if told == "nothing" else {"judged_at": day(3)}))
+    split, found = plans(tables, Config())
+    assert (split, len(found)) == ("brand", 5)
+    with pytest.raises(UserError, match="--split brand"):
+        plans(tables, Config(), "time")
+
+
+def test_outcomes_are_never_parted_by_brand_unasked(past: Past) -> None:
+    together = past([c | {"decided": 10, "shown": 10} for c in WEEKLY])
+    with pytest.raises(UserError, match="too close"):
+        plans(together, Config())
+    assert plans(together, Config(), "brand")[0] == "brand"
+
+
 def test_a_brand_is_in_one_part_of_each_fold_and_tests_once(past: Past) -> None:
     tables = past(WEEKLY)
     brands = tables.briefs.set_index("brief_id")["brand_id"]
-    plans = plans_by_brand(tables, Config())
-    assert [plan.name for plan in plans] == [f"fold {i}" for i in range(1, 6)]
+    dealt = plans_by_brand(tables, Config())
+    assert [plan.name for plan in dealt] == [f"fold {i}" for i in range(1, 6)]
     tested = []
-    for plan in plans:
+    for plan in dealt:
         parts = pd.DataFrame({"brand": brands, "part": plan.part}).drop_duplicates()
         assert len(parts) == brands.nunique()
         assert set(parts["part"]) == {"train", "valid", "test"}
@@ -130,8 +174,8 @@ def test_folds_weigh_brands_by_their_labels(past: Past) -> None:
     big = [WEEKLY[0] | {"brand": "big", "kol": f"k{i}"} for i in range(39)]
     tables = past([*big, *(c | {"brand": c["brief"]} for c in WEEKLY[1:])])
     folds = TrainingConfig(folds=3)
-    plans = plans_by_brand(tables, Config(training=folds))
-    sizes = sorted(len(plan.briefs("test")) for plan in plans)
+    dealt = plans_by_brand(tables, Config(training=folds))
+    sizes = sorted(len(plan.briefs("test")) for plan in dealt)
     assert sizes == [1, 19, 20]
 
 
@@ -190,3 +234,19 @@ def test_judgments_alone_teach_a_ranker(
     assert matcher.forecaster is not None
     assert not matcher.forecaster.heads
     assert matcher.score(examples.signals)["score"].nunique() > 10
+    assert matcher.basis == "judgments"
+    assert matcher.ranker is not None
+    assert matcher.ranker.likeness is not None
+    tuned = examples.of(plan.briefs("valid")).known.pairs
+    assert matcher.ranker.calibration.seen == len(tuned)
+
+
+def test_where_there_are_outcomes_they_are_the_basis(
+    examples: Examples, plan: Plan, config: Config, pipeline: FeaturePipeline
+) -> None:
+    matcher = fit_matcher(examples, plan, config, pipeline)
+    assert matcher.basis == "outcomes"
+    assert matcher.ranker is not None
+    assert matcher.ranker.likeness is None
+    tuned = examples.of(plan.briefs("valid")).known.pairs
+    assert matcher.ranker.calibration.seen == (~tuned["judged"]).sum()

@@ -122,7 +122,7 @@ def test_folds_by_brand_test_every_brief_once(
     pd.testing.assert_frame_equal(
         again.per_brief, first[first["brief_id"].isin(mine)].reset_index(drop=True)
     )
-    with pytest.raises(ValueError, match="Got split='user' but expected 'time' or 'brand'"):
+    with pytest.raises(ValueError, match="Got split='user' but expected one of auto, time, brand"):
         train(world.tables, VERSIONS, config, embeddings, registry, split="user")
 
 
@@ -132,7 +132,7 @@ def test_too_little_to_learn_from_leaves_nothing_behind(
     few = world.tables.replace(
         outcomes=world.tables.outcomes.head(0), judgments=world.tables.judgments.head(0)
     )
-    with pytest.raises(UserError, match="Got 0 decided briefs"):
+    with pytest.raises(UserError, match="Got 0 briefs"):
         train(few, VERSIONS, Config(), embeddings, Registry(tmp_path))
     assert not list(tmp_path.iterdir())
 
@@ -143,8 +143,33 @@ def test_opinions_alone_train_a_model(
     opinions = world.tables.replace(outcomes=world.tables.outcomes.head(0))
     found = train(opinions, VERSIONS, config, embeddings, Registry(tmp_path))
     assert found.evaluation.views == [JUDGMENTS, ROSTER]
-    assert found.metrics["headline"] == found.metrics["roster_ndcg_at_10"]
-    assert "fit_ece" not in found.metrics
+    assert found.split == "time"
+    assert found.metrics["headline"] == found.metrics["judgments_ndcg_at_10"]
+    assert found.metrics["fit_ece_noise_floor"] > 0
+    assert {"likeness", "bio cosine", "shared words"} <= set(found.evaluation.per_brief["ranker"])
+    ranker = Registry(tmp_path).load(found.version).ranker
+    assert ranker is not None
+    assert ranker.likeness is not None
+    assert ranker.basis == "judgments"
+
+
+def test_grades_without_any_time_are_tested_by_brand(
+    world: World, config: Config, embeddings: Embeddings, tmp_path: Path
+) -> None:
+    timeless = world.tables.replace(
+        outcomes=world.tables.outcomes.head(0),
+        collaborations=world.tables.collaborations.head(0),
+        briefs=world.tables.briefs.assign(decided_at=pd.NaT),
+        judgments=world.tables.judgments.assign(judged_at=pd.NaT),
+    )
+    timeless = Tables.of(**dict(timeless))
+    registry = Registry(tmp_path)
+    found = train(timeless, VERSIONS, config, embeddings, registry)
+    assert found.split == "brand"
+    assert found.cuts == {"fold": f"1 of {config.training.folds}"}
+    assert registry.params(found.version)["split"] == "brand"
+    with pytest.raises(UserError, match=r"of which 0 tell when .* \(--split brand\) need no time"):
+        train(timeless, VERSIONS, config, embeddings, registry, split="time")
 
 
 def test_the_headline_is_about_outcomes_unless_being_chosen_is_all_there_is(
@@ -154,6 +179,7 @@ def test_the_headline_is_about_outcomes_unless_being_chosen_is_all_there_is(
         {"view": view, "ranker": ranker, "ndcg@10": value, "first_positive_rank": 1.0, "auc": 0.5}
         for view, ranker, value in (
             *((OUTCOMES, MODEL, 0.9), (OUTCOMES, "random", 0.4)),
+            *((JUDGMENTS, MODEL, 0.7), (JUDGMENTS, "random", 0.1)),
             *((ROSTER, MODEL, 0.6), (ROSTER, "random", 0.2)),
         )
     ]
@@ -167,6 +193,9 @@ def test_the_headline_is_about_outcomes_unless_being_chosen_is_all_there_is(
     negative = config.model_copy(update={"training": chosen})
     told = headline(evaluation, negative)
     assert (told["headline"], told["headline_best_baseline"]) == pytest.approx((0.6, 0.2))
+    unpaid = Evaluation(evaluation.per_brief.query("view != @OUTCOMES"))
+    told = headline(unpaid, config)
+    assert (told["headline"], told["headline_best_baseline"]) == pytest.approx((0.7, 0.1))
 
 
 def test_calibration_is_measured_where_something_came_of_it() -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from features.columns import EPOCH
 from features.contract import GOALS
 from features.tables import Tables
 from matcher.forecast import VALUE
@@ -15,10 +16,12 @@ from training.labels import (
     FORECAST,
     LEAST_PEERS,
     VALUED,
+    WHENEVER,
     Grader,
     decision_times,
     labels_known_before,
     outcome_values,
+    question_times,
     true_grades,
 )
 
@@ -252,3 +255,43 @@ def test_true_grades_need_only_the_order_within_a_brief(rows: list[tuple[int, st
     pd.testing.assert_series_equal(true_grades(frame["value"] * 3 + offset, frame["brief"]), grades)
     for _, own in frame.assign(grade=grades).sort_values("value").groupby("brief"):
         assert own["grade"].is_monotonic_increasing
+
+
+# -- judgments, and briefs that tell no time -------------------------------------------------
+
+
+def undated(day: Day, judged: list[float | None]) -> Tables:
+    """Return one brief a judgment, told no time but when it was judged, if that."""
+    briefs = [f"b{i}" for i in range(len(judged))]
+    times = [None if at is None else day(at) for at in judged]
+    return Tables.of(
+        briefs=pd.DataFrame({"brief_id": briefs, "text": "serum"}),
+        kols=pd.DataFrame({"kol_id": ["k1"], "observed_at": [day(5)]}),
+        judgments=pd.DataFrame(
+            {"brief_id": briefs, "kol_id": "k1", "grade": 3, "judged_at": times}
+        ),
+    )
+
+
+def test_a_brief_that_tells_nothing_else_is_of_its_first_judgment(day: Day) -> None:
+    tables = undated(day, [2, 9, None])
+    again = tables.judgments.assign(judge="two", judged_at=day(20))
+    tables = tables.replace(judgments=pd.concat([tables.judgments, again.head(1)]))
+    assert decision_times(tables).tolist() == [day(2), day(9), pd.NaT]
+    end = day(20) + pd.Timedelta("1us")
+    assert question_times(tables).tolist() == [day(2), day(9), end]
+
+
+def test_a_brief_without_any_time_is_asked_at_the_end_of_all_that_is_known(day: Day) -> None:
+    assert question_times(undated(day, [None])).tolist() == [day(5) + pd.Timedelta("1us")]
+    timeless = undated(day, [None])
+    timeless = timeless.replace(kols=timeless.kols.assign(observed_at=EPOCH))
+    assert question_times(timeless).tolist() == [EPOCH + pd.Timedelta("1us")]
+
+
+def test_a_grade_of_unknown_time_teaches_only_where_time_does_not_matter(day: Day) -> None:
+    tables = undated(day, [2, None, None])
+    times = pd.Series({"b0": day(3), "b1": day(3), "b2": WHENEVER})
+    told = labels_known_before(tables, times).judgments
+    assert told["brief_id"].tolist() == ["b0", "b2"]
+    assert tables.as_of(day(99)).judgments["brief_id"].tolist() == ["b0"]

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.columns import EPOCH
 from features.config import FeatureConfig
 from features.evidence import best_posts
 from features.history import History
@@ -292,6 +293,15 @@ def test_reputation_fades_and_tells_open_from_resolved(ask: Ask, day: Day) -> No
     assert found["reputation.worst_open"].tolist() == [0.0, 0.2, 0.8]
     assert found["reputation.open"].tolist() == [0.0, 1.0, 1.0]
     assert found.loc["fresh", "reputation.days_since"] == 82.0
+
+
+def test_without_times_there_is_no_rhythm_and_no_age(ask: Ask) -> None:
+    posts = {"post_id": ["p1", "p2"], "kol_id": "k", "text": ["one", "two"]}
+    found = ask({}, {"kol_id": ["k"], "observed_at": [EPOCH]}, posts=posts).loc[("b", "k")]
+    assert found["style.distinct"] == 1.0
+    timed = ["gap_days", "gap_spread", "median_gap_days", "days_since_post", "posts_90"]
+    assert found[[f"style.{name}" for name in timed]].isna().all()
+    assert found[["growth.observed_days", "growth.profile_age"]].isna().all()
 
 
 def test_style_sees_copies_and_rhythm(ask: Ask, day: Day) -> None:
