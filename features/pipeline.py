@@ -5,6 +5,8 @@ There is no mode. What a pair may know depends on its ``as_of`` alone.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 
@@ -48,6 +50,18 @@ class FeaturePipeline:
         self.embeddings = embeddings
         self.projections = projections
         self.families = (*families, affinity_family(projections)) if projections else families
+
+    def parted(self, names: Collection[str]) -> tuple[FeaturePipeline, FeaturePipeline]:
+        """Return two pipelines, of the named families and of all others.
+
+        Their columns together are those of this one; each column holds the same in either.
+        """
+        named = tuple(family for family in self.families if family.name in names)
+        others = tuple(family for family in self.families if family.name not in names)
+        return (
+            FeaturePipeline(self.config, self.embeddings, named),
+            FeaturePipeline(self.config, self.embeddings, others),
+        )
 
     @property
     def names(self) -> list[str]:

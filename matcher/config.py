@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from features.config import EncoderConfig, FeatureConfig
 from features.errors import UserError
@@ -43,6 +43,29 @@ class HeadConfig(_Frozen):
     row_share: float = Field(0.6, gt=0, le=1)
     l2: float = Field(20.0, ge=0)
     least_rows: int = Field(100, ge=1, description="fewer measured outcomes give no head")
+
+
+class RetrievalConfig(_Frozen):
+    """Who is ranked at all where more may serve a brief than can be ranked in time.
+
+    Each source orders the eligible KOLs in a way of its own, and the sources take turns by their
+    shares until the candidates are complete (`matcher.retrieval`). A share of 0 leaves a source
+    out.
+    """
+
+    candidates: int = Field(1000, ge=1, description="KOLs ranked per brief, if so many may serve")
+    content: float = Field(3.0, ge=0, description="posts, bio and own vectors near to the brief")
+    lookalikes: float = Field(2.0, ge=0, description="near to whom paid off for such briefs")
+    efficient: float = Field(3.0, ge=0, description="most views or engagements for their price")
+    rising: float = Field(1.0, ge=0, description="followers or views that grow fastest")
+    new: float = Field(0.5, ge=0, description="observed for the shortest time")
+    winners: int = Field(16, ge=1, description="KOLs that paid off to look for the like of")
+
+    @model_validator(mode="after")
+    def _some_source_is_left(self) -> RetrievalConfig:
+        if not any((self.content, self.lookalikes, self.efficient, self.rising, self.new)):
+            raise ValueError("every source has share 0; at least one must be above")
+        return self
 
 
 class AffinityConfig(_Frozen):
@@ -109,6 +132,7 @@ class Config(_Frozen):
     encoder: EncoderConfig = EncoderConfig()
     features: FeatureConfig = FeatureConfig()
     eligibility: EligibilityConfig = EligibilityConfig()
+    retrieval: RetrievalConfig = RetrievalConfig()
     affinity: AffinityConfig = AffinityConfig()
     forecast: HeadConfig = HeadConfig()
     ranker: RankerConfig = RankerConfig()

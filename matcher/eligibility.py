@@ -45,6 +45,12 @@ REASONS = (
     Reason("competitor", "worked for a competitor too recently", "近期与竞品合作（排他期内）"),
     Reason("risk", "is riskier than the brief accepts", "风险高于上限"),
 )
+OUTRANKED = Reason(
+    "outranked", "may serve, but was not among the likeliest that were ranked", "初筛未入围"
+)
+"""Not a filter: where more may serve than are ranked, `matcher.retrieval` leaves out the rest."""
+FAMILIES = ("audience", "reach", "sponsored", "record", "reputation", "rivalry")
+"""Families of signals that filters and risk read; worked out before the others."""
 
 
 def screen(
@@ -131,7 +137,8 @@ def funnel(pairs: pd.DataFrame, reason: pd.Series[Any]) -> pd.DataFrame:
         brief_id, reason, kols, text_en, text_zh; one row for each brief and reason that refused
         somebody, in the order of the funnel, and one with reason ``eligible``.
     """
-    codes = [r.code for r in REASONS] + [ELIGIBLE.code]
+    told = (*REASONS, OUTRANKED, ELIGIBLE)
+    codes = [r.code for r in told]
     counts = pd.crosstab(pairs["brief_id"], reason.fillna(ELIGIBLE.code)).reindex(
         columns=codes, fill_value=0
     )
@@ -139,7 +146,7 @@ def funnel(pairs: pd.DataFrame, reason: pd.Series[Any]) -> pd.DataFrame:
     place = long["reason"].map({code: at for at, code in enumerate(codes)})
     long = long.assign(_place=place).sort_values(["brief_id", "_place"]).drop(columns="_place")
     long = long[(long["kols"] > 0) | (long["reason"] == ELIGIBLE.code)]
-    texts = {r.code: r for r in (*REASONS, ELIGIBLE)}
+    texts = {r.code: r for r in told}
     return long.assign(
         text_en=long["reason"].map(lambda code: texts[code].en),
         text_zh=long["reason"].map(lambda code: texts[code].zh),

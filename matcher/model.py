@@ -2,7 +2,7 @@
 
 Read `Matcher.match` to follow one brief from the roster to its list:
 
-    candidates (who may, and every signal)  ->  score  ->  rank  ->  describe and explain
+    candidates (who may, who is worth ranking, every signal)  ->  score  ->  rank  ->  describe
 """
 
 from __future__ import annotations
@@ -108,7 +108,8 @@ class Matcher(Fitted):
         questions["as_of"] = pd.Series([as_of] * len(questions), dtype=TIME)
 
         lists, funnels, done = [], [], 0
-        for found in candidates(questions, history, pipeline, self.config):
+        most = self.config.retrieval.candidates
+        for found in candidates(questions, history, pipeline, self.config, most=most):
             best = self._best(found, top or self.config.serving.top)
             lists.append(self._described(found.of(best.index), best, history, pipeline))
             funnels.append(found.funnel)

@@ -14,6 +14,10 @@ from matcher.ranker import JUDGMENTS
 
 BRIEFS_SHOWN, PLACES_SHOWN, REASONS_SHOWN = 2, 5, 2
 """How much of a run is printed; the files hold all of it."""
+_HEADINGS = {
+    "en": ("#", "KOL", "platform", "followers", "price", "fit", "CVR", "why"),
+    "zh": ("#", "达人", "平台", "粉丝数", "报价", "匹配度", "转化率", "推荐理由"),
+}
 _METRICS = {
     "ndcg@10": "NDCG@10",
     "recall@50": "recall@50",
@@ -72,10 +76,13 @@ def show_matches(
     shown = list(dict.fromkeys(matches["brief_id"]))[:BRIEFS_SHOWN]
     for brief_id in shown:
         first = matches[matches["brief_id"] == brief_id].head(PLACES_SHOWN)
+        rows = [_row(match, language) for match in first.to_dict("records")]
+        # What nobody tells, such as a price where there are texts alone, needs no column.
+        filled = [at for at in range(len(_HEADINGS[language])) if any(r[at] != "" for r in rows)]
         terminal.table(
-            ["#", "KOL", "platform", "followers", "price", "fit", "CVR", "why"],
-            [_row(match, language) for match in first.to_dict("records")],
-            title=f"{brief_id}  {_text(titles.get(brief_id))}",
+            [_HEADINGS[language][at] for at in filled],
+            [tuple(row[at] for at in filled) for row in rows],
+            title=f"{brief_id}  {_text(titles.get(brief_id))}".strip(),
         )
 
 
@@ -91,7 +98,7 @@ def _row(match: dict[Any, Any], language: str) -> tuple[object, ...]:
         int(match["rank"]),
         _text(match["display_name"]) or match["kol_id"],
         _text(match["platform"]),
-        float(match["followers"]),
+        "" if pd.isna(match["followers"]) else float(match["followers"]),
         price,
         "" if pd.isna(match["fit"]) else f"{math.floor(100 * match['fit'])}%",
         "" if pd.isna(match["cvr"]) else f"{match['cvr']:.2%}",

@@ -1,13 +1,16 @@
 """What an installation promises: names of its own, and nothing done on import."""
 
+import re
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import distribution, entry_points, packages_distributions
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parent.parent
 PACKAGES = ("features", "matcher", "training", "serving")
 
 
@@ -47,3 +50,15 @@ print([name for name in heavy if name in sys.modules], logging.getLogger().handl
 @pytest.mark.parametrize("name", ["vocabulary.toml", "headers.toml", "simulate/verticals.toml"])
 def test_data_files_travel_with_the_package(name: str) -> None:
     assert files("features").joinpath(name).is_file()
+
+
+def test_every_dependency_that_is_asked_for_is_pinned() -> None:
+    asked = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    pinned = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    names = {_plain(line.partition("==")[0]) for line in pinned}
+    wanted = [*asked["project"]["dependencies"], *asked["dependency-groups"]["dev"]]
+    assert {_plain(re.split(r"[<>=~! ]", line)[0]) for line in wanted} <= names
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()

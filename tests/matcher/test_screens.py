@@ -75,6 +75,17 @@ def test_reasons_come_in_the_language_of_the_lists(capsys: pytest.CaptureFixture
     assert "first" not in out
 
 
+def test_headings_are_in_that_language_and_what_nobody_tells_has_none(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _show({"price": np.nan, "cvr": np.nan, "followers": np.nan}, language="zh")
+    out = capsys.readouterr().out
+    assert "达人" in out
+    assert "匹配度" in out
+    for heading in ("报价", "转化率", "粉丝数", "KOL"):
+        assert heading not in out
+
+
 def test_a_ranking_by_likeness_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     _show({"basis": "content"})
     assert "There is no champion" in capsys.readouterr().err

@@ -1,0 +1,315 @@
+"""Measure retrieval: what it misses of an exhaustive ranking, and how fast its search is.
+
+    python benchmarks/retrieval.py --kols 10000 --briefs 400 --places 1000000
+
+The first two tables train a model on a simulated market's past and rank everybody who may serve
+each of a sample of briefs at its end. How many of the best 20 of that list are among the candidates
+that retrieval chooses, with all sources and with each alone? `value kept` is the mean true value
+per price of the 10 best of the retrieved, over that of the 10 best of all.
+
+The third table searches vectors of 512 numbers under filters that leave a tenth: the 500 nearest to
+each brief, against numpy and the index libraries in the same run, on the same rows and threads.
+Peers that cannot search a part of their rows get the rows left gathered, which is timed with them.
+Those with an index search all rows under the filter; building the index is told apart. Needs
+``make peers``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from features.encoder import SentenceEncoder
+from features.history import History
+from features.pipeline import FeaturePipeline
+from features.search import Places
+from features.simulate import World, simulate
+from features.vectors import Embeddings, VectorStore
+from matcher.candidates import candidates
+from matcher.config import Config, RetrievalConfig
+from matcher.directory import Directory
+from matcher.model import Matcher
+from matcher.retrieval import retrieve
+from training.fit import fit_matcher, plan_by_time, plan_examples
+
+SOURCES = ("content", "lookalikes", "efficient", "rising", "new")
+BEST, VALUED = 20, 10
+COUNT, WIDTH = 500, 512
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kols", type=int, default=10_000, help="KOLs of the simulated market")
+    parser.add_argument("--briefs", type=int, default=400, help="briefs of its past")
+    parser.add_argument("--asked", type=int, default=60, help="briefs to retrieve for")
+    parser.add_argument("--counts", type=int, nargs="+", default=[250, 500, 1000, 2000])
+    parser.add_argument("--places", type=int, default=1_000_000, help="vectors to search")
+    parser.add_argument("--left", type=float, default=0.1, help="share that filters leave")
+    parser.add_argument("--hnsw", action="store_true", help="also build HNSW graphs (long)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--vectors", type=Path, help="keep text vectors in this folder")
+    arguments = parser.parse_args()
+    embeddings = Embeddings(SentenceEncoder(), VectorStore(arguments.vectors), _tell)
+    if arguments.kols:
+        _market(arguments, embeddings)
+    if arguments.places:
+        left = f"{arguments.left:.0%} that a filter leaves of {arguments.places:,}"
+        print(f"\n{COUNT} nearest of the {left}\n")
+        found = searches(arguments.places, arguments.left, arguments.hnsw, embeddings)
+        print(found.to_markdown(index=False))
+
+
+def _market(arguments: argparse.Namespace, embeddings: Embeddings) -> None:
+    world = simulate(arguments.kols, arguments.briefs, arguments.seed)
+    matcher = _trained(world, embeddings, arguments.seed)
+    lists = exhaustive(world, matcher, embeddings, arguments.asked)
+    directory = Directory(History(world.tables), world.as_of, matcher.pipeline(embeddings))
+    started = time.perf_counter()
+    directory.places("posts")
+    print(
+        f"\n{arguments.kols:,} KOLs, {len(lists)} briefs, "
+        f"{np.mean([len(each) for each in lists.values()]):,.0f} who may serve on average; "
+        f"their topics took {time.perf_counter() - started:.0f} s\n"
+    )
+    print(misses(directory, lists, arguments.counts).round(3).to_markdown(index=False))
+    print(f"\nEach source alone, and all but it, {arguments.counts[1]} candidates\n")
+    print(alone(directory, lists, arguments.counts[1]).round(3).to_markdown(index=False))
+
+
+def _tell(done: int, total: int) -> None:
+    if done and (done == total or done % (512 * 20) == 0):
+        print(f"encoded {done:,} of {total:,} texts", file=sys.stderr)
+
+
+def _trained(world: World, embeddings: Embeddings, seed: int) -> Matcher:
+    config = Config(seed=seed).with_spaces(world.tables)
+    history, pipeline = History(world.tables), FeaturePipeline(config.features, embeddings)
+    plan = plan_by_time(world.tables, config)
+    examples, learned = plan_examples(plan, history, pipeline, config)
+    return fit_matcher(examples, plan, config, learned)
+
+
+def exhaustive(
+    world: World, matcher: Matcher, embeddings: Embeddings, asked: int
+) -> dict[str, pd.DataFrame]:
+    """Rank everybody who may serve each brief; kol_id, price, score and true value per price."""
+    briefs = world.tables.briefs["brief_id"]
+    chosen = briefs.iloc[np.unique(np.linspace(0, len(briefs) - 1, asked).astype(int))]
+    questions = pd.DataFrame({"brief_id": chosen, "as_of": world.as_of})
+    lists = {}
+    pipeline = matcher.pipeline(embeddings)
+    for found in candidates(questions, History(world.tables), pipeline, matcher.config):
+        told = found.pairs.assign(
+            price=found.offers["price"], score=matcher.score(found.signals)["score"]
+        )
+        truth = world.truth(told.assign(mode=found.offers["mode"]))
+        told["value"] = (truth["value"] / told["price"]).to_numpy()
+        for brief_id, own in told.groupby("brief_id"):
+            lists[str(brief_id)] = own.sort_values("kol_id")
+        print(f"ranked everybody for {len(lists)} briefs", file=sys.stderr)
+    return lists
+
+
+def misses(directory: Directory, lists: dict[str, pd.DataFrame], counts: list[int]) -> pd.DataFrame:
+    """Return what is found of the best by number of candidates."""
+    config = RetrievalConfig()
+    return pd.DataFrame([{"candidates": n} | _found(directory, lists, n, config) for n in counts])
+
+
+def alone(directory: Directory, lists: dict[str, pd.DataFrame], count: int) -> pd.DataFrame:
+    """Return what each source finds alone, and what all others find without it."""
+    rows = []
+    for source in SOURCES:
+        only = RetrievalConfig(**{name: float(name == source) for name in SOURCES})
+        rest = RetrievalConfig(**{source: 0.0})
+        rows.append(
+            {"source": source, "recall@20": _found(directory, lists, count, only)["recall@20"]}
+            | {"without it": _found(directory, lists, count, rest)["recall@20"]}
+        )
+    return pd.DataFrame(rows)
+
+
+def _found(
+    directory: Directory, lists: dict[str, pd.DataFrame], count: int, config: RetrievalConfig
+) -> dict[str, float]:
+    recall, kept, seconds = [], [], []
+    directory.numbers  # noqa: B018 - made once for all briefs
+    for brief_id, everybody in lists.items():
+        if len(everybody) <= count:
+            continue
+        eligible = pd.Index(directory.kols["kol_id"]).get_indexer(everybody["kol_id"])
+        price = everybody["price"].to_numpy(dtype=np.float64)
+        started = time.perf_counter()
+        chosen = retrieve(directory, brief_id, eligible, price, count, config)
+        seconds.append(time.perf_counter() - started)
+        retrieved = everybody[np.isin(eligible, chosen)]
+        best = everybody.nlargest(BEST, "score")["kol_id"]
+        recall.append(best.isin(retrieved["kol_id"]).mean())
+        top = [each.nlargest(VALUED, "score")["value"].mean() for each in (retrieved, everybody)]
+        kept.append(top[0] / top[1])
+    return {
+        "briefs": float(len(recall)),
+        "recall@20": float(np.mean(recall)),
+        "lowest": float(np.min(recall, initial=1.0)),
+        "value kept": float(np.mean(kept)),
+        "ms a brief": 1000 * float(np.median(seconds)),
+    }
+
+
+Search = Callable[[Any, Any], Any]
+"""Takes queries and the rows left; gives the rows found, shape (queries, COUNT)."""
+
+
+def searches(places: int, left: float, hnsw: bool, embeddings: Embeddings) -> pd.DataFrame:
+    """Time every search with one question at a time and with 32 together, in turn."""
+    vectors, queries = _drawn(places, embeddings)
+    rng = np.random.default_rng(1)
+    rows = np.sort(rng.choice(places, round(places * left), replace=False))
+    truth = _exact(vectors, queries, rows)
+    table = []
+    for name, (search, built, memory) in _peers(vectors, hnsw).items():
+        base = _resident()
+        alone = [_timed(search, queries[i : i + 1], rows) for i in range(7)]
+        extra = _resident() - base
+        together = [_timed(search, queries, rows) for _ in range(3)]
+        found = together[0][1]
+        recall = [len(np.intersect1d(a, b)) / COUNT for a, b in zip(found, truth, strict=True)]
+        table.append(
+            {
+                "search": name,
+                "recall@500": float(np.mean(recall)),
+                "alone, ms a question": 1000 * float(np.median([t for t, _ in alone])),
+                "32 together, ms a question": 1000
+                * float(np.median([t for t, _ in together]))
+                / len(queries),
+                "index built in, s": built,
+                "index, MiB": memory,
+                "memory while searching, MiB": max(extra, 0.0),
+            }
+        )
+        print(f"{name} done", file=sys.stderr)
+    frame = pd.DataFrame(table)
+    for column in ("alone, ms a question", "32 together, ms a question"):
+        frame[f"{column.split(',')[0]}, times ours"] = frame[column] / frame[column].iloc[0]
+    return frame.round(3)
+
+
+def _drawn(places: int, embeddings: Embeddings) -> tuple[Any, Any]:
+    """Return unit vectors, each the mean of some posts of one KOL, and 32 briefs' vectors."""
+    rng = np.random.default_rng(0)
+    tables = simulate(kols=2000, briefs=400, seed=0).tables
+    posts = tables.posts.drop_duplicates("post_id").sort_values("kol_id")
+    known = embeddings.of(posts["text"])
+    start = np.searchsorted(posts["kol_id"], posts["kol_id"].unique())
+    size = np.diff(np.append(start, len(posts)))
+    vectors = np.empty((places, WIDTH), dtype=np.float32)
+    for first in range(0, places, 50_000):
+        out = vectors[first : first + 50_000]
+        kol = rng.integers(0, len(start), len(out))
+        some = start[kol][:, None] + (rng.random((len(out), 4)) * size[kol][:, None]).astype(int)
+        weight = rng.dirichlet(np.ones(4), len(out)).astype(np.float32)
+        out[:] = np.einsum("ij,ijk->ik", weight, known[some])
+        out /= np.linalg.norm(out, axis=1, keepdims=True)
+    return vectors, embeddings.of(tables.briefs["text"].head(32), role="query")
+
+
+def _exact(vectors: Any, queries: Any, rows: Any) -> list[Any]:
+    near = queries.astype(np.float64) @ vectors[rows].astype(np.float64).T
+    return [rows[np.argsort(-each, kind="stable")[:COUNT]] for each in near]
+
+
+def _peers(vectors: Any, hnsw: bool) -> dict[str, tuple[Search, float, float]]:
+    """Return each search, the seconds its index took to build, and the index's memory."""
+    import faiss
+    from usearch.index import search
+
+    faiss.omp_set_num_threads(1)
+    places = Places.of(np.arange(len(vectors)), vectors, len(vectors))
+
+    def ours(queries: Any, rows: Any) -> Any:
+        found = places.nearest([query[None] for query in queries], rows, COUNT)
+        return np.stack([each.owners for each in found])
+
+    def numpy_whole(queries: Any, rows: Any) -> Any:
+        near = queries @ vectors[rows].T
+        return rows[np.argpartition(-near, COUNT, axis=1)[:, :COUNT]]
+
+    def flat(queries: Any, rows: Any) -> Any:
+        index = faiss.IndexFlatIP(WIDTH)
+        index.add(vectors[rows])
+        return rows[index.search(queries, COUNT)[1]]
+
+    def usearch_exact(queries: Any, rows: Any) -> Any:
+        found = search(vectors[rows], queries, COUNT, exact=True, metric="ip", threads=1)
+        return rows[np.atleast_2d(found.keys).astype(np.int64)]
+
+    peers: dict[str, tuple[Search, float, float]] = {
+        "kolmatch": (ours, 0.0, 0.0),
+        "numpy, argpartition": (numpy_whole, 0.0, 0.0),
+        "faiss Flat": (flat, 0.0, 0.0),
+        "usearch exact": (usearch_exact, 0.0, 0.0),
+    }
+
+    def selected(index: Any, **settings: Any) -> Search:
+        parameters = (
+            faiss.SearchParametersIVF if "nprobe" in settings else faiss.SearchParametersHNSW
+        )
+
+        def run(queries: Any, rows: Any) -> Any:
+            chosen = faiss.IDSelectorBatch(rows)
+            return index.search(queries, COUNT, params=parameters(sel=chosen, **settings))[1]
+
+        return run
+
+    ivf, seconds, memory = _built(lambda: _inverted(faiss, vectors))
+    for nprobe in (16, 64, 256):
+        peers[f"faiss IVF1024, nprobe {nprobe}"] = (selected(ivf, nprobe=nprobe), seconds, memory)
+    if hnsw:
+        graph, seconds, memory = _built(lambda: _graph(faiss, vectors))
+        for depth in (500, 2000):
+            name = f"faiss HNSW32, efSearch {depth}"
+            peers[name] = (selected(graph, efSearch=depth), seconds, memory)
+    return peers
+
+
+def _inverted(faiss: Any, vectors: Any) -> Any:
+    quantizer = faiss.IndexFlatIP(WIDTH)
+    index = faiss.IndexIVFFlat(quantizer, WIDTH, 1024, faiss.METRIC_INNER_PRODUCT)
+    index.train(vectors[:: max(1, len(vectors) // 50_000)])
+    index.add(vectors)
+    return index
+
+
+def _graph(faiss: Any, vectors: Any) -> Any:
+    index = faiss.IndexHNSWFlat(WIDTH, 32, faiss.METRIC_INNER_PRODUCT)
+    index.add(vectors)
+    return index
+
+
+def _built(make: Callable[[], Any]) -> tuple[Any, float, float]:
+    base, started = _resident(), time.perf_counter()
+    index = make()
+    return index, time.perf_counter() - started, _resident() - base
+
+
+def _timed(search: Search, queries: Any, rows: Any) -> tuple[float, Any]:
+    started = time.perf_counter()
+    found = search(np.ascontiguousarray(queries), rows)
+    return time.perf_counter() - started, found
+
+
+def _resident() -> float:
+    """Return the most memory this process has held so far, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main()

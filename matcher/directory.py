@@ -1,0 +1,123 @@
+"""The roster at one moment, laid out for searches: made once for all briefs of that moment."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from features.history import History, roster
+from features.pipeline import FeaturePipeline
+from features.profiles import content_profiles
+from features.search import Places
+from features.signals.affinity import TEXT, Sides, sides
+from features.timeline import Ints, micros
+from features.vectors import Vectors
+from features.view import View
+
+_NUMBERS = ("reach", "engagement", "growth")
+"""Families of signals that describe a KOL alone."""
+
+
+class Directory:
+    """Everybody known at a moment.
+
+    A KOL is called by its position in `kols`.
+
+    Parameters
+    ----------
+    history : History
+        The past.
+    as_of : pandas.Timestamp
+        The moment, UTC; only what was known strictly before counts.
+    pipeline : FeaturePipeline
+        Where vectors come from; spaces of which it holds a learned projection are searched in
+        that.
+
+    Attributes
+    ----------
+    kols : DataFrame
+        KOLS, one row a KOL, by kol_id.
+    """
+
+    def __init__(self, history: History, as_of: pd.Timestamp, pipeline: FeaturePipeline) -> None:
+        self.history = history
+        self.as_of = as_of
+        self.kols = roster(history, as_of)
+        self._pipeline = pipeline
+        self._learned = {p.space: p for p in pipeline.projections}
+        self._places: dict[str, Places] = {}
+
+    def __len__(self) -> int:
+        return len(self.kols)
+
+    @property
+    def spaces(self) -> tuple[str, ...]:
+        """Spaces in which briefs and KOLs can be near: of their texts, and users' own."""
+        return (TEXT, *self._pipeline.config.spaces)
+
+    @cached_property
+    def codes(self) -> Ints:
+        """Code of each KOL in `History.kol_ids`."""
+        return self.history.kol_codes(self.kols["kol_id"])
+
+    @cached_property
+    def numbers(self) -> pd.DataFrame:
+        """What describes each KOL alone: signals of `_NUMBERS`, rows aligned to `kols`."""
+        alone, _ = self._pipeline.parted(_NUMBERS)
+        return alone.transform(self._asked_of_all(str(self.history.brief_ids[0])), self.history)
+
+    def places(self, space: str) -> Places:
+        """Return where each KOL stands in a space: in one place, or in one for each topic."""
+        if space not in self._places:
+            owner, vectors = self._topics() if space == TEXT else self._own(space)
+            learned = self._learned.get(space)
+            if learned is not None:
+                vectors = _known(learned.kols(vectors))
+            self._places[space] = Places.of(owner, vectors, len(self))
+        return self._places[space]
+
+    def brief(self, space: str, brief_id: str) -> Vectors:
+        """Return where a brief stands in a space, shape (0 or 1, d)."""
+        learned = self._learned.get(space)
+        width = learned.width if learned else self.places(space).vectors.shape[1]
+        found = self._sides(self._asked_of_all(brief_id).head(1), space, width)
+        asked = found.briefs[found.of[found.of >= 0]]
+        return _known(asked if learned is None else learned.briefs(asked))
+
+    def _topics(self) -> tuple[Ints, Vectors]:
+        """Return each KOL's topics, the heaviest first; the bio of those who have none."""
+        config, embeddings = self._pipeline.config, self._pipeline.embeddings
+        at = np.full(len(self), micros(pd.Series([self.as_of]))[0])
+        owners, vectors = [], []
+        for rows, profiles in content_profiles(self.history, self.codes, at, embeddings, config):
+            owner, _, found = profiles.centroids()
+            owners.append(rows[owner])
+            vectors.append(found)
+        told = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *owners]))
+        rest = np.setdiff1d(np.arange(len(self)), told)
+        bios = embeddings.of(self.kols["bio"].iloc[rest])
+        return np.concatenate([*owners, rest]), np.concatenate([*vectors, bios])
+
+    def _own(self, space: str) -> tuple[Ints, Vectors]:
+        learned = self._learned.get(space)
+        everybody = self._asked_of_all(str(self.history.brief_ids[0]))
+        found = self._sides(everybody, space, learned.width if learned else None)
+        there = np.flatnonzero(found.to >= 0)
+        return there, np.asarray(found.kols[found.to[there]], dtype=np.float32)
+
+    def _sides(self, pairs: pd.DataFrame, space: str, width: int | None) -> Sides:
+        view = View(pairs, self.history, self._pipeline.config.recent_posts)
+        return sides(view, self._pipeline.embeddings, self._pipeline.config, space, width)
+
+    def _asked_of_all(self, brief_id: str) -> pd.DataFrame:
+        return pd.DataFrame(
+            {"brief_id": brief_id, "kol_id": self.kols["kol_id"], "as_of": self.as_of}
+        )
+
+
+def _known(vectors: Any) -> Vectors:
+    """Return float32 rows, zero where a map gave none."""
+    return np.nan_to_num(np.asarray(vectors, dtype=np.float32))

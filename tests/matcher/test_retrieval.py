@@ -1,0 +1,246 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from features.columns import TIME
+from features.history import History
+from features.pipeline import FeaturePipeline
+from features.simulate import World
+from features.tables import Tables
+from features.vectors import Embeddings
+from matcher.candidates import candidates
+from matcher.config import Config, RetrievalConfig
+from matcher.directory import Directory
+from matcher.eligibility import OUTRANKED
+from matcher.model import Matcher
+from matcher.retrieval import retrieve, winners
+
+SOURCES = ("content", "lookalikes", "efficient", "rising", "new")
+NOW = pd.Timestamp("2026-01-10", tz="UTC")
+KOLS = ["k0", "k1", "k2", "k3", "k4", "k5"]
+
+
+def only(source: str) -> RetrievalConfig:
+    return RetrievalConfig(**{name: float(name == source) for name in SOURCES})
+
+
+def small(goal: str = "engagement", **tables: pd.DataFrame) -> Tables:
+    """Six KOLs and a brief; the later a KOL, the fewer its views and the later first observed."""
+    briefs = pd.DataFrame(
+        {"brief_id": ["b", "old"], "brand_id": ["x", "x"], "text": ["cream", "serum"]}
+    ).assign(goal=goal, vertical="beauty", currency="CNY")
+    first = NOW - pd.to_timedelta([60, 50, 40, 30, 20, 10], unit="D")
+    seen = [
+        pd.DataFrame(
+            {
+                "kol_id": KOLS,
+                "observed_at": first,
+                "platform": "douyin",
+                "followers": [100, 100, 100, 100, 100, 100],
+            }
+        ),
+        pd.DataFrame(
+            {
+                "kol_id": KOLS[:3],
+                "observed_at": NOW - pd.Timedelta(days=1),
+                "platform": "douyin",
+                "followers": [100, 900, 300],
+            }
+        ),
+    ]
+    posts = pd.DataFrame(
+        {
+            "post_id": [f"p{i}" for i in range(6)],
+            "kol_id": KOLS,
+            "published_at": NOW - pd.Timedelta(days=5),
+            "observed_at": NOW - pd.Timedelta(days=4),
+            "text": ["game", "cream", "travel", "a cream", "cat", "dog"],
+            "views": [9000, 5000, 4000, 3000, 2000, 1000],
+            "likes": [90, 50, 400, 30, 20, 10],
+        }
+    )
+    given = {"briefs": briefs, "kols": pd.concat(seen), "posts": posts}
+    return Tables.of(**(given | tables))
+
+
+def directory_of(tables: Tables, embeddings: Embeddings) -> Directory:
+    return Directory(History(tables), NOW, FeaturePipeline(Config().features, embeddings))
+
+
+def chosen(directory: Directory, source: str, count: int, price: list[float] | None = None) -> set:
+    prices = np.array(price or [np.nan] * len(directory))
+    everybody = np.arange(len(directory))
+    found = retrieve(directory, "b", everybody, prices, count, only(source))
+    return {KOLS[at] for at in found}
+
+
+def paid_off(**values: object) -> dict[str, pd.DataFrame]:
+    """k4 brought most per cost for an earlier brief, k5 least."""
+    rows = {"collaboration_id": ["c4", "c5"], "brief_id": "old", "kol_id": ["k4", "k5"]}
+    at = {name: NOW - pd.Timedelta(days=40) for name in ("shown_at", "signed_at", "published_at")}
+    done = pd.DataFrame(rows | at | {"cost": 100.0, "currency": "CNY", **values})
+    outcomes = pd.DataFrame(
+        {
+            "collaboration_id": ["c4", "c5"],
+            "horizon_days": 30,
+            "measured_at": NOW - pd.Timedelta(days=3),
+            "views": [90_000, 900],
+            "engagements": [9_000, 90],
+        }
+    )
+    collaborations = done.assign(mode="sponsorship", status="delivered")
+    return {"collaborations": collaborations, "outcomes": outcomes}
+
+
+def test_content_takes_who_posts_about_it(word_embeddings: Embeddings) -> None:
+    assert chosen(directory_of(small(), word_embeddings), "content", 2) == {"k1", "k3"}
+
+
+def test_the_bio_stands_for_who_has_no_post(word_embeddings: Embeddings) -> None:
+    tables = small()
+    kols = tables.kols.assign(bio=tables.kols["kol_id"].map({"k5": "cream"}))
+    posts = tables.posts[tables.posts["kol_id"] != "k5"]
+    found = chosen(
+        directory_of(tables.replace(kols=kols, posts=posts), word_embeddings), "content", 2
+    )
+    assert "k5" in found
+
+
+def test_efficient_takes_what_the_goal_counts_for_its_price(word_embeddings: Embeddings) -> None:
+    price = [100.0, 100.0, 100.0, 100.0, 1.0, 100.0]
+    engagement = directory_of(small("engagement"), word_embeddings)
+    assert chosen(engagement, "efficient", 2, price) == {"k4", "k2"}  # cheapest, most liked
+    awareness = directory_of(small("awareness"), word_embeddings)
+    assert chosen(awareness, "efficient", 2, price) == {"k4", "k0"}  # cheapest, most seen
+    assert chosen(awareness, "efficient", 2) == {"k0", "k1"}  # without prices, most seen
+
+
+def test_rising_takes_whose_followers_grow(word_embeddings: Embeddings) -> None:
+    assert "k1" in chosen(directory_of(small(), word_embeddings), "rising", 1)
+
+
+def test_new_takes_who_was_observed_last(word_embeddings: Embeddings) -> None:
+    assert chosen(directory_of(small(), word_embeddings), "new", 2) == {"k4", "k5"}
+
+
+def test_lookalikes_take_whom_such_briefs_did_well_with(word_embeddings: Embeddings) -> None:
+    directory = directory_of(small(**paid_off()), word_embeddings)
+    few = only("lookalikes").model_copy(update={"winners": 1})
+    assert winners(directory, "b", few).tolist() == [4]
+    assert "k4" in chosen(directory, "lookalikes", 2)
+
+
+def test_what_came_at_or_after_the_moment_makes_no_winner(word_embeddings: Embeddings) -> None:
+    past = paid_off()
+    late = past["outcomes"].assign(measured_at=NOW)
+    signed = past["collaborations"].assign(brief_id="old", signed_at=NOW, published_at=NOW)
+    directory = directory_of(small(outcomes=late, collaborations=signed), word_embeddings)
+    assert winners(directory, "b", RetrievalConfig()).tolist() == []
+
+
+def test_a_brief_learns_nothing_from_its_own_end(word_embeddings: Embeddings) -> None:
+    directory = directory_of(small(**paid_off(brief_id="b")), word_embeddings)
+    assert winners(directory, "b", RetrievalConfig()).tolist() == []
+
+
+def test_whom_judges_liked_in_the_vertical_is_a_winner(word_embeddings: Embeddings) -> None:
+    judgments = pd.DataFrame(
+        {
+            "brief_id": "old",
+            "kol_id": ["k2", "k3"],
+            "judge": "j",
+            "grade": [4, 2],
+            "judged_at": NOW - pd.Timedelta(days=2),
+        }
+    )
+    directory = directory_of(small(judgments=judgments), word_embeddings)
+    assert winners(directory, "b", RetrievalConfig()).tolist() == [2]
+
+
+@pytest.fixture(scope="module")
+def directory(world: World, word_embeddings: Embeddings) -> Directory:
+    config = Config().with_spaces(world.tables)
+    pipeline = FeaturePipeline(config.features, word_embeddings)
+    return Directory(History(world.tables), world.as_of, pipeline)
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_as_many_come_back_as_were_asked_for_and_only_the_eligible(
+    directory: Directory, data: st.DataObject
+) -> None:
+    eligible = np.array(
+        sorted(data.draw(st.sets(st.integers(0, len(directory) - 1)))), dtype=np.int64
+    )
+    count = data.draw(st.integers(1, 45))
+    shares = {name: data.draw(st.sampled_from([0.0, 0.5, 3.0])) for name in SOURCES}
+    shares["new"] = max(shares["new"], 0.5)
+    price = np.where(np.arange(len(eligible)) % 3, 100.0, np.nan)
+    brief = data.draw(st.sampled_from(list(directory.history.brief_ids)))
+    found = retrieve(directory, str(brief), eligible, price, count, RetrievalConfig(**shares))
+    assert len(found) == min(count, len(eligible))
+    assert np.isin(found, eligible).all()
+    assert (np.diff(found) > 0).all()
+
+
+def test_no_source_at_all_is_refused() -> None:
+    with pytest.raises(ValidationError, match="at least one must be above"):
+        RetrievalConfig(content=0, lookalikes=0, efficient=0, rising=0, new=0)
+
+
+def test_candidates_are_some_of_all_with_the_same_signals(
+    world: World, word_embeddings: Embeddings
+) -> None:
+    config = Config()
+    history, pipeline = History(world.tables), FeaturePipeline(config.features, word_embeddings)
+    briefs = world.tables.briefs["brief_id"].tolist()[-6:]
+    asked = pd.DataFrame(
+        {"brief_id": briefs, "as_of": pd.Series([world.as_of] * len(briefs), dtype=TIME)}
+    )
+    (every,) = candidates(asked, history, pipeline, config)
+    (some,) = candidates(asked, history, pipeline, config, most=5)
+    sizes = every.pairs.groupby("brief_id").size()
+    assert (some.pairs.groupby("brief_id").size() == sizes.clip(upper=5)).all()
+    assert (sizes > 5).any()
+    pd.testing.assert_frame_equal(some.signals, every.signals.loc[some.signals.index])
+    assert list(some.signals.columns) == pipeline.names
+    for name in ("pairs", "offers", "roster", "risk"):
+        assert getattr(some, name).index.equals(some.signals.index)
+    counts = some.funnel.pivot(index="brief_id", columns="reason", values="kols").fillna(0)
+    outranked = (sizes - 5).clip(lower=0).reindex(counts.index).fillna(0)
+    assert (counts[OUTRANKED.code] == outranked).all()
+    everybody = every.funnel.groupby("brief_id")["kols"].sum()
+    assert (counts.sum(axis=1) == everybody.reindex(counts.index)).all()
+
+
+def test_a_brief_gets_the_same_list_alone_as_among_others(
+    matcher: Matcher, world: World, word_embeddings: Embeddings, open_ids: list[str]
+) -> None:
+    few = matcher.config.model_copy(update={"retrieval": RetrievalConfig(candidates=6)})
+    narrow = replace(matcher, config=few)
+    together = narrow.match(world.tables, open_ids, world.as_of, word_embeddings).matches
+    for brief_id in open_ids:
+        alone = narrow.match(world.tables, [brief_id], world.as_of, word_embeddings).matches
+        own = together[together["brief_id"] == brief_id].reset_index(drop=True)
+        pd.testing.assert_frame_equal(alone, own)
+
+
+def test_as_many_candidates_as_may_serve_change_no_list(
+    matcher: Matcher, world: World, word_embeddings: Embeddings, open_ids: list[str]
+) -> None:
+    few = matcher.config.model_copy(update={"retrieval": RetrievalConfig(candidates=40)})
+    wide = replace(matcher, config=few)
+    for name in ("matches", "exclusions"):
+        pd.testing.assert_frame_equal(
+            *(
+                getattr(m.match(world.tables, open_ids, world.as_of, word_embeddings), name)
+                for m in (matcher, wide)
+            )
+        )
