@@ -21,6 +21,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,12 @@ from features.simulate import World, simulate
 from features.vectors import Embeddings, VectorStore
 from matcher.candidates import candidates
 from matcher.config import Config, RetrievalConfig
-from matcher.directory import Directory
 from matcher.model import Matcher
-from matcher.retrieval import retrieve
+from matcher.retrieval import Retrieval
+from matcher.scout import FAMILIES
 from training.fit import fit_matcher, plan_by_time, plan_examples
 
-SOURCES = ("content", "lookalikes", "efficient", "rising", "new")
+SOURCES = ("likely", "content", "lookalikes", "efficient", "rising", "new")
 BEST, VALUED = 20, 10
 COUNT, WIDTH = 500, 512
 
@@ -67,21 +68,36 @@ def main() -> None:
         print(found.to_markdown(index=False))
 
 
+@dataclass(frozen=True)
+class Whole:
+    """Everybody who may serve a brief: positions in the directory and, aligned, the rest.
+
+    `told` holds price, score and true value per price; `signals` what retrieval looks up.
+    """
+
+    eligible: Any
+    told: pd.DataFrame
+    signals: pd.DataFrame
+
+
 def _market(arguments: argparse.Namespace, embeddings: Embeddings) -> None:
     world = simulate(arguments.kols, arguments.briefs, arguments.seed)
     matcher = _trained(world, embeddings, arguments.seed)
-    lists = exhaustive(world, matcher, embeddings, arguments.asked)
-    directory = Directory(History(world.tables), world.as_of, matcher.pipeline(embeddings))
+    pipeline = matcher.pipeline(embeddings)
+    retrieval = Retrieval(History(world.tables), pipeline, RetrievalConfig(), matcher.scout)
     started = time.perf_counter()
+    directory = retrieval.directory(world.as_of)
     directory.places("posts")
+    seconds = time.perf_counter() - started
+    lists = exhaustive(world, matcher, retrieval, arguments.asked)
+    sizes = [len(each.eligible) for each in lists.values()]
     print(
-        f"\n{arguments.kols:,} KOLs, {len(lists)} briefs, "
-        f"{np.mean([len(each) for each in lists.values()]):,.0f} who may serve on average; "
-        f"their topics took {time.perf_counter() - started:.0f} s\n"
+        f"\n{arguments.kols:,} KOLs, {len(lists)} briefs, {np.mean(sizes):,.0f} who may serve on "
+        f"average; to lay out their topics took {seconds:.0f} s\n"
     )
-    print(misses(directory, lists, arguments.counts).round(3).to_markdown(index=False))
+    print(misses(retrieval, world.as_of, lists, arguments.counts).to_markdown(index=False))
     print(f"\nEach source alone, and all but it, {arguments.counts[1]} candidates\n")
-    print(alone(directory, lists, arguments.counts[1]).round(3).to_markdown(index=False))
+    print(alone(retrieval, world.as_of, lists, arguments.counts[1]).to_markdown(index=False))
 
 
 def _tell(done: int, total: int) -> None:
@@ -98,65 +114,77 @@ def _trained(world: World, embeddings: Embeddings, seed: int) -> Matcher:
 
 
 def exhaustive(
-    world: World, matcher: Matcher, embeddings: Embeddings, asked: int
-) -> dict[str, pd.DataFrame]:
-    """Rank everybody who may serve each brief; kol_id, price, score and true value per price."""
+    world: World, matcher: Matcher, retrieval: Retrieval, asked: int
+) -> dict[str, Whole]:
+    """Score everybody who may serve each of some briefs."""
     briefs = world.tables.briefs["brief_id"]
     chosen = briefs.iloc[np.unique(np.linspace(0, len(briefs) - 1, asked).astype(int))]
     questions = pd.DataFrame({"brief_id": chosen, "as_of": world.as_of})
+    ids = pd.Index(retrieval.directory(world.as_of).kols["kol_id"])
     lists = {}
-    pipeline = matcher.pipeline(embeddings)
-    for found in candidates(questions, History(world.tables), pipeline, matcher.config):
-        told = found.pairs.assign(
-            price=found.offers["price"], score=matcher.score(found.signals)["score"]
+    for found in candidates(questions, retrieval.history, retrieval.pipeline, matcher.config):
+        truth = world.truth(found.pairs.assign(mode=found.offers["mode"]))
+        told = pd.DataFrame(
+            {
+                "price": found.offers["price"],
+                "score": matcher.score(found.signals)["score"],
+                "value": truth["value"] / found.offers["price"],
+            }
         )
-        truth = world.truth(told.assign(mode=found.offers["mode"]))
-        told["value"] = (truth["value"] / told["price"]).to_numpy()
-        for brief_id, own in told.groupby("brief_id"):
-            lists[str(brief_id)] = own.sort_values("kol_id")
-        print(f"ranked everybody for {len(lists)} briefs", file=sys.stderr)
+        cheap = [name for name in found.signals if name.partition(".")[0] in FAMILIES]
+        for brief_id, own in found.pairs.groupby("brief_id"):
+            rows = own.index
+            at = ids.get_indexer(own["kol_id"])
+            lists[str(brief_id)] = Whole(at, told.loc[rows], found.signals.loc[rows, cheap])
+        print(f"scored everybody for {len(lists)} briefs", file=sys.stderr)
     return lists
 
 
-def misses(directory: Directory, lists: dict[str, pd.DataFrame], counts: list[int]) -> pd.DataFrame:
+def misses(
+    retrieval: Retrieval, as_of: pd.Timestamp, lists: dict[str, Whole], counts: list[int]
+) -> pd.DataFrame:
     """Return what is found of the best by number of candidates."""
-    config = RetrievalConfig()
-    return pd.DataFrame([{"candidates": n} | _found(directory, lists, n, config) for n in counts])
+    found = [
+        {"candidates": n} | _found(retrieval, as_of, lists, RetrievalConfig(candidates=n))
+        for n in counts
+    ]
+    return pd.DataFrame(found).round(3)
 
 
-def alone(directory: Directory, lists: dict[str, pd.DataFrame], count: int) -> pd.DataFrame:
+def alone(
+    retrieval: Retrieval, as_of: pd.Timestamp, lists: dict[str, Whole], count: int
+) -> pd.DataFrame:
     """Return what each source finds alone, and what all others find without it."""
     rows = []
     for source in SOURCES:
-        only = RetrievalConfig(**{name: float(name == source) for name in SOURCES})
-        rest = RetrievalConfig(**{source: 0.0})
-        rows.append(
-            {"source": source, "recall@20": _found(directory, lists, count, only)["recall@20"]}
-            | {"without it": _found(directory, lists, count, rest)["recall@20"]}
-        )
-    return pd.DataFrame(rows)
+        # Newness breaks ties alone where the likely would leave nothing without a model.
+        shares = {name: float(name == source) for name in SOURCES} | {"new": 1e-9}
+        only = RetrievalConfig(candidates=count, **shares | {source: 1.0})
+        rest = RetrievalConfig(candidates=count, **{source: 0.0})
+        recall = [_found(retrieval, as_of, lists, each)["recall@20"] for each in (only, rest)]
+        rows.append({"source": source, "recall@20": recall[0], "without it": recall[1]})
+    return pd.DataFrame(rows).round(3)
 
 
 def _found(
-    directory: Directory, lists: dict[str, pd.DataFrame], count: int, config: RetrievalConfig
+    retrieval: Retrieval, as_of: pd.Timestamp, lists: dict[str, Whole], config: RetrievalConfig
 ) -> dict[str, float]:
+    retrieval.config = config
     recall, kept, seconds = [], [], []
-    directory.numbers  # noqa: B018 - made once for all briefs
-    for brief_id, everybody in lists.items():
-        if len(everybody) <= count:
+    for brief_id, whole in lists.items():
+        if len(whole.eligible) <= config.candidates:
             continue
-        eligible = pd.Index(directory.kols["kol_id"]).get_indexer(everybody["kol_id"])
-        price = everybody["price"].to_numpy(dtype=np.float64)
+        price = whole.told["price"].to_numpy(dtype=np.float64)
         started = time.perf_counter()
-        chosen = retrieve(directory, brief_id, eligible, price, count, config)
+        chosen = retrieval.choose(brief_id, as_of, whole.eligible, whole.signals, price)
         seconds.append(time.perf_counter() - started)
-        retrieved = everybody[np.isin(eligible, chosen)]
-        best = everybody.nlargest(BEST, "score")["kol_id"]
-        recall.append(best.isin(retrieved["kol_id"]).mean())
-        top = [each.nlargest(VALUED, "score")["value"].mean() for each in (retrieved, everybody)]
+        retrieved = whole.told.iloc[chosen]
+        best = whole.told.nlargest(BEST, "score").index
+        recall.append(float(best.isin(retrieved.index).mean()))
+        top = [t.nlargest(VALUED, "score")["value"].mean() for t in (retrieved, whole.told)]
         kept.append(top[0] / top[1])
     return {
-        "briefs": float(len(recall)),
+        "briefs": len(recall),
         "recall@20": float(np.mean(recall)),
         "lowest": float(np.min(recall, initial=1.0)),
         "value kept": float(np.mean(kept)),

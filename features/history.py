@@ -70,6 +70,7 @@ class History:
             )
         )
         self._counted: dict[tuple[str, ...], Timeline] = {}
+        self._vectors: dict[tuple[str, str], Timeline] = {}
 
     # -- codes -------------------------------------------------------------------------------
 
@@ -185,10 +186,12 @@ class History:
 
     def vectors(self, owner: str, space: str) -> Timeline:
         """Users' vectors of one space, by brief or KOL (`owner` is ``"brief"`` or ``"kol"``)."""
-        frame = self.tables.vectors
-        frame = frame[(frame["owner"] == owner) & (frame["space"] == space)]
-        ids = self.kol_ids if owner == "kol" else self.brief_ids
-        return Timeline(frame, codes_in(ids, frame["id"]), micros(frame["observed_at"]))
+        if (owner, space) not in self._vectors:
+            frame = self.tables.vectors
+            frame = frame[(frame["owner"] == owner) & (frame["space"] == space)]
+            code = codes_in(self.kol_ids if owner == "kol" else self.brief_ids, frame["id"])
+            self._vectors[(owner, space)] = Timeline(frame, code, micros(frame["observed_at"]))
+        return self._vectors[(owner, space)]
 
     def joint(self, **codes: Ints) -> Ints:
         """Return one code for several sides, -1 where one of them is unknown.

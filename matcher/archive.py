@@ -27,6 +27,7 @@ from matcher.forest import Forest
 from matcher.heads import Head
 from matcher.likeness import Likeness
 from matcher.ranker import OUTCOMES, Calibration, FitRanker
+from matcher.scout import Scout
 
 FORMAT = 2
 """Version of the folder's layout."""
@@ -50,6 +51,8 @@ class Fitted:
         Learned fit; ``None`` ranks by likeness of content and audience.
     projections : tuple of Projection
         What was learned of each space of vectors.
+    scout : Scout or None
+        Guess of the ranker's scores, by which retrieval goes; ``None`` goes without.
     """
 
     config: Config
@@ -57,6 +60,7 @@ class Fitted:
     forecaster: Forecaster | None = None
     ranker: FitRanker | None = None
     projections: tuple[Projection, ...] = ()
+    scout: Scout | None = None
 
     @property
     def hash(self) -> str:
@@ -93,6 +97,7 @@ class Fitted:
             _forecaster(fitted["forecast"], forests) if "forecast" in fitted else None,
             _ranker(fitted["ranker"], forests) if "ranker" in fitted else None,
             _projections(fitted["projections"], arrays),
+            Scout(**fitted["scout"]) if "scout" in fitted else None,
         )
 
     def _forests(self) -> dict[str, Forest]:
@@ -128,6 +133,8 @@ class Fitted:
                 if like is None
                 else {"weights": dict(like.weights), "usual": dict(like.usual)},
             }
+        if self.scout is not None:
+            fitted["scout"] = asdict(self.scout)
         return {
             "format": FORMAT,
             "config": self.config.model_dump(mode="json"),

@@ -17,10 +17,10 @@ from features.history import History, roster
 from features.offers import current_offers
 from features.pipeline import FeaturePipeline
 from matcher.config import Config
-from matcher.directory import Directory
-from matcher.eligibility import FAMILIES, OUTRANKED, funnel, screen, screen_signals
-from matcher.retrieval import retrieve
+from matcher.eligibility import OUTRANKED, funnel, screen, screen_signals
+from matcher.retrieval import Retrieval
 from matcher.risk import total_risk
+from matcher.scout import FAMILIES
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,7 @@ def candidates(
     history: History,
     pipeline: FeaturePipeline,
     config: Config,
-    *,
-    most: int | None = None,
+    retrieval: Retrieval | None = None,
 ) -> Iterator[Candidates]:
     """Screen the whole roster for each brief, some briefs at a time.
 
@@ -82,100 +81,70 @@ def candidates(
         Where signals come from.
     config : Config
         ``serving.chunk_pairs`` bounds how many pairs are held at once.
-    most : int, optional
-        How many to keep of each brief, those that `matcher.retrieval` chooses; by default all who
-        may serve it.
+    retrieval : Retrieval, optional
+        Chooses whom to keep of those who may serve; by default all.
 
     Yields
     ------
     Candidates
         Of the next briefs, in the order of `questions`.
     """
-    search = _Search(history, pipeline, config, most)
     rosters: list[pd.DataFrame] = []
     size = 0
     for brief_id, as_of in questions[["brief_id", "as_of"]].itertuples(index=False):
         known = roster(history, as_of).assign(brief_id=brief_id, as_of=as_of)
         if rosters and size + len(known) > config.serving.chunk_pairs:
-            yield search.screened(pd.concat(rosters, ignore_index=True))
+            yield _screened(rosters, history, pipeline, config, retrieval)
             rosters, size = [], 0
         rosters.append(known)
         size += len(known)
     if rosters:
-        yield search.screened(pd.concat(rosters, ignore_index=True))
+        yield _screened(rosters, history, pipeline, config, retrieval)
 
 
-class _Search:
-    """What all chunks of one search share."""
+def _screened(
+    rosters: list[pd.DataFrame],
+    history: History,
+    pipeline: FeaturePipeline,
+    config: Config,
+    retrieval: Retrieval | None,
+) -> Candidates:
+    """Apply all filters to some briefs and their rosters, and choose among those who pass."""
+    briefs = history.tables.briefs
+    kols = pd.concat(rosters, ignore_index=True)
+    pairs = kols[["brief_id", "kol_id", "as_of"]]
+    offers = current_offers(pairs, history)
+    priced = len(history.tables.rates) > 0
+    reason = screen(pairs, briefs, kols, offers if priced else None)
 
-    def __init__(
-        self, history: History, pipeline: FeaturePipeline, config: Config, most: int | None
-    ) -> None:
-        self.history = history
-        self.pipeline = pipeline
-        self.config = config
-        self.most = most
-        self._early, self._late = pipeline.parted(FAMILIES)
-        self._directory: Directory | None = None
+    passed = reason.isna()
+    looked_up, compared = pipeline.parted(FAMILIES)
+    signals = looked_up.transform(pairs[passed], history)
+    risk = total_risk(signals)
+    late = screen_signals(pairs[passed], briefs, signals.assign(risk=risk), config.eligibility)
+    reason = reason.where(reason.notna(), late.reindex(reason.index))
 
-    def screened(self, kols: pd.DataFrame) -> Candidates:
-        """Apply all filters to the cross product of some briefs and their rosters."""
-        history, briefs = self.history, self.history.tables.briefs
-        pairs = kols[["brief_id", "kol_id", "as_of"]]
-        offers = current_offers(pairs, history)
-        priced = len(history.tables.rates) > 0
-        reason = screen(pairs, briefs, kols, offers if priced else None)
-
-        passed = reason.isna()
-        early = self._early.transform(pairs[passed], history)
-        risk = total_risk(early)
-        late = screen_signals(
-            pairs[passed], briefs, early.assign(risk=risk), self.config.eligibility
-        )
-        reason = reason.where(reason.notna(), late.reindex(reason.index))
-
-        index = pairs.index[reason.isna()]
-        if self.most is not None:
-            kept = self._retrieved(pairs, index, offers["price"], self.most)
-            reason[index.difference(kept)] = OUTRANKED.code
-            index = kept
-        signals = pd.concat(
-            [early.loc[index], self._late.transform(pairs.loc[index], history)], axis=1
-        )
-        return Candidates(
-            pairs=pairs.loc[index],
-            signals=signals[self.pipeline.names],
-            offers=offers.loc[index],
-            roster=kols.loc[index],
-            risk=risk[index],
-            funnel=funnel(pairs, reason),
-        )
-
-    def _retrieved(
-        self, pairs: pd.DataFrame, eligible: pd.Index[Any], price: pd.Series[Any], most: int
-    ) -> pd.Index[Any]:
-        """Return the rows of those who are worth ranking, of each brief `most` at the most."""
-        kept = [eligible[:0]]
-        own = eligible.to_series().groupby(pairs["brief_id"].loc[eligible], sort=False)
-        for brief_id, rows in own:
-            if len(rows) <= most:
-                kept.append(pd.Index(rows))
-                continue
-            # Each brief's pairs are the directory's KOLs, in its order.
-            first = int((pairs["brief_id"] == brief_id).to_numpy().argmax())
-            chosen = retrieve(
-                self._directory_at(pairs["as_of"].loc[rows.iloc[0]]),
-                str(brief_id),
-                rows.to_numpy() - first,
-                price.loc[rows].to_numpy(dtype=np.float64),
-                most,
-                self.config.retrieval,
-            )
-            kept.append(pd.Index(chosen + first))
-        return kept[0].append(kept[1:])
-
-    def _directory_at(self, as_of: pd.Timestamp) -> Directory:
-        """Return the roster at a moment; a batch asks as of one, and keeps it."""
-        if self._directory is None or self._directory.as_of != as_of:
-            self._directory = Directory(self.history, as_of, self.pipeline)
-        return self._directory
+    if retrieval is not None:
+        start = 0
+        for known in rosters:
+            # A roster is laid out as the directory is.
+            own = np.flatnonzero(reason.iloc[start : start + len(known)].isna())
+            rows = pairs.index[start + own]
+            if len(rows):
+                asked = pairs.iloc[start]
+                price = offers["price"].loc[rows].to_numpy(dtype=np.float64)
+                chosen = retrieval.choose(
+                    asked["brief_id"], asked["as_of"], own, signals.loc[rows], price
+                )
+                reason[rows.delete(chosen)] = OUTRANKED.code
+            start += len(known)
+    index = pairs.index[reason.isna()]
+    rest = compared.transform(pairs.loc[index], history)
+    return Candidates(
+        pairs=pairs.loc[index],
+        signals=pd.concat([signals.loc[index], rest], axis=1)[pipeline.names],
+        offers=offers.loc[index],
+        roster=kols.loc[index],
+        risk=risk[index],
+        funnel=funnel(pairs, reason),
+    )

@@ -53,18 +53,22 @@ class RetrievalConfig(_Frozen):
     out.
     """
 
-    candidates: int = Field(1000, ge=1, description="KOLs ranked per brief, if so many may serve")
-    content: float = Field(3.0, ge=0, description="posts, bio and own vectors near to the brief")
-    lookalikes: float = Field(2.0, ge=0, description="near to whom paid off for such briefs")
-    efficient: float = Field(3.0, ge=0, description="most views or engagements for their price")
-    rising: float = Field(1.0, ge=0, description="followers or views that grow fastest")
-    new: float = Field(0.5, ge=0, description="observed for the shortest time")
+    candidates: int = Field(500, ge=1, description="KOLs ranked per brief, if so many may serve")
+    likely: float = Field(
+        5.0, ge=0, description="first by a quick guess of the ranking (`matcher.scout`), if learned"
+    )
+    content: float = Field(2.0, ge=0, description="posts, bio and own vectors near to the brief")
+    lookalikes: float = Field(1.0, ge=0, description="near to whom paid off for such briefs")
+    efficient: float = Field(2.0, ge=0, description="most views or engagements for their price")
+    rising: float = Field(0.5, ge=0, description="followers or views that grow fastest")
+    new: float = Field(0.3, ge=0, description="observed for the shortest time")
     winners: int = Field(16, ge=1, description="KOLs that paid off to look for the like of")
 
     @model_validator(mode="after")
     def _some_source_is_left(self) -> RetrievalConfig:
+        # Without a model nothing is likely.
         if not any((self.content, self.lookalikes, self.efficient, self.rising, self.new)):
-            raise ValueError("every source has share 0; at least one must be above")
+            raise ValueError("every source but likely has share 0; at least one must be above")
         return self
 
 

@@ -11,14 +11,12 @@ import pandas as pd
 from features.history import History, roster
 from features.pipeline import FeaturePipeline
 from features.profiles import content_profiles
+from features.progress import Progress, silent
 from features.search import Places
 from features.signals.affinity import TEXT, Sides, sides
 from features.timeline import Ints, micros
 from features.vectors import Vectors
 from features.view import View
-
-_NUMBERS = ("reach", "engagement", "growth")
-"""Families of signals that describe a KOL alone."""
 
 
 class Directory:
@@ -35,6 +33,8 @@ class Directory:
     pipeline : FeaturePipeline
         Where vectors come from; spaces of which it holds a learned projection are searched in
         that.
+    progress : Progress
+        Told while topics are looked for.
 
     Attributes
     ----------
@@ -42,11 +42,18 @@ class Directory:
         KOLS, one row a KOL, by kol_id.
     """
 
-    def __init__(self, history: History, as_of: pd.Timestamp, pipeline: FeaturePipeline) -> None:
+    def __init__(
+        self,
+        history: History,
+        as_of: pd.Timestamp,
+        pipeline: FeaturePipeline,
+        progress: Progress = silent,
+    ) -> None:
         self.history = history
         self.as_of = as_of
         self.kols = roster(history, as_of)
         self._pipeline = pipeline
+        self._progress = progress
         self._learned = {p.space: p for p in pipeline.projections}
         self._places: dict[str, Places] = {}
 
@@ -63,12 +70,6 @@ class Directory:
         """Code of each KOL in `History.kol_ids`."""
         return self.history.kol_codes(self.kols["kol_id"])
 
-    @cached_property
-    def numbers(self) -> pd.DataFrame:
-        """What describes each KOL alone: signals of `_NUMBERS`, rows aligned to `kols`."""
-        alone, _ = self._pipeline.parted(_NUMBERS)
-        return alone.transform(self._asked_of_all(str(self.history.brief_ids[0])), self.history)
-
     def places(self, space: str) -> Places:
         """Return where each KOL stands in a space: in one place, or in one for each topic."""
         if space not in self._places:
@@ -83,7 +84,7 @@ class Directory:
         """Return where a brief stands in a space, shape (0 or 1, d)."""
         learned = self._learned.get(space)
         width = learned.width if learned else self.places(space).vectors.shape[1]
-        found = self._sides(self._asked_of_all(brief_id).head(1), space, width)
+        found = self._sides(self._asked(brief_id, self.kols["kol_id"].head(1)), space, width)
         asked = found.briefs[found.of[found.of >= 0]]
         return _known(asked if learned is None else learned.briefs(asked))
 
@@ -91,11 +92,13 @@ class Directory:
         """Return each KOL's topics, the heaviest first; the bio of those who have none."""
         config, embeddings = self._pipeline.config, self._pipeline.embeddings
         at = np.full(len(self), micros(pd.Series([self.as_of]))[0])
-        owners, vectors = [], []
+        owners, vectors, done = [], [], 0
         for rows, profiles in content_profiles(self.history, self.codes, at, embeddings, config):
             owner, _, found = profiles.centroids()
             owners.append(rows[owner])
             vectors.append(found)
+            done += len(rows)
+            self._progress("topics of KOLs", done, len(self))
         told = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *owners]))
         rest = np.setdiff1d(np.arange(len(self)), told)
         bios = embeddings.of(self.kols["bio"].iloc[rest])
@@ -103,7 +106,7 @@ class Directory:
 
     def _own(self, space: str) -> tuple[Ints, Vectors]:
         learned = self._learned.get(space)
-        everybody = self._asked_of_all(str(self.history.brief_ids[0]))
+        everybody = self._asked(str(self.history.brief_ids[0]), self.kols["kol_id"])
         found = self._sides(everybody, space, learned.width if learned else None)
         there = np.flatnonzero(found.to >= 0)
         return there, np.asarray(found.kols[found.to[there]], dtype=np.float32)
@@ -112,10 +115,8 @@ class Directory:
         view = View(pairs, self.history, self._pipeline.config.recent_posts)
         return sides(view, self._pipeline.embeddings, self._pipeline.config, space, width)
 
-    def _asked_of_all(self, brief_id: str) -> pd.DataFrame:
-        return pd.DataFrame(
-            {"brief_id": brief_id, "kol_id": self.kols["kol_id"], "as_of": self.as_of}
-        )
+    def _asked(self, brief_id: str, kols: pd.Series[Any]) -> pd.DataFrame:
+        return pd.DataFrame({"brief_id": brief_id, "kol_id": kols, "as_of": self.as_of})
 
 
 def _known(vectors: Any) -> Vectors:

@@ -49,8 +49,6 @@ OUTRANKED = Reason(
     "outranked", "may serve, but was not among the likeliest that were ranked", "初筛未入围"
 )
 """Not a filter: where more may serve than are ranked, `matcher.retrieval` leaves out the rest."""
-FAMILIES = ("audience", "reach", "sponsored", "record", "reputation", "rivalry")
-"""Families of signals that filters and risk read; worked out before the others."""
 
 
 def screen(

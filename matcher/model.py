@@ -26,6 +26,7 @@ from matcher.candidates import Candidates, candidates
 from matcher.explain import explain
 from matcher.heads import HEADS
 from matcher.likeness import likeness
+from matcher.retrieval import Retrieval
 
 CONTENT = "content"
 """What a ranking rests on where nothing was learned: likeness of content and audience."""
@@ -108,8 +109,8 @@ class Matcher(Fitted):
         questions["as_of"] = pd.Series([as_of] * len(questions), dtype=TIME)
 
         lists, funnels, done = [], [], 0
-        most = self.config.retrieval.candidates
-        for found in candidates(questions, history, pipeline, self.config, most=most):
+        retrieval = Retrieval(history, pipeline, self.config.retrieval, self.scout, progress)
+        for found in candidates(questions, history, pipeline, self.config, retrieval):
             best = self._best(found, top or self.config.serving.top)
             lists.append(self._described(found.of(best.index), best, history, pipeline))
             funnels.append(found.funnel)

@@ -1,9 +1,9 @@
 """Whom to rank, where more may serve a brief than can be ranked in time.
 
 Ranking reads a hundred signals of every pair. Retrieval reads a few numbers of every KOL, from
-several sources, since no single one finds everybody that ranks high: nearness of content, the like
-of whom paid off, what a price buys, growth, newness. All filters come first, so that as many
-candidates come back as were asked for, if so many may serve.
+several sources, since no single one finds everybody that ranks high: a quick guess of the ranking,
+nearness of content, the like of whom paid off, what a price buys, growth, newness. All filters
+come first, so that as many candidates come back as were asked for, if so many may serve.
 """
 
 from __future__ import annotations
@@ -14,98 +14,132 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from features.contract import GOALS
 from features.history import History
-from features.search import Found, Places
-from features.statistics import ratio
+from features.pipeline import FeaturePipeline
+from features.progress import Progress, silent
+from features.search import Places
+from features.statistics import log, ratio
 from features.timeline import Bools, Floats, Ints, micros
 from features.vectors import Vectors
 from matcher.config import RetrievalConfig
 from matcher.directory import Directory
+from matcher.scout import Scout
 
 _GOOD = 3.0
 """Grade from which a judge thought well of a KOL."""
 
 
-def retrieve(
-    directory: Directory,
-    brief_id: str,
-    eligible: Ints,
-    price: Floats,
-    count: int,
-    config: RetrievalConfig,
-) -> Ints:
-    """Choose the candidates of a brief.
+class Retrieval:
+    """Chooses the candidates of briefs.
 
     Parameters
     ----------
-    directory : Directory
-        The roster.
-    brief_id : str
-        The brief.
-    eligible : ndarray of int64, shape (e,)
-        Who passed every filter, as positions in the directory, ascending.
-    price : ndarray, shape (e,)
-        What each of them asks of this brief; NaN where unknown.
-    count : int
-        How many candidates to choose.
+    history : History
+        The past.
+    pipeline : FeaturePipeline
+        Where vectors come from.
     config : RetrievalConfig
-        Shares of the sources.
-
-    Returns
-    -------
-    ndarray of int64, shape (min(e, count),)
-        Positions in the directory, ascending. A KOL's claim is its place in a source over the
-        source's share, the best over all sources; the best claims win, and of equal ones the
-        first position.
+        How many to choose, and shares of the sources.
+    scout : Scout, optional
+        Guesses the ranking; without it that source is left out.
+    progress : Progress
+        Told while the roster is laid out.
     """
-    if len(eligible) <= count:
-        return eligible
-    claim = np.full(len(directory), np.inf)
-    for share, order in _orders(directory, brief_id, eligible, price, count, config):
-        claim[order] = np.minimum(claim[order], np.arange(1, len(order) + 1) / share)
-    best = np.lexsort((eligible, claim[eligible]))[:count]
-    return np.sort(eligible[best])
 
+    def __init__(
+        self,
+        history: History,
+        pipeline: FeaturePipeline,
+        config: RetrievalConfig,
+        scout: Scout | None = None,
+        progress: Progress = silent,
+    ) -> None:
+        self.history = history
+        self.pipeline = pipeline
+        self.config = config
+        self.scout = scout
+        self.progress = progress
+        self._directory: Directory | None = None
 
-def _orders(
-    directory: Directory,
-    brief_id: str,
-    eligible: Ints,
-    price: Floats,
-    count: int,
-    config: RetrievalConfig,
-) -> Iterator[tuple[float, Ints]]:
-    """Yield the share of each source, and whom it would take first."""
-    spaces = directory.spaces
-    if config.content:
-        for space in spaces:
-            asked = directory.brief(space, brief_id)
-            yield (
-                config.content / len(spaces),
-                _nearest(directory.places(space), asked, eligible, count),
-            )
-    if config.lookalikes:
-        models = np.flatnonzero(np.isin(directory.codes, winners(directory, brief_id, config)))
-        for space in spaces:
+    def directory(self, as_of: pd.Timestamp) -> Directory:
+        """Return the roster at a moment; the last one asked for is kept, as a batch asks of one."""
+        if self._directory is None or self._directory.as_of != as_of:
+            self._directory = Directory(self.history, as_of, self.pipeline, self.progress)
+        return self._directory
+
+    def choose(
+        self,
+        brief_id: str,
+        as_of: pd.Timestamp,
+        eligible: Ints,
+        signals: pd.DataFrame,
+        price: Floats,
+    ) -> Ints:
+        """Choose whom to rank for a brief.
+
+        A KOL's claim is its place in a source over the source's share, the best over all sources;
+        the best claims win, and of equal ones the first.
+
+        Parameters
+        ----------
+        brief_id : str
+            The brief.
+        as_of : pandas.Timestamp
+            Moment of the decision.
+        eligible : ndarray of int64, shape (e,)
+            Who passed every filter, as positions in the directory, ascending.
+        signals : DataFrame, shape (e, ...)
+            Their signals of `matcher.scout.FAMILIES`.
+        price : ndarray, shape (e,)
+            What each of them asks of this brief; NaN where unknown.
+
+        Returns
+        -------
+        ndarray of int64
+            Places in `eligible`, ascending: as many as asked for, or all if they are fewer.
+        """
+        count = self.config.candidates
+        if len(eligible) <= count:
+            return np.arange(len(eligible))
+        claim = np.full(len(eligible), np.inf)
+        found = [*self._near(brief_id, as_of, eligible), *self._ahead(signals, price)]
+        for share, order in found:
+            claim[order] = np.minimum(claim[order], np.arange(1, len(order) + 1) / share)
+        return np.sort(np.argsort(claim, kind="stable")[:count])
+
+    def _near(
+        self, brief_id: str, as_of: pd.Timestamp, eligible: Ints
+    ) -> Iterator[tuple[float, Ints]]:
+        """Yield the share and order of each source that compares vectors."""
+        if not self.config.content + self.config.lookalikes:
+            return
+        directory = self.directory(as_of)
+        models = winners(directory, brief_id, self.config)
+        for space in directory.spaces:
             places = directory.places(space)
-            asked = _stands(places, models)
-            yield config.lookalikes / len(spaces), _nearest(places, asked, eligible, count)
-    numbers = directory.numbers.iloc[eligible]
-    if config.efficient:
-        values = _efficiency(directory, brief_id, numbers, price)
-        for value in values:
-            yield config.efficient / len(values), _highest(value, eligible, count)
-    if config.rising:
-        for name in ("growth.followers_90", "growth.views"):
-            yield config.rising / 2, _highest(numbers[name].to_numpy(), eligible, count)
-    if config.new:
-        newness = -numbers["growth.observed_days"].to_numpy()
-        yield config.new, _highest(newness, eligible, count)
+            asked = [directory.brief(space, brief_id), _stands(places, models)]
+            shares = (self.config.content, self.config.lookalikes)
+            nearest = places.nearest(asked, eligible, self.config.candidates)
+            for share, found in zip(shares, nearest, strict=True):
+                if share:
+                    order = np.searchsorted(eligible, found.owners)
+                    yield share / len(directory.spaces), order
 
-
-def _nearest(places: Places, asked: Vectors, eligible: Ints, count: int) -> Ints:
-    found: list[Found] = places.nearest([asked], eligible, count)
-    return found[0].owners
+    def _ahead(self, signals: pd.DataFrame, price: Floats) -> Iterator[tuple[float, Ints]]:
+        """Yield the share and order of each source that compares numbers."""
+        config = self.config
+        guesses = [] if self.scout is None else [self.scout(signals)]
+        growth = [signals[f"growth.{name}"].to_numpy() for name in ("followers_90", "views")]
+        sources = [
+            (config.likely, guesses),
+            (config.efficient, _efficiency(signals, price)),
+            (config.rising, growth),
+            (config.new, [-signals["growth.observed_days"].to_numpy()]),
+        ]
+        for share, orders in sources:
+            for values in orders if share else ():
+                yield share / len(orders), _highest(values, config.candidates)
 
 
 def _stands(places: Places, owners: Ints) -> Vectors:
@@ -114,37 +148,32 @@ def _stands(places: Places, owners: Ints) -> Vectors:
     return places.vectors[places.start[there]]
 
 
-def _highest(values: Floats, eligible: Ints, count: int) -> Ints:
-    """Return who has the highest known values, of equals the first."""
+def _highest(values: Floats, count: int) -> Ints:
+    """Return the places of the highest known values, the highest first, of equals the first."""
     known = np.flatnonzero(~np.isnan(values))
     if len(known) > count:
         floor = np.partition(values[known], len(known) - count)[len(known) - count]
         known = known[values[known] >= floor]
-    return eligible[known[np.lexsort((known, -values[known]))][:count]]
+    return known[np.lexsort((known, -values[known]))][:count]
 
 
-def _efficiency(
-    directory: Directory, brief_id: str, numbers: pd.DataFrame, price: Floats
-) -> list[Floats]:
+def _efficiency(signals: pd.DataFrame, price: Floats) -> list[Floats]:
     """Return logs of what a price buys, as the brief's goal counts: views, engagements or both.
 
     Where no price is known of anybody, what there is to buy.
     """
-    views = numbers["reach.median_views"].to_numpy()
-    rate = numbers["engagement.rate"].to_numpy()
-    acts = views + np.log(rate, out=np.full(len(rate), np.nan), where=rate > 0)
-    cost = np.log(price, out=np.full(len(price), np.nan), where=price > 0)
+    views = signals["reach.median_views"].to_numpy()
+    acts = views + log(signals["engagement.rate"].to_numpy())
+    cost = log(price)
     if np.isnan(cost).all():
         cost = np.zeros(len(price))
-    goal = directory.history.briefs["goal"].iloc[_brief_code(directory.history, brief_id)]
-    wanted = {"awareness": [views]}.get(
-        str(goal), [views, acts] if goal == "conversion" else [acts]
-    )
+    goal = signals["category.goal"].map(dict(enumerate(GOALS))).iloc[0]
+    wanted = {"awareness": [views], "conversion": [views, acts]}.get(goal, [acts])
     return [value - cost for value in wanted]
 
 
 def winners(directory: Directory, brief_id: str, config: RetrievalConfig) -> Ints:
-    """Return whom such briefs did well with: codes of KOLs, ascending.
+    """Return whom such briefs did well with: positions in the directory, ascending.
 
     Those whose past collaborations brought most per unit of cost, in the brief's vertical and for
     its brand, as its goal counts; those that judges graded 3 or more in the vertical; and whom
@@ -164,7 +193,7 @@ def winners(directory: Directory, brief_id: str, config: RetrievalConfig) -> Int
         mine = np.flatnonzero(past & _is(frame[side], brief[side]))
         sums = frame.iloc[mine].groupby(outcomes.code[mine])[[goal, f"{goal}_count"]].sum()
         returned = ratio(sums[goal].to_numpy(), sums[f"{goal}_count"].to_numpy())
-        found.append(_highest(returned, sums.index.to_numpy(dtype=np.int64), config.winners))
+        found.append(sums.index.to_numpy(dtype=np.int64)[_highest(returned, config.winners)])
 
     judged = history.judgments.frame
     past = (history.judgments.at < at) & (judged["brief_id"] != brief_id).to_numpy()
@@ -172,7 +201,7 @@ def winners(directory: Directory, brief_id: str, config: RetrievalConfig) -> Int
     grades = judged["grade"].iloc[mine].groupby(history.kol_codes(judged["kol_id"].iloc[mine]))
     means = grades.mean()
     means = means[means >= _GOOD]
-    found.append(_highest(means.to_numpy(), means.index.to_numpy(dtype=np.int64), config.winners))
+    found.append(means.index.to_numpy()[_highest(means.to_numpy(), config.winners)])
 
     signings = history.counted("signings", "kol")
     mine = np.flatnonzero(
@@ -182,8 +211,8 @@ def winners(directory: Directory, brief_id: str, config: RetrievalConfig) -> Int
     )
     last = pd.Series(signings.at[mine]).groupby(signings.code[mine]).max()
     latest = last.to_numpy(dtype=np.float64)
-    found.append(_highest(latest, last.index.to_numpy(dtype=np.int64), config.winners))
-    return np.unique(np.concatenate(found))
+    found.append(last.index.to_numpy(dtype=np.int64)[_highest(latest, config.winners)])
+    return np.flatnonzero(np.isin(directory.codes, np.concatenate(found)))
 
 
 def _brief_code(history: History, brief_id: str) -> int:

@@ -20,6 +20,7 @@ from matcher.forecast import Forecaster
 from matcher.likeness import Likeness
 from matcher.model import Matcher
 from matcher.ranker import JUDGMENTS, OUTCOMES, Basis, FitRanker
+from matcher.scout import Scout
 from training.affinity import learn_affinity
 from training.examples import Examples, build_examples, graded_pairs
 from training.labels import (
@@ -279,8 +280,10 @@ def fit_matcher(
     later = valid.known
     least = config.forecast.least_rows // 2
     forecaster = forecaster.calibrated(later.signals, later.pairs, least)
+    said = ranker.score(train.signals, forecaster)
+    scout = Scout.fit(train.signals, said, train.pairs["brief_id"])
     encoder_id = pipeline.embeddings.encoder.id
-    return Matcher(config, encoder_id, forecaster, ranker, pipeline.projections)
+    return Matcher(config, encoder_id, forecaster, ranker, pipeline.projections, scout)
 
 
 def cross_advantage(examples: Examples, config: Config) -> NDArray[np.float64]:

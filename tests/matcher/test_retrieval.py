@@ -15,18 +15,21 @@ from features.tables import Tables
 from features.vectors import Embeddings
 from matcher.candidates import candidates
 from matcher.config import Config, RetrievalConfig
-from matcher.directory import Directory
 from matcher.eligibility import OUTRANKED
 from matcher.model import Matcher
-from matcher.retrieval import retrieve, winners
+from matcher.retrieval import Retrieval, winners
+from matcher.scout import FAMILIES, Scout
 
-SOURCES = ("content", "lookalikes", "efficient", "rising", "new")
+SOURCES = ("likely", "content", "lookalikes", "efficient", "rising", "new")
 NOW = pd.Timestamp("2026-01-10", tz="UTC")
 KOLS = ["k0", "k1", "k2", "k3", "k4", "k5"]
 
 
-def only(source: str) -> RetrievalConfig:
-    return RetrievalConfig(**{name: float(name == source) for name in SOURCES})
+def only(source: str, count: int = 2) -> RetrievalConfig:
+    shares = {name: float(name == source) for name in SOURCES}
+    if source == "likely":  # which alone would be nobody where there is no model
+        shares["new"] = 1e-9
+    return RetrievalConfig(candidates=count, **shares)
 
 
 def small(goal: str = "engagement", **tables: pd.DataFrame) -> Tables:
@@ -68,15 +71,29 @@ def small(goal: str = "engagement", **tables: pd.DataFrame) -> Tables:
     return Tables.of(**(given | tables))
 
 
-def directory_of(tables: Tables, embeddings: Embeddings) -> Directory:
-    return Directory(History(tables), NOW, FeaturePipeline(Config().features, embeddings))
+def retrieval_of(
+    tables: Tables, embeddings: Embeddings, config: RetrievalConfig, scout: Scout | None = None
+) -> Retrieval:
+    pipeline = FeaturePipeline(Config().features, embeddings)
+    return Retrieval(History(tables), pipeline, config, scout)
 
 
-def chosen(directory: Directory, source: str, count: int, price: list[float] | None = None) -> set:
-    prices = np.array(price or [np.nan] * len(directory))
-    everybody = np.arange(len(directory))
-    found = retrieve(directory, "b", everybody, prices, count, only(source))
-    return {KOLS[at] for at in found}
+def winners_of(tables: Tables, embeddings: Embeddings, config: RetrievalConfig) -> list[int]:
+    return winners(retrieval_of(tables, embeddings, config).directory(NOW), "b", config).tolist()
+
+
+def chosen(
+    tables: Tables,
+    embeddings: Embeddings,
+    config: RetrievalConfig,
+    price: list[float] | None = None,
+) -> set[str]:
+    retrieval = retrieval_of(tables, embeddings, config)
+    looked_up, _ = retrieval.pipeline.parted(FAMILIES)
+    pairs = pd.DataFrame({"brief_id": "b", "kol_id": KOLS, "as_of": NOW})
+    signals = looked_up.transform(pairs, retrieval.history)
+    prices = np.array(price or [np.nan] * len(KOLS))
+    return {KOLS[at] for at in retrieval.choose("b", NOW, np.arange(6), signals, prices)}
 
 
 def paid_off(**values: object) -> dict[str, pd.DataFrame]:
@@ -98,53 +115,56 @@ def paid_off(**values: object) -> dict[str, pd.DataFrame]:
 
 
 def test_content_takes_who_posts_about_it(word_embeddings: Embeddings) -> None:
-    assert chosen(directory_of(small(), word_embeddings), "content", 2) == {"k1", "k3"}
+    assert chosen(small(), word_embeddings, only("content")) == {"k1", "k3"}
 
 
 def test_the_bio_stands_for_who_has_no_post(word_embeddings: Embeddings) -> None:
     tables = small()
     kols = tables.kols.assign(bio=tables.kols["kol_id"].map({"k5": "cream"}))
     posts = tables.posts[tables.posts["kol_id"] != "k5"]
-    found = chosen(
-        directory_of(tables.replace(kols=kols, posts=posts), word_embeddings), "content", 2
-    )
+    told = tables.replace(kols=kols, posts=posts)
+    found = chosen(told, word_embeddings, only("content"))
     assert "k5" in found
 
 
 def test_efficient_takes_what_the_goal_counts_for_its_price(word_embeddings: Embeddings) -> None:
     price = [100.0, 100.0, 100.0, 100.0, 1.0, 100.0]
-    engagement = directory_of(small("engagement"), word_embeddings)
-    assert chosen(engagement, "efficient", 2, price) == {"k4", "k2"}  # cheapest, most liked
-    awareness = directory_of(small("awareness"), word_embeddings)
-    assert chosen(awareness, "efficient", 2, price) == {"k4", "k0"}  # cheapest, most seen
-    assert chosen(awareness, "efficient", 2) == {"k0", "k1"}  # without prices, most seen
+    engagement, awareness, efficient = small("engagement"), small("awareness"), only("efficient")
+    # The cheapest and the most liked; the cheapest and the most seen; without prices, most seen.
+    assert chosen(engagement, word_embeddings, efficient, price) == {"k4", "k2"}
+    assert chosen(awareness, word_embeddings, efficient, price) == {"k4", "k0"}
+    assert chosen(awareness, word_embeddings, efficient) == {"k0", "k1"}
 
 
 def test_rising_takes_whose_followers_grow(word_embeddings: Embeddings) -> None:
-    assert "k1" in chosen(directory_of(small(), word_embeddings), "rising", 1)
+    assert chosen(small(), word_embeddings, only("rising", 1)) == {"k1"}
 
 
 def test_new_takes_who_was_observed_last(word_embeddings: Embeddings) -> None:
-    assert chosen(directory_of(small(), word_embeddings), "new", 2) == {"k4", "k5"}
+    assert chosen(small(), word_embeddings, only("new")) == {"k4", "k5"}
 
 
 def test_lookalikes_take_whom_such_briefs_did_well_with(word_embeddings: Embeddings) -> None:
-    directory = directory_of(small(**paid_off()), word_embeddings)
+    tables = small(**paid_off())
     few = only("lookalikes").model_copy(update={"winners": 1})
-    assert winners(directory, "b", few).tolist() == [4]
-    assert "k4" in chosen(directory, "lookalikes", 2)
+    assert winners_of(tables, word_embeddings, few) == [4]
+    assert "k4" in chosen(tables, word_embeddings, few)
 
 
 def test_what_came_at_or_after_the_moment_makes_no_winner(word_embeddings: Embeddings) -> None:
     past = paid_off()
     late = past["outcomes"].assign(measured_at=NOW)
     signed = past["collaborations"].assign(brief_id="old", signed_at=NOW, published_at=NOW)
-    directory = directory_of(small(outcomes=late, collaborations=signed), word_embeddings)
+    directory = retrieval_of(
+        small(outcomes=late, collaborations=signed), word_embeddings, RetrievalConfig()
+    ).directory(NOW)
     assert winners(directory, "b", RetrievalConfig()).tolist() == []
 
 
 def test_a_brief_learns_nothing_from_its_own_end(word_embeddings: Embeddings) -> None:
-    directory = directory_of(small(**paid_off(brief_id="b")), word_embeddings)
+    directory = retrieval_of(
+        small(**paid_off(brief_id="b")), word_embeddings, RetrievalConfig()
+    ).directory(NOW)
     assert winners(directory, "b", RetrievalConfig()).tolist() == []
 
 
@@ -158,36 +178,61 @@ def test_whom_judges_liked_in_the_vertical_is_a_winner(word_embeddings: Embeddin
             "judged_at": NOW - pd.Timedelta(days=2),
         }
     )
-    directory = directory_of(small(judgments=judgments), word_embeddings)
+    directory = retrieval_of(
+        small(judgments=judgments), word_embeddings, RetrievalConfig()
+    ).directory(NOW)
     assert winners(directory, "b", RetrievalConfig()).tolist() == [2]
 
 
 @pytest.fixture(scope="module")
-def directory(world: World, word_embeddings: Embeddings) -> Directory:
+def everybody(world: World, word_embeddings: Embeddings) -> tuple[Retrieval, pd.DataFrame]:
+    """Return a retrieval and all signals of all pairs that are looked up."""
     config = Config().with_spaces(world.tables)
-    pipeline = FeaturePipeline(config.features, word_embeddings)
-    return Directory(History(world.tables), world.as_of, pipeline)
+    history, pipeline = (
+        History(world.tables),
+        FeaturePipeline(config.features, word_embeddings),
+    )
+    retrieval = Retrieval(history, pipeline, config.retrieval)
+    kols = retrieval.directory(world.as_of).kols["kol_id"]
+    pairs = pd.DataFrame({"brief_id": world.tables.briefs["brief_id"]}).merge(kols, how="cross")
+    pairs["as_of"] = world.as_of
+    signals = pipeline.parted(FAMILIES)[0].transform(pairs, history)
+    return retrieval, signals.set_index([pairs["brief_id"]])
 
 
 @settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
-def test_as_many_come_back_as_were_asked_for_and_only_the_eligible(
-    directory: Directory, data: st.DataObject
+def test_as_many_come_back_as_were_asked_for(
+    everybody: tuple[Retrieval, pd.DataFrame], world: World, data: st.DataObject
 ) -> None:
-    eligible = np.array(
-        sorted(data.draw(st.sets(st.integers(0, len(directory) - 1)))), dtype=np.int64
-    )
+    retrieval, signals = everybody
+    eligible = np.array(sorted(data.draw(st.sets(st.integers(0, 39), min_size=1))))
     count = data.draw(st.integers(1, 45))
     shares = {name: data.draw(st.sampled_from([0.0, 0.5, 3.0])) for name in SOURCES}
     shares["new"] = max(shares["new"], 0.5)
+    retrieval.config = RetrievalConfig(candidates=count, **shares)
+    brief = str(data.draw(st.sampled_from(list(retrieval.history.brief_ids))))
     price = np.where(np.arange(len(eligible)) % 3, 100.0, np.nan)
-    brief = data.draw(st.sampled_from(list(directory.history.brief_ids)))
-    found = retrieve(directory, str(brief), eligible, price, count, RetrievalConfig(**shares))
+    own = signals.loc[brief].iloc[eligible]
+    found = retrieval.choose(brief, world.as_of, eligible, own, price)
     assert len(found) == min(count, len(eligible))
-    assert np.isin(found, eligible).all()
     assert (np.diff(found) > 0).all()
+    assert set(found.tolist()) <= set(range(len(eligible)))
+
+
+def test_what_the_scout_thinks_likely_is_taken(
+    everybody: tuple[Retrieval, pd.DataFrame], world: World
+) -> None:
+    retrieval, signals = everybody
+    brief = str(retrieval.history.brief_ids[0])
+    scout = Scout({"reach.followers": 0.0}, {"": {"reach.followers": 1.0}})
+    guessing = Retrieval(retrieval.history, retrieval.pipeline, only("likely", 7), scout)
+    own = signals.loc[brief]
+    found = guessing.choose(brief, world.as_of, np.arange(40), own, np.full(40, np.nan))
+    most = own["reach.followers"].reset_index(drop=True).nlargest(7).index
+    assert set(found.tolist()) == set(most)
 
 
 def test_no_source_at_all_is_refused() -> None:
@@ -205,7 +250,8 @@ def test_candidates_are_some_of_all_with_the_same_signals(
         {"brief_id": briefs, "as_of": pd.Series([world.as_of] * len(briefs), dtype=TIME)}
     )
     (every,) = candidates(asked, history, pipeline, config)
-    (some,) = candidates(asked, history, pipeline, config, most=5)
+    few = Retrieval(history, pipeline, RetrievalConfig(candidates=5))
+    (some,) = candidates(asked, history, pipeline, config, few)
     sizes = every.pairs.groupby("brief_id").size()
     assert (some.pairs.groupby("brief_id").size() == sizes.clip(upper=5)).all()
     assert (sizes > 5).any()
