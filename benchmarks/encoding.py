@@ -166,33 +166,31 @@ def child(texts: Sequence[str], folder: Path, line: Connection) -> None:
     encoder = Counting()
     encoder.encode(texts[:1])  # loads the model: what is timed, and killed, is at work
     encoder.calls = encoder.texts = 0
+    line.send("ready")
     embeddings = Embeddings(encoder, VectorStore(folder), lambda *far: line.send(far))
     vectors = embeddings.of(texts)
     line.send((encoder.calls, encoder.texts, hashlib.sha256(vectors.tobytes()).hexdigest()))
 
 
-def play(texts: Sequence[str], folder: Path, patience: float = float("inf")) -> Ended:
+def play(texts: Sequence[str], folder: Path, patience: float | None = None) -> Ended:
     """Encode in a process of its own, killed so many seconds after it set to work."""
     context = get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=child, args=(texts, folder, theirs))
     process.start()
     theirs.close()
-    done, since, end = 0, time.perf_counter(), float("inf")
+    ours.recv()  # its model is loaded
+    done, since = 0, time.perf_counter()
     while True:
-        # A process that has nothing to encode says no word but the last.
-        if not ours.poll(None if end == float("inf") else max(0, end - time.perf_counter())):
+        left = None if patience is None else max(0.0, since + patience - time.perf_counter())
+        if not ours.poll(left):
             process.kill()
             process.join()
-            how = f"exit code {process.exitcode}"
-            return Ended(how, time.perf_counter() - since, done)
+            return Ended(f"exit code {process.exitcode}", time.perf_counter() - since, done)
         said = ours.recv()
         if len(said) == 3:
             process.join()
             return Ended("finished", time.perf_counter() - since, done, *said)
-        if end == float("inf"):
-            since = time.perf_counter()
-            end = since + patience
         done = said[0]
         print(f"\r{folder.name}: encoding {done:,} of {said[1]:,}", end="", file=sys.stderr)
 
@@ -206,7 +204,7 @@ def kills(texts: Sequence[str], root: Path, count: int, seed: int) -> pd.DataFra
     for number in range(count + 2):
         before = _kept(killed)
         left = undisturbed.seconds * (1 - before / len(texts))
-        patience = left * rng.uniform(*KILLED_BETWEEN) if number < count else float("inf")
+        patience = left * rng.uniform(*KILLED_BETWEEN) if number < count else None
         ended = play(texts, killed, patience)
         rows.append(_row(f"run {number + 1}", ended, before, _kept(killed), undisturbed))
     print(file=sys.stderr)
@@ -227,18 +225,22 @@ def _row(name: str, ended: Ended, before: int, after: int, undisturbed: Ended) -
         "encoded": ended.texts if finished else f"at least {ended.told}",
         "encoder calls": ended.calls if finished else "",
         "kept after": after,
-        "same bits": {True: "yes", False: "NO"}[ended.digest == undisturbed.digest]
-        if finished
-        else "",
+        "same bits": _same(ended, undisturbed),
     }
+
+
+def _same(ended: Ended, undisturbed: Ended) -> str:
+    if ended is undisturbed or not ended.digest:
+        return ""
+    return "yes" if ended.digest == undisturbed.digest else "NO"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--texts", type=int, default=100_000)
-    parser.add_argument("--chunks", type=int, default=10)
+    parser.add_argument("--chunks", type=int, default=20)
     parser.add_argument("--killed", type=int, help="texts of runs to kill; a fifth by default")
-    parser.add_argument("--kills", type=int, default=2)
+    parser.add_argument("--kills", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--data", type=Path, default=DATA)
     arguments = parser.parse_args()
