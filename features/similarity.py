@@ -71,30 +71,6 @@ def cosines(
     return in_blocks(product, len(right), of, to)
 
 
-def lexical_cosines(left: list[str], right: list[str], of: Ints, to: Ints) -> Floats:
-    """Return cosines of hashed character n-grams of 2 to 4, without weights learned from data.
-
-    Catches what a sentence vector blurs: product names, ingredients, hashtags, in any script and
-    without word boundaries. Parameters and result are those of `cosines`, with texts for rows.
-    """
-    if not left or not right:
-        return np.full(to.shape, np.nan)
-    from sklearn.feature_extraction.text import HashingVectorizer
-
-    hashing = HashingVectorizer(
-        analyzer="char", ngram_range=(2, 4), n_features=2**18, alternate_sign=False
-    )
-    rows = hashing.transform(left)
-    columns = hashing.transform(right).T.tocsr()
-
-    def product(names: Ints, needed: Ints) -> Floats:
-        return np.asarray((rows[names] @ columns).toarray()[:, needed])
-
-    found = in_blocks(product, len(right), of, to)
-    blank = np.array([not text.strip() for text in right] + [True], dtype=bool)
-    return np.where(blank[to], np.nan, found)
-
-
 def in_blocks(product: Callable[[Ints, Ints], Floats], size: int, of: Ints, to: Ints) -> Floats:
     """Fill a table of similarities, a few left rows at a time.
 

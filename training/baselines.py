@@ -133,7 +133,7 @@ def bio_cosine(pairs: pd.DataFrame, signals: pd.DataFrame) -> Floats:
 
 
 def shared_words(pairs: pd.DataFrame, signals: pd.DataFrame) -> Floats:
-    """Score by what the brief's text and the three closest recent posts share in letters."""
+    """Score by what the brief's text and the three closest recent posts share in words."""
     return _unknown_last(_column(signals, "content.lexical_top3"))
 
 
@@ -222,6 +222,6 @@ BASELINES: tuple[Baseline, ...] = (
 TEXT_BASELINES: tuple[Baseline, ...] = (
     Baseline("likeness", like, "most alike in content and audience first"),
     Baseline("bio cosine", bio_cosine, "brief's text closest to the bio first"),
-    Baseline("shared words", shared_words, "brief's text closest to recent posts in letters first"),
+    Baseline("shared words", shared_words, "brief's text closest to recent posts in words first"),
 )
 """Further rules for where text and people's grades are all there is."""

