@@ -90,7 +90,7 @@ def tunable(encoder: object) -> SentenceEncoder:
     return encoder
 
 
-def fit_tuned(
+def better_fit(
     plain: Fit,
     plan: Plan,
     history: History,
@@ -98,7 +98,10 @@ def fit_tuned(
     folder: Path,
     progress: Progress = silent,
 ) -> tuple[Fit, Choice | None]:
-    """Tune an encoder on a plan's training briefs, fit a model on it, and return the better fit.
+    """Return a plan's model on a tuned encoder, if it is surely better, else the plain one.
+
+    What was tuned knows the training briefs too well, and a ranker that learns from the same
+    briefs may trust it too much. So whole models are compared, on briefs that tuned nothing.
 
     Parameters
     ----------
@@ -110,28 +113,47 @@ def fit_tuned(
     Returns
     -------
     Fit
-        The tuned one only where it is surely better on the validation briefs.
+        The better one.
     Choice or None
         What decided; ``None`` where the training briefs have nothing to teach.
 
     Raises
     ------
     UserError
-        If the encoder cannot be tuned, or the settings drive it out of its mind.
+        If the encoder cannot be tuned, or the settings lead to no numbers.
     """
-    embeddings = plain.pipeline.embeddings
+    tuned = fit_tuned(plain.pipeline.embeddings, plan, history, config, folder, progress)
+    if tuned is None:
+        return plain, None
+    choice = choose(plain, tuned, plan, config)
+    return (tuned if choice.taken else plain), choice
+
+
+def fit_tuned(
+    embeddings: Embeddings,
+    plan: Plan,
+    history: History,
+    config: Config,
+    folder: Path,
+    progress: Progress = silent,
+) -> Fit | None:
+    """Tune an encoder on a plan's training briefs, and fit the plan's model on it.
+
+    Returns
+    -------
+    Fit or None
+        ``None`` where the training briefs have nothing to teach. The settings of its matcher name
+        the tuned encoder.
+    """
     encoder = tunable(embeddings.encoder)
     lessons = plan_lessons(plan, history, config)
     if not len(lessons):
-        return plain, None
+        return None
     model = tuned_folder(encoder, lessons, config.finetune, config.seed, folder, progress)
     changed = encoder.config.model_copy(update={"model": str(model), "revision": None})
     config = config.model_copy(update={"encoder": changed})
     retold = Embeddings(SentenceEncoder(changed), embeddings.store, embeddings.progress)
-    pipeline = FeaturePipeline(config.features, retold)
-    tuned = fit_plan(plan, history, pipeline, config, progress)
-    choice = _choose(plain, tuned, plan, config)
-    return (tuned if choice.taken else plain), choice
+    return fit_plan(plan, history, FeaturePipeline(config.features, retold), config, progress)
 
 
 def plan_lessons(plan: Plan, history: History, config: Config) -> Lessons:
@@ -261,7 +283,8 @@ def _columns(
     return columns
 
 
-def _choose(plain: Fit, tuned: Fit, plan: Plan, config: Config) -> Choice:
+def choose(plain: Fit, tuned: Fit, plan: Plan, config: Config) -> Choice:
+    """Ask a plan's validation briefs which of two models ranks better."""
     a, b = (_measured(fit, plan, config) for fit in (tuned, plain))
     pairs = plain.examples.pairs
     brands = pairs.drop_duplicates("brief_id").set_index("brief_id")["brand_id"]

@@ -22,7 +22,7 @@ from matcher.registry import Registry, TrackedRun
 from training.calibration import calibration_error, noise_floor, poisson_deviance
 from training.evaluate import HEADLINE, MODEL, ROSTER, Evaluation, evaluate
 from training.examples import Examples, graded_pairs
-from training.finetune import Choice, fit_tuned, tunable
+from training.finetune import Choice, better_fit, tunable
 from training.fit import Plan, fit_plan, plans
 from training.plots import plot_families, plot_rankers, plot_reliability
 
@@ -107,7 +107,7 @@ def train(
         If there is too little to learn from, or the text encoder cannot be tuned but shall be.
     """
     if config.finetune.epochs:
-        tunable(embeddings.encoder)
+        tunable(embeddings.encoder)  # before hours of work, not after
     config = config.with_spaces(tables)
     history = History(tables)
     pipeline = FeaturePipeline(config.features, embeddings)
@@ -160,11 +160,11 @@ def play(
     Where settings tune the text encoder, the better of two fits is measured, as the validation
     briefs say; `encoders` is where tuned ones are kept.
     """
+    if config.finetune.epochs and encoders is None:
+        raise ValueError("Got [finetune] epochs but no folder for tuned encoders")
     fit, choice = fit_plan(plan, history, pipeline, config, progress), None
-    if config.finetune.epochs:
-        if encoders is None:
-            raise ValueError("Got [finetune] epochs but no folder for tuned encoders")
-        fit, choice = fit_tuned(fit, plan, history, config, encoders, progress)
+    if config.finetune.epochs and encoders is not None:
+        fit, choice = better_fit(fit, plan, history, config, encoders, progress)
     test = fit.examples.of(plan.briefs("test"))
     evaluation = evaluate(fit.matcher, test, history, fit.pipeline, progress)
     return Round(plan, fit.matcher, test, evaluation, choice)
