@@ -39,7 +39,8 @@ class EncoderConfig(_Settings):
     batch_size : int
         Texts a forward pass. Changes vectors in the seventh digit at most.
     threads : int
-        BLAS threads of the bundled model. One gives the same digits on every machine.
+        Threads of the bundled model, and of tuning another on a CPU. One gives the same digits on
+        every machine, as far as those of the bundled model go.
     device : str or None
         Torch device of other models, such as ``"cuda"``; ``None`` lets torch choose.
     trust_remote_code : bool

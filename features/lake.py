@@ -225,12 +225,17 @@ class Data:
     versions : dict of str to str
         What names the content of each table: its version in the lake, or a hash of its content.
     home : Path
-        Folder for what is made from the data: vectors, models, published runs.
+        Folder for what is made from the data: vectors, tuned encoders, models, published runs.
     """
 
     tables: Tables
     versions: dict[str, str]
     home: Path
+
+    @property
+    def encoders(self) -> Path:
+        """Folder of text encoders that were tuned on this data."""
+        return self.home / "encoders"
 
 
 def open_data(path: Path, mapping: Path | None = None, progress: Progress = silent) -> Data:

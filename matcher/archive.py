@@ -26,11 +26,11 @@ from matcher.forecast import Forecaster, RateCurve
 from matcher.forest import Forest
 from matcher.heads import Head
 from matcher.likeness import Likeness
-from matcher.ranker import OUTCOMES, Calibration, FitRanker
+from matcher.ranker import Calibration, FitRanker
 from matcher.scout import Scout
 
-FORMAT = 2
-"""Version of the folder's layout."""
+FORMAT = 3
+"""Version of the folder's layout and of what the signals mean."""
 _MANIFEST, _RANKER, _PROJECTIONS = "model.json", "ranker.txt", "projections.npz"
 _ARRAYS = ("brief_mean", "kol_mean", "brief_matrix", "kol_matrix", "landmarks")
 
@@ -159,10 +159,7 @@ def _forecaster(told: Mapping[str, Any], forests: Mapping[str, Forest]) -> Forec
 def _ranker(told: Mapping[str, Any], forests: Mapping[str, Forest]) -> FitRanker:
     calibration = Calibration(**told["calibration"])
     like = None if told["likeness"] is None else Likeness(**told["likeness"])
-    # Models older than judgments learned from outcomes.
-    return FitRanker(
-        forests[_RANKER], told["start_weight"], calibration, told.get("basis", OUTCOMES), like
-    )
+    return FitRanker(forests[_RANKER], told["start_weight"], calibration, told["basis"], like)
 
 
 def _packed(projections: tuple[Projection, ...]) -> bytes:

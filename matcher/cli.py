@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from matcher.config import Config
     from matcher.console import Terminal
     from training.evaluate import Evaluation
+    from training.finetune import Choice
 
 OK, USAGE, BAD_DATA, REFUSED, STALE = 0, 2, 3, 4, 5
 
@@ -271,9 +272,12 @@ def train(
             registry,
             split=split,
             command=shlex.join(["kolmatch", *_State.typed]),
+            encoders=source.encoders,
             progress=progress,
         )
     _show_evaluation(terminal, trained.evaluation)
+    if settings.finetune.epochs:
+        _show_choice(terminal, trained.choice)
     if split == "auto" and trained.split == "brand":
         terminal.say(
             "Judgments are all there is to learn from and tell no order in time: tested in folds "
@@ -512,8 +516,11 @@ def _embeddings(data: Data, config: Config, progress: Progress) -> Embeddings:
     from features.encoder import SentenceEncoder
     from features.vectors import Embeddings, VectorStore
 
+    # A lake that was moved or copied has taken the encoders that were tuned on it along.
+    mine = data.encoders / Path(config.encoder.model).name
+    told = {"model": str(mine.resolve())} if mine.is_dir() else {}
     return Embeddings(
-        SentenceEncoder(config.encoder),
+        SentenceEncoder(config.encoder.model_copy(update=told)),
         VectorStore(data.home / "vectors"),
         lambda done, total: progress("encoding texts", done, total),
     )
@@ -540,6 +547,23 @@ def _show_evaluation(terminal: Terminal, evaluation: Evaluation) -> None:
     from training.evaluate import VIEWS
 
     show_evaluation(terminal, [(VIEWS[v], evaluation.summary(v)) for v in evaluation.views])
+
+
+def _show_choice(terminal: Terminal, choice: Choice | None) -> None:
+    """Tell whether the model reads with a tuned text encoder, and why."""
+    if choice is None:
+        terminal.warn(
+            "no text encoder was tuned: the training briefs prefer nobody whose texts tell"
+        )
+        return
+    what = "the tuned text encoder" if choice.taken else "the text encoder as it is"
+    terminal.say(
+        f"The model reads with {what}: NDCG@10 on {choice.briefs} validation briefs is "
+        f"{choice.tuned:.3f} with the tuned one and {choice.plain:.3f} without.",
+        taken=choice.taken,
+        tuned=choice.tuned,
+        plain=choice.plain,
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

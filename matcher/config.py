@@ -72,6 +72,23 @@ class RetrievalConfig(_Frozen):
         return self
 
 
+class FinetuneConfig(_Frozen):
+    """Tuning the text encoder itself on past briefs (`training.finetune`); off by default."""
+
+    epochs: int = Field(0, ge=0, description="times every past pair is read; 0 tunes nothing")
+    batch_size: int = Field(
+        32, ge=2, description="briefs a step; their KOLs are each other's counter-examples"
+    )
+    learning_rate: float = Field(2e-5, gt=0, le=1, description="highest, after the warm-up")
+    warmup_share: float = Field(0.1, ge=0, lt=1, description="share of the steps that warm up")
+    posts_per_kol: int = Field(
+        3, ge=0, description="latest posts of a KOL that teach, beside the bio"
+    )
+    scale: float = Field(
+        20.0, gt=0, description="factor of a cosine in the loss: 1 over its temperature"
+    )
+
+
 class AffinityConfig(_Frozen):
     """Learned projections of text vectors and of users' own (`features.projection`)."""
 
@@ -137,6 +154,7 @@ class Config(_Frozen):
     features: FeatureConfig = FeatureConfig()
     eligibility: EligibilityConfig = EligibilityConfig()
     retrieval: RetrievalConfig = RetrievalConfig()
+    finetune: FinetuneConfig = FinetuneConfig()
     affinity: AffinityConfig = AffinityConfig()
     forecast: HeadConfig = HeadConfig()
     ranker: RankerConfig = RankerConfig()

@@ -1,7 +1,8 @@
-"""What tests of every package share: an encoder without weights, and a small world."""
+"""What tests of every package share: encoders without weights or with few, and a small world."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -36,3 +37,48 @@ def word_embeddings() -> Embeddings:
 @pytest.fixture(scope="session")
 def world() -> World:
     return simulate(kols=40, briefs=20, seed=1)
+
+
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "query", "passage", ":", "cream", "skin", "game", "猫"]
+
+
+@pytest.fixture(scope="session")
+def make_model() -> Callable[..., Path]:
+    return save_tiny_model
+
+
+def save_tiny_model(
+    folder: Path,
+    seed: int = 0,
+    prompts: dict[str, str] | None = None,
+    words: Sequence[str] = (),
+) -> Path:
+    """Save a real sentence-transformers model: a BERT of a few words with random weights."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    known = list(dict.fromkeys([*WORDS, *words]))
+    plain = folder.with_name(f"{folder.name}-bert")
+    plain.mkdir(parents=True)
+    (plain / "vocab.txt").write_text("\n".join(known), encoding="utf-8")
+    BertTokenizerFast(str(plain / "vocab.txt")).save_pretrained(plain)
+    torch.manual_seed(seed)
+    config = BertConfig(
+        vocab_size=len(known),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        initializer_range=0.5,
+    )
+    BertModel(config).eval().save_pretrained(plain)
+    transformer = Transformer(str(plain))
+    model = SentenceTransformer(
+        modules=[transformer, Pooling(transformer.get_embedding_dimension())],
+        prompts=prompts,
+        device="cpu",
+    )
+    model.save(str(folder))
+    return folder

@@ -234,16 +234,10 @@ def unknown_pairs(
     return pd.concat(sampled, ignore_index=True)
 
 
-def build_examples(
-    tables: Tables,
-    history: History,
-    pipeline: FeaturePipeline,
-    graded: pd.DataFrame,
-    config: TrainingConfig,
-    seed: int,
-    progress: Progress = silent,
-) -> Examples:
-    """Add the unknown to the graded pairs and compute every pair's signals as of its decision."""
+def example_pairs(
+    tables: Tables, history: History, graded: pd.DataFrame, config: TrainingConfig, seed: int
+) -> pd.DataFrame:
+    """Add the unknown to the graded pairs, giving the pairs of `Examples`."""
     questions = graded[["brief_id", "as_of"]].drop_duplicates("brief_id")
     tried = pd.concat(
         [graded[["brief_id", "kol_id"]], tables.collaborations[["brief_id", "kol_id"]]]
@@ -257,7 +251,20 @@ def build_examples(
     pairs = pairs.astype({"success": bool, "known": bool, "judged": bool})
     asked = tables.briefs.set_index("brief_id").loc[pairs["brief_id"], ["brand_id", "goal"]]
     pairs[["brand_id", "goal"]] = asked.to_numpy()
-    pairs = pairs.sort_values(["as_of", "brief_id", "kol_id"], ignore_index=True)
+    return pairs.sort_values(["as_of", "brief_id", "kol_id"], ignore_index=True)
+
+
+def build_examples(
+    tables: Tables,
+    history: History,
+    pipeline: FeaturePipeline,
+    graded: pd.DataFrame,
+    config: TrainingConfig,
+    seed: int,
+    progress: Progress = silent,
+) -> Examples:
+    """Add the unknown to the graded pairs and compute every pair's signals as of its decision."""
+    pairs = example_pairs(tables, history, graded, config, seed)
     progress("signals of past pairs", 0, len(pairs))
     signals = pipeline.transform(pairs[["brief_id", "kol_id", "as_of"]], history)
     progress("signals of past pairs", len(pairs), len(pairs))

@@ -63,6 +63,25 @@ class Plan:
         return self.part.index[self.part == part]
 
 
+@dataclass(frozen=True)
+class Fit:
+    """A model, and what it was made from.
+
+    Attributes
+    ----------
+    matcher : Matcher
+        The model.
+    examples : Examples
+        Pairs of all parts of its plan.
+    pipeline : FeaturePipeline
+        What made their signals.
+    """
+
+    matcher: Matcher
+    examples: Examples
+    pipeline: FeaturePipeline
+
+
 def labelled_pairs(tables: Tables, horizon_days: int) -> pd.Series[int]:
     """Count the KOLs of each brief that a ripe outcome or a judgment says something about.
 
@@ -222,6 +241,18 @@ def _labelled(tables: Tables, config: Config) -> pd.DataFrame:
     briefs = tables.briefs[tables.briefs["brief_id"].isin(labels.index)]
     decided = briefs["brief_id"].map(decision_times(tables))
     return briefs.assign(decided_at=decided).reset_index(drop=True)
+
+
+def fit_plan(
+    plan: Plan,
+    history: History,
+    pipeline: FeaturePipeline,
+    config: Config,
+    progress: Progress = silent,
+) -> Fit:
+    """Fit a model on a plan's past."""
+    examples, pipeline = plan_examples(plan, history, pipeline, config, progress)
+    return Fit(fit_matcher(examples, plan, config, pipeline), examples, pipeline)
 
 
 def plan_examples(

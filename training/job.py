@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,8 @@ from matcher.registry import Registry, TrackedRun
 from training.calibration import calibration_error, noise_floor, poisson_deviance
 from training.evaluate import HEADLINE, MODEL, ROSTER, Evaluation, evaluate
 from training.examples import Examples, graded_pairs
-from training.fit import Plan, fit_matcher, plan_examples, plans
+from training.finetune import Choice, better_fit, tunable
+from training.fit import Plan, fit_plan, plans
 from training.plots import plot_families, plot_rankers, plot_reliability
 
 
@@ -41,6 +43,8 @@ class Trained:
         How briefs were split.
     split : str
         ``"time"`` or ``"brand"``.
+    choice : Choice or None
+        Whether the registered model reads with a tuned text encoder, where one was tuned.
     """
 
     version: str
@@ -48,16 +52,18 @@ class Trained:
     metrics: dict[str, float]
     cuts: dict[str, str]
     split: str
+    choice: Choice | None = None
 
 
 @dataclass(frozen=True)
 class Round:
-    """One fit and its test."""
+    """One fit and its test, and which text encoder it is on, where one was tuned."""
 
     plan: Plan
     matcher: Matcher
     test: Examples
     evaluation: Evaluation
+    choice: Choice | None = None
 
 
 def train(
@@ -69,6 +75,7 @@ def train(
     *,
     split: str = "auto",
     command: str = "",
+    encoders: Path | None = None,
     progress: Progress = silent,
 ) -> Trained:
     """Fit, evaluate, track and register a model.
@@ -91,12 +98,16 @@ def train(
         first fold's. ``"auto"``: the one that fits the data (`training.fit.plans`).
     command : str
         What was typed, for the record.
+    encoders : Path, optional
+        Where tuned text encoders are kept, needed where settings tune one.
 
     Raises
     ------
     UserError
-        If there is too little to learn from.
+        If there is too little to learn from, or the text encoder cannot be tuned but shall be.
     """
+    if config.finetune.epochs:
+        tunable(embeddings.encoder)  # before hours of work, not after
     config = config.with_spaces(tables)
     history = History(tables)
     pipeline = FeaturePipeline(config.features, embeddings)
@@ -110,7 +121,9 @@ def train(
         **rounds_planned[0].cuts,
     }
     with registry.run(f"train {parted}", params) as run:
-        rounds = [play(plan, history, pipeline, config, progress) for plan in rounds_planned]
+        rounds = [
+            play(plan, history, pipeline, config, progress, encoders) for plan in rounds_planned
+        ]
         evaluation = Evaluation(
             pd.concat([r.evaluation.per_brief for r in rounds], ignore_index=True)
         )
@@ -125,11 +138,13 @@ def train(
                 f"briefs_{part}": float(n)
                 for part, n in rounds_planned[0].part.value_counts().items()
             }
+            | tuning_metrics(rounds[0].choice)
         )
         run.metrics(metrics)
         _log_tables_and_plots(run, evaluation, forecasts, rounds[0].matcher)
         version = run.register(rounds[0].matcher, rounds[0].test.signals.head(20))
-    return Trained(version, evaluation, metrics, rounds_planned[0].cuts, parted)
+    cuts = rounds_planned[0].cuts
+    return Trained(version, evaluation, metrics, cuts, parted, rounds[0].choice)
 
 
 def play(
@@ -138,12 +153,21 @@ def play(
     pipeline: FeaturePipeline,
     config: Config,
     progress: Progress = silent,
+    encoders: Path | None = None,
 ) -> Round:
-    """Fit on a plan's past and measure on its test briefs."""
-    examples, pipeline = plan_examples(plan, history, pipeline, config, progress)
-    matcher = fit_matcher(examples, plan, config, pipeline)
-    test = examples.of(plan.briefs("test"))
-    return Round(plan, matcher, test, evaluate(matcher, test, history, pipeline, progress))
+    """Fit on a plan's past and measure on its test briefs.
+
+    Where settings tune the text encoder, the better of two fits is measured, as the validation
+    briefs say; `encoders` is where tuned ones are kept.
+    """
+    if config.finetune.epochs and encoders is None:
+        raise ValueError("Got [finetune] epochs but no folder for tuned encoders")
+    fit, choice = fit_plan(plan, history, pipeline, config, progress), None
+    if config.finetune.epochs and encoders is not None:
+        fit, choice = better_fit(fit, plan, history, config, encoders, progress)
+    test = fit.examples.of(plan.briefs("test"))
+    evaluation = evaluate(fit.matcher, test, history, fit.pipeline, progress)
+    return Round(plan, fit.matcher, test, evaluation, choice)
 
 
 def evaluate_version(
@@ -187,6 +211,18 @@ def headline(evaluation: Evaluation, config: Config) -> dict[str, float]:
         "headline": float(table[MODEL]),
         "headline_best_baseline": float(table[best]),
         "headline_lead_low": float(lead["low"].astype(float)[best]),
+    }
+
+
+def tuning_metrics(choice: Choice | None) -> dict[str, float]:
+    """Return what the validation briefs said of a tuned text encoder; nothing without one."""
+    if choice is None:
+        return {}
+    return {
+        "finetune_taken": float(choice.taken),
+        "finetune_valid_plain": choice.plain,
+        "finetune_valid_tuned": choice.tuned,
+        "finetune_valid_lead_low": choice.low,
     }
 
 

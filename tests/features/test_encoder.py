@@ -3,6 +3,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,47 +24,16 @@ def bundled() -> SentenceEncoder:
     return SentenceEncoder(EncoderConfig(threads=1))
 
 
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "query", "passage", ":", "cream", "skin", "game", "猫"]
-
-
-def make_model(folder: Path, seed: int = 0, prompts: dict[str, str] | None = None) -> Path:
-    """Save a real sentence-transformers model: a BERT of eleven words with random weights."""
-    import torch
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
-    from transformers import BertConfig, BertModel, BertTokenizerFast
-
-    plain = folder.with_name(f"{folder.name}-bert")
-    plain.mkdir(parents=True)
-    (plain / "vocab.txt").write_text("\n".join(WORDS), encoding="utf-8")
-    BertTokenizerFast(str(plain / "vocab.txt")).save_pretrained(plain)
-    torch.manual_seed(seed)
-    config = BertConfig(
-        vocab_size=len(WORDS),
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        initializer_range=0.5,
-    )
-    BertModel(config).eval().save_pretrained(plain)
-    transformer = Transformer(str(plain))
-    model = SentenceTransformer(
-        modules=[transformer, Pooling(transformer.get_embedding_dimension())],
-        prompts=prompts,
-        device="cpu",
-    )
-    model.save(str(folder))
-    return folder
+MakeModel = Callable[..., Path]
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny(tmp_path_factory: pytest.TempPathFactory, make_model: MakeModel) -> Path:
     return make_model(tmp_path_factory.mktemp("plain") / "tiny")
 
 
 @pytest.fixture(scope="module")
-def asking(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def asking(tmp_path_factory: pytest.TempPathFactory, make_model: MakeModel) -> Path:
     """The same weights, saved with prompts."""
     return make_model(
         tmp_path_factory.mktemp("asking") / "tiny",
@@ -209,7 +179,7 @@ def test_id_follows_weights_and_what_changes_vectors(tiny: Path, tmp_path: Path)
     assert SentenceEncoder().id.startswith("usem3-")
 
 
-def test_changed_weights_never_meet_old_vectors(tmp_path: Path) -> None:
+def test_changed_weights_never_meet_old_vectors(tmp_path: Path, make_model: MakeModel) -> None:
     folder, store = tmp_path / "tiny", VectorStore(tmp_path / "vectors")
     make_model(folder)
     before = Embeddings(encoder_of(folder), store).of(["skin cream"])
@@ -225,7 +195,7 @@ COMMITS = "0123456789abcdef0123456789abcdef01234567", "fedcba9876543210fedcba987
 
 
 @pytest.fixture
-def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_model: MakeModel) -> Path:
     """A hub cache that holds two commits of one model, and no network."""
     import huggingface_hub
 
