@@ -82,6 +82,8 @@ class Scout:
         cheap = [name for name in signals.columns if name.partition(".")[0] in FAMILIES]
         usual, spread = signals[cheap].mean(), signals[cheap].std(ddof=0)
         names = sorted(name for name in cheap if spread[name] > 0)
+        if not names:  # text and grades alone: nothing to look up
+            return cls({}, {"": {}})
         usual, spread = usual[names], spread[names]
         rows = ((signals[names] - usual) / spread).fillna(0.0).to_numpy(dtype=np.float64)
         brief = pd.factorize(brief_id)[0]
