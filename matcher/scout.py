@@ -79,25 +79,28 @@ class Scout:
         """
         from sklearn.linear_model import Ridge
 
-        cheap = [name for name in signals.columns if name.partition(".")[0] in FAMILIES]
-        usual, spread = signals[cheap].mean(), signals[cheap].std(ddof=0)
-        names = sorted(name for name in cheap if spread[name] > 0)
-        if not names:  # text and grades alone: nothing to look up
-            return cls({}, {"": {}})
-        usual, spread = usual[names], spread[names]
-        rows = ((signals[names] - usual) / spread).fillna(0.0).to_numpy(dtype=np.float64)
-        brief = pd.factorize(brief_id)[0]
+        cheap = sorted(n for n in map(str, signals.columns) if n.partition(".")[0] in FAMILIES)
+        usual = signals[cheap].mean()
+        rows = (signals[cheap] - usual).fillna(0.0).to_numpy(dtype=np.float64)
         inside = np.column_stack([score, rows])
+        brief = pd.factorize(brief_id)[0]
         inside -= pd.DataFrame(inside).groupby(brief).transform("mean").to_numpy()
-        score, rows = inside[:, 0], inside[:, 1:]
+        spread = inside[:, 1:].std(axis=0)
+        told = np.flatnonzero(spread > 1e-9)  # what differs inside briefs, rounding aside
+        if not len(told):  # text and grades alone: nothing to look up
+            return cls({}, {"": {}})
+        names, spread = [cheap[at] for at in told], spread[told]
+        score, rows = inside[:, 0], inside[:, 1 + told] / spread
 
         goals = signals[_GOAL].map(dict(enumerate(GOALS))).fillna("").to_numpy(dtype=object)
-        told = [goal for goal in GOALS if (goals == goal).any()]
-        own = [rows * (goals == goal)[:, None] for goal in told]
+        asked = [goal for goal in GOALS if (goals == goal).any()]
+        own = [rows * (goals == goal)[:, None] for goal in asked]
         line = Ridge(alpha=_RESTRAINT, fit_intercept=False).fit(np.hstack([rows, *own]), score)
-        shared, *apart = line.coef_.reshape(len(told) + 1, len(names)) / spread.to_numpy()
-        found = {"": shared} | {goal: shared + more for goal, more in zip(told, apart, strict=True)}
+        shared, *apart = line.coef_.reshape(len(asked) + 1, len(names)) / spread
+        found = {"": shared} | {
+            goal: shared + more for goal, more in zip(asked, apart, strict=True)
+        }
         return cls(
-            dict(zip(names, usual.to_list(), strict=True)),
+            {name: float(usual[name]) for name in names},
             {goal: dict(zip(names, w.tolist(), strict=True)) for goal, w in found.items()},
         )
