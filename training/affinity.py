@@ -66,7 +66,8 @@ class Lesson:
             "ij,ij->i", projection.briefs(self.briefs[of]), projection.kols(self.kols[of])
         )
         pairs = self.pairs[of].assign(near=near)
-        pairs["near"] = pairs["near"].fillna(pairs["near"].mean())
+        # Where no cosine is known, all are as near: the preferences say nothing of the projection.
+        pairs["near"] = pairs["near"].fillna(pairs["near"].mean()).fillna(0.0)
         brief = pairs["brief_id"].to_numpy()
         found = []
         for sharpness in _SHARPNESS:
