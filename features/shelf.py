@@ -33,6 +33,8 @@ FANOUT = 8
 """Segments of about one size that are merged into one, which is then of the next size."""
 LARGEST = FANOUT**9
 """Bytes of a segment that is merged no more: 128 MiB."""
+_MOST_OPEN = 64
+"""Segments held open, each with a descriptor of its own, before small ones are merged."""
 _STALE_SECONDS = 3600.0
 _ATTEMPTS = 10
 
@@ -56,19 +58,13 @@ class Shelf:
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
-        self._segments = list(_read_all(folder).values()) if folder else []
+        self._hold(list(_read_all(folder).values()) if folder else [])
         lengths = {segment.vectors.shape[1] for segment in self._segments}
         if len(lengths) > 1:
             raise UserError(
                 f"Got vectors of lengths {sorted(lengths)} in {folder} but expected one length; "
                 "move the folder away to encode anew"
             )
-        keys = [segment.keys for segment in self._segments]
-        # Two processes may have encoded one text: the first segment's vector is taken.
-        self._sorted, self._place = np.unique(
-            np.concatenate(keys) if keys else np.empty(0, dtype="S32"), return_index=True
-        )
-        self._rows = sum(map(len, keys))
 
     @property
     def dimension(self) -> int | None:
@@ -119,6 +115,8 @@ class Shelf:
                 segment = _read(path)
         self._segments.append(segment)
         self._insert(keys)
+        if len(self._segments) >= _MOST_OPEN:
+            self.compact()
 
     def compact(self) -> None:
         """Merge small segments on disk where there are many of about one size.
@@ -134,6 +132,22 @@ class Shelf:
             _sweep(self._folder)
             while _merge_one_size(self._folder):
                 pass
+        # Merged segments stay open, and on disk, as long as they are held.
+        if len(list(self._folder.glob("*.segment"))) < len(self._segments):
+            found = list(_read_all(self._folder).values())
+            held = [segment.keys for segment in found]
+            if np.isin(self._sorted, np.concatenate([self._sorted[:0], *held])).all():
+                self._hold(found)
+
+    def _hold(self, segments: list[Segment]) -> None:
+        """Take up segments instead of those held so far."""
+        self._segments = segments
+        keys = [segment.keys for segment in segments]
+        # Two processes may have encoded one text: the first segment's vector is taken.
+        self._sorted, self._place = np.unique(
+            np.concatenate(keys) if keys else np.empty(0, dtype="S32"), return_index=True
+        )
+        self._rows = sum(map(len, keys))
 
     def _insert(self, keys: Keys) -> None:
         """Take up the keys of a new last segment."""

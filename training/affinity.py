@@ -154,7 +154,9 @@ def _lessons(
         around = _sides(roster, history, pipeline, space).kols
         found = _sides(pairs, history, pipeline, space)
         there = (found.of >= 0) & (found.to >= 0)
-        enough = min(len(around), 3 * len(found.briefs)) >= config.affinity.least_vectors
+        # Who wrote nothing, and a blank brief, stand at zero and tell of no spread.
+        seen, asked = around.any(axis=1).sum(), found.briefs.any(axis=1).sum()
+        enough = min(seen, 3 * asked) >= config.affinity.least_vectors
         if not enough or not there.any() or around.shape[1] != found.kols.shape[1]:
             continue
         spread = Spread.of(space, found.briefs, around)

@@ -121,6 +121,29 @@ def test_damaged_segments_are_not_merged_away(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("*.segment"))) == 2
 
 
+def test_a_long_run_holds_few_segments_and_loses_nothing(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    texts = [f"text {number}" for number in range(300)]
+    for number, text in enumerate(texts):
+        shelf.add(text_keys([text]), np.full((1, 2), number, dtype=np.float32))
+    assert len(shelf._segments) < 80
+    places = shelf.find(text_keys(texts))
+    assert (places >= 0).all()
+    assert shelf.take(places)[:, 0].tolist() == list(range(300))
+    assert len(Shelf(tmp_path)) == 300
+
+
+def test_what_is_held_outlives_a_folder_that_went_away(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "vectors")
+    for number in range(FANOUT):
+        shelf.add(text_keys([f"text {number}"]), np.full((1, 2), number, dtype=np.float32))
+    for path in (tmp_path / "vectors").glob("*.segment"):
+        path.unlink()
+    shelf.compact()
+    places = shelf.find(text_keys([f"text {number}" for number in range(FANOUT)]))
+    assert shelf.take(places)[:, 0].tolist() == list(range(FANOUT))
+
+
 def test_old_drafts_are_swept(tmp_path: Path) -> None:
     shelf = _put(tmp_path, "cat")
     old, new = tmp_path / ".draft-old", tmp_path / ".draft-new"

@@ -101,3 +101,17 @@ def test_preference_is_spread_by_gain_over_what_is_known(config: Config) -> None
     pairs["judged"] = False
     told = Examples(pairs, pd.DataFrame(index=pairs.index)).preference(chosen)
     np.testing.assert_allclose(told, [0.5, 0.5, 0.0] + [np.nan] * 3)
+
+
+def test_a_space_in_which_nobody_stands_anywhere_teaches_nothing(
+    examples: Examples, plan: Plan, history: History, base: FeaturePipeline, settings: Config
+) -> None:
+    tables = history.tables
+    zero = [np.zeros(len(vector)) for vector in tables.vectors["vector"]]
+    silent = tables.replace(
+        posts=tables.posts.assign(text=pd.NA, tags=[()] * len(tables.posts)),
+        vectors=tables.vectors.assign(vector=zero),
+    )
+    found, learned = learn_affinity(examples, plan.briefs("train"), History(silent), base, settings)
+    assert learned is base
+    assert found is examples
