@@ -157,9 +157,8 @@ def alone(
     """Return what each source finds alone, and what all others find without it."""
     rows = []
     for source in SOURCES:
-        # Newness breaks ties alone where the likely would leave nothing without a model.
-        shares = {name: float(name == source) for name in SOURCES} | {"new": 1e-9}
-        only = RetrievalConfig(candidates=count, **shares | {source: 1.0})
+        shares = {name: float(name == source) for name in SOURCES}
+        only = RetrievalConfig(candidates=count, **shares)
         rest = RetrievalConfig(candidates=count, **{source: 0.0})
         recall = [_found(retrieval, as_of, lists, each)["recall@20"] for each in (only, rest)]
         rows.append({"source": source, "recall@20": recall[0], "without it": recall[1]})

@@ -55,7 +55,9 @@ class RetrievalConfig(_Frozen):
 
     candidates: int = Field(500, ge=1, description="KOLs ranked per brief, if so many may serve")
     likely: float = Field(
-        5.0, ge=0, description="first by a quick guess of the ranking (`matcher.scout`), if learned"
+        5.0,
+        ge=0,
+        description="first by a quick guess of the model's ranking or of likeness",
     )
     content: float = Field(2.0, ge=0, description="posts, bio and own vectors near to the brief")
     lookalikes: float = Field(1.0, ge=0, description="near to whom paid off for such briefs")
@@ -66,9 +68,9 @@ class RetrievalConfig(_Frozen):
 
     @model_validator(mode="after")
     def _some_source_is_left(self) -> RetrievalConfig:
-        # Without a model nothing is likely.
-        if not any((self.content, self.lookalikes, self.efficient, self.rising, self.new)):
-            raise ValueError("every source but likely has share 0; at least one must be above")
+        shares = (self.likely, self.content, self.lookalikes)
+        if not any((*shares, self.efficient, self.rising, self.new)):
+            raise ValueError("every source has share 0; at least one must be above")
         return self
 
 

@@ -54,6 +54,27 @@ def likeness_contributions(signals: pd.DataFrame) -> pd.DataFrame:
     return parts
 
 
+def quick_likeness(signals: pd.DataFrame, content: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Guess `likeness` from what is looked up, and a cosine of the content where one is at hand.
+
+    Parameters
+    ----------
+    signals : DataFrame, shape (n, ...)
+        With the likeness of audience and vertical.
+    content : ndarray, shape (n,)
+        Cosine of the brief and the KOL's closest topic; 0 where none is known.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        NaN where nothing speaks for a KOL: to be first by chance is no guess.
+    """
+    guess = CONTENT_WEIGHT * content
+    guess = guess + AUDIENCE_WEIGHT * signals[AUDIENCE].fillna(0).to_numpy(dtype=np.float64)
+    guess = guess + VERTICAL_WEIGHT * signals[VERTICAL].fillna(0).to_numpy(dtype=np.float64)
+    return np.where(guess > 0, guess, np.nan)
+
+
 @dataclass(frozen=True)
 class Likeness:
     """Likeness with learned weights.

@@ -24,6 +24,7 @@ from features.timeline import Bools, Floats, Ints, micros
 from features.vectors import Vectors
 from matcher.config import RetrievalConfig
 from matcher.directory import Directory
+from matcher.likeness import quick_likeness
 from matcher.scout import Scout
 
 _GOOD = 3.0
@@ -42,7 +43,7 @@ class Retrieval:
     config : RetrievalConfig
         How many to choose, and shares of the sources.
     scout : Scout, optional
-        Guesses the ranking; without it that source is left out.
+        Guesses the ranking; without one KOLs are ranked by likeness, which is guessed then.
     progress : Progress
         Told while the roster is laid out.
     """
@@ -103,17 +104,23 @@ class Retrieval:
         if len(eligible) <= count:
             return np.arange(len(eligible))
         claim = np.full(len(eligible), np.inf)
-        found = [*self._near(brief_id, as_of, eligible), *self._ahead(signals, price)]
-        for share, order in found:
+        near, content = self._near(brief_id, as_of, eligible)
+        for share, order in (*near, *self._ahead(signals, price, content)):
             claim[order] = np.minimum(claim[order], np.arange(1, len(order) + 1) / share)
         return np.sort(np.argsort(claim, kind="stable")[:count])
 
     def _near(
         self, brief_id: str, as_of: pd.Timestamp, eligible: Ints
-    ) -> Iterator[tuple[float, Ints]]:
-        """Yield the share and order of each source that compares vectors."""
+    ) -> tuple[list[tuple[float, Ints]], Floats]:
+        """Return the share and order of each source that compares vectors, and content's cosines.
+
+        The cosine of those that are not among the nearest is at most that of the last one found,
+        which stands in for it.
+        """
+        orders: list[tuple[float, Ints]] = []
+        content = np.zeros(len(eligible))
         if not self.config.content + self.config.lookalikes:
-            return
+            return orders, content
         directory = self.directory(as_of)
         models = winners(directory, brief_id, self.config)
         for space in directory.spaces:
@@ -121,18 +128,28 @@ class Retrieval:
             asked = [directory.brief(space, brief_id), _stands(places, models)]
             shares = (self.config.content, self.config.lookalikes)
             nearest = places.nearest(asked, eligible, self.config.candidates)
-            for share, found in zip(shares, nearest, strict=True):
-                if share:
-                    order = np.searchsorted(eligible, found.owners)
-                    yield share / len(directory.spaces), order
+            places_of = [np.searchsorted(eligible, found.owners) for found in nearest]
+            orders += [
+                (share / len(directory.spaces), order)
+                for share, order in zip(shares, places_of, strict=True)
+                if share
+            ]
+            whole = len(places_of[0]) == self.config.candidates
+            cosine = np.full(len(eligible), nearest[0].cosines[-1] if whole else 0.0)
+            cosine[places_of[0]] = nearest[0].cosines
+            content += cosine / len(directory.spaces)
+        return orders, content
 
-    def _ahead(self, signals: pd.DataFrame, price: Floats) -> Iterator[tuple[float, Ints]]:
+    def _ahead(
+        self, signals: pd.DataFrame, price: Floats, content: Floats
+    ) -> Iterator[tuple[float, Ints]]:
         """Yield the share and order of each source that compares numbers."""
         config = self.config
-        guesses = [] if self.scout is None else [self.scout(signals)]
+        scout = self.scout
+        guess = quick_likeness(signals, content) if scout is None else scout(signals)
         growth = [signals[f"growth.{name}"].to_numpy() for name in ("followers_90", "views")]
         sources = [
-            (config.likely, guesses),
+            (config.likely, [guess]),
             (config.efficient, _efficiency(signals, price)),
             (config.rising, growth),
             (config.new, [-signals["growth.observed_days"].to_numpy()]),
@@ -164,7 +181,8 @@ def _efficiency(signals: pd.DataFrame, price: Floats) -> list[Floats]:
     """
     views = signals["reach.median_views"].to_numpy()
     acts = views + log(signals["engagement.rate"].to_numpy())
-    cost = log(price)
+    # A barter costs next to nothing, and least of all.
+    cost = log(np.where(price == 0, 1e-9, price))
     if np.isnan(cost).all():
         cost = np.zeros(len(price))
     goal = signals["category.goal"].map(dict(enumerate(GOALS))).iloc[0]

@@ -27,8 +27,6 @@ KOLS = ["k0", "k1", "k2", "k3", "k4", "k5"]
 
 def only(source: str, count: int = 2) -> RetrievalConfig:
     shares = {name: float(name == source) for name in SOURCES}
-    if source == "likely":  # which alone would be nobody where there is no model
-        shares["new"] = 1e-9
     return RetrievalConfig(candidates=count, **shares)
 
 
@@ -184,6 +182,22 @@ def test_whom_judges_liked_in_the_vertical_is_a_winner(word_embeddings: Embeddin
     assert winners(directory, "b", RetrievalConfig()).tolist() == [2]
 
 
+@pytest.mark.parametrize(
+    "told", [{"judged_at": NOW}, {"brief_id": "b"}], ids=["at the moment", "of the brief itself"]
+)
+def test_judgments_that_may_not_be_known_make_no_winner(
+    told: dict[str, object], word_embeddings: Embeddings
+) -> None:
+    row = {"brief_id": "old", "kol_id": "k2", "judge": "j", "grade": 4}
+    judgments = pd.DataFrame([row | {"judged_at": NOW - pd.Timedelta(days=2)} | told])
+    assert winners_of(small(judgments=judgments), word_embeddings, RetrievalConfig()) == []
+
+
+def test_returns_in_another_currency_are_not_compared(word_embeddings: Embeddings) -> None:
+    tables = small(**paid_off(currency="USD", signed_at=pd.NaT))
+    assert winners_of(tables, word_embeddings, RetrievalConfig()) == []
+
+
 @pytest.fixture(scope="module")
 def everybody(world: World, word_embeddings: Embeddings) -> tuple[Retrieval, pd.DataFrame]:
     """Return a retrieval and all signals of all pairs that are looked up."""
@@ -235,9 +249,19 @@ def test_what_the_scout_thinks_likely_is_taken(
     assert set(found.tolist()) == set(most)
 
 
+def test_without_a_model_who_matches_in_vertical_and_audience_is_likely(
+    word_embeddings: Embeddings,
+) -> None:
+    tables = small()
+    verticals = [("beauty",) if k in ("k3", "k5") else ("games",) for k in tables.kols["kol_id"]]
+    told = tables.replace(kols=tables.kols.assign(verticals=verticals), posts=tables.posts.head(0))
+    assert chosen(told, word_embeddings, only("likely")) == {"k3", "k5"}
+    assert {"k3", "k5"} <= chosen(told, word_embeddings, RetrievalConfig(candidates=4))
+
+
 def test_no_source_at_all_is_refused() -> None:
     with pytest.raises(ValidationError, match="at least one must be above"):
-        RetrievalConfig(content=0, lookalikes=0, efficient=0, rising=0, new=0)
+        RetrievalConfig(likely=0, content=0, lookalikes=0, efficient=0, rising=0, new=0)
 
 
 def test_candidates_are_some_of_all_with_the_same_signals(
