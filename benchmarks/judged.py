@@ -26,11 +26,11 @@ from features.simulate import JudgedSet, judged_set
 from features.vectors import Embeddings, VectorStore
 from matcher.candidates import candidates
 from matcher.config import Config
-from matcher.ranker import JUDGMENTS
+from matcher.ranker import GOOD, JUDGMENTS
 from training.evaluate import MODEL, Evaluation, rank_lists, rankers
 from training.fit import plans
 from training.job import Round, calibration_metrics, forecast_tried, play
-from training.labels import GOOD, true_grades
+from training.labels import true_grades
 
 TRUTH = "truth"
 SHOWN = (MODEL, "likeness", "content cosine", "bio cosine", "shared words", "random")

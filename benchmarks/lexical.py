@@ -40,7 +40,7 @@ from features.encoder import SentenceEncoder
 from features.lexicon import bundled_lexicon, words
 from features.simulate import judged_set
 from features.vectors import Embeddings, VectorStore
-from training.labels import GOOD
+from matcher.ranker import GOOD
 from training.significance import paired_bootstrap
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"

@@ -39,7 +39,7 @@ from matcher.config import Config, RetrievalConfig
 from matcher.model import Matcher
 from matcher.retrieval import Retrieval
 from matcher.scout import FAMILIES
-from training.fit import fit_matcher, plan_by_time, plan_examples
+from training.fit import fit_plan, plan_by_time
 
 SOURCES = ("likely", "content", "lookalikes", "efficient", "rising", "new")
 BEST, VALUED = 20, 10
@@ -108,9 +108,7 @@ def _tell(done: int, total: int) -> None:
 def _trained(world: World, embeddings: Embeddings, seed: int) -> Matcher:
     config = Config(seed=seed).with_spaces(world.tables)
     history, pipeline = History(world.tables), FeaturePipeline(config.features, embeddings)
-    plan = plan_by_time(world.tables, config)
-    examples, learned = plan_examples(plan, history, pipeline, config)
-    return fit_matcher(examples, plan, config, learned)
+    return fit_plan(plan_by_time(world.tables, config), history, pipeline, config).matcher
 
 
 def exhaustive(

@@ -14,6 +14,7 @@ from features.profiles import content_profiles
 from features.progress import Progress, silent
 from features.search import Places
 from features.signals.affinity import TEXT, Sides, sides
+from features.signals.content import brief_texts
 from features.timeline import Ints, micros
 from features.vectors import Vectors
 from features.view import View
@@ -83,9 +84,14 @@ class Directory:
     def brief(self, space: str, brief_id: str) -> Vectors:
         """Return where a brief stands in a space, shape (0 or 1, d)."""
         learned = self._learned.get(space)
-        width = learned.width if learned else self.places(space).vectors.shape[1]
-        found = self._sides(self._asked(brief_id, self.kols["kol_id"].head(1)), space, width)
-        asked = found.briefs[found.of[found.of >= 0]]
+        pair = self._asked(brief_id, self.kols["kol_id"].head(1))
+        if space == TEXT:
+            texts, _ = brief_texts(View(pair, self.history))
+            asked = self._pipeline.embeddings.of(texts, role="query")
+        else:
+            width = learned.width if learned else self.places(space).vectors.shape[1]
+            found = self._sides(pair, space, width)
+            asked = found.briefs[found.of[found.of >= 0]]
         return _known(asked if learned is None else learned.briefs(asked))
 
     def _topics(self) -> tuple[Ints, Vectors]:

@@ -123,7 +123,7 @@ class Forecaster:
             missing. An unknown price counts as the usual one.
         """
         raw = self._log_value(signals)
-        usual = _goals(signals).map(dict(self.typical)).to_numpy(dtype=np.float64)
+        usual = goals_of(signals).map(dict(self.typical)).to_numpy(dtype=np.float64)
         return np.nan_to_num(raw - usual, nan=0.0)
 
     def contributions(self, signals: pd.DataFrame) -> pd.DataFrame:
@@ -132,7 +132,7 @@ class Forecaster:
         They sum to the advantage up to a constant of each goal; all 0 where that is 0.
         """
         parts = pd.DataFrame(0.0, index=signals.index, columns=signals.columns)
-        goals = _goals(signals)
+        goals = goals_of(signals)
         by_head = {name: head.contributions(signals) for name, head in self.heads.items()}
         for goal in self.typical:
             rows = (goals == goal).to_numpy()
@@ -160,7 +160,7 @@ class Forecaster:
             if head is not None:
                 fitted[spec.name] = head
         raw = cls(fitted, {})._log_value(signals)
-        typical = pd.Series(raw).groupby(_goals(signals).to_numpy()).median().dropna()
+        typical = pd.Series(raw).groupby(goals_of(signals).to_numpy()).median().dropna()
         everything = float(np.nanmedian(raw)) if np.isfinite(raw).any() else 0.0
         usual = {
             goal: float(typical.get(goal, everything))
@@ -189,7 +189,7 @@ class Forecaster:
 
     def _log_value(self, signals: pd.DataFrame) -> NDArray[np.float64]:
         """Return the log of forecast value per price; null where a head is missing."""
-        goals = _goals(signals).to_numpy()
+        goals = goals_of(signals).to_numpy()
         logs = {name: head.log(signals) for name, head in self.heads.items()}
         value = np.full(len(signals), np.nan)
         for goal, names in VALUE.items():
@@ -204,5 +204,6 @@ def log_price(signals: pd.DataFrame) -> NDArray[np.float64]:
     return signals["price.relative"].fillna(0.0).to_numpy(dtype=np.float64)
 
 
-def _goals(signals: pd.DataFrame) -> pd.Series[str]:
+def goals_of(signals: pd.DataFrame) -> pd.Series[str]:
+    """Return the name of the goal of each pair's brief, null where it has none."""
     return signals["category.goal"].map(dict(enumerate(GOALS)))

@@ -69,9 +69,8 @@ def quick_likeness(signals: pd.DataFrame, content: NDArray[np.float64]) -> NDArr
     ndarray, shape (n,)
         NaN where nothing speaks for a KOL: to be first by chance is no guess.
     """
-    guess = CONTENT_WEIGHT * content
-    guess = guess + AUDIENCE_WEIGHT * signals[AUDIENCE].fillna(0).to_numpy(dtype=np.float64)
-    guess = guess + VERTICAL_WEIGHT * signals[VERTICAL].fillna(0).to_numpy(dtype=np.float64)
+    told = signals.reindex(columns=[*CONTENT, BIO, AUDIENCE, VERTICAL])
+    guess = likeness(told.assign(**{CONTENT[0]: np.where(content != 0, content, np.nan)}))
     return np.where(guess > 0, guess, np.nan)
 
 

@@ -22,6 +22,8 @@ OUTCOMES: Basis = "outcomes"
 JUDGMENTS: Basis = "judgments"
 """What a ranking was learned from: what collaborations brought, or people's grades alone."""
 
+GOOD = 3.0
+"""Lowest grade of the upper half: what is worth finding again."""
 GAINS = tuple(2**grade - 1 for grade in range(6))
 """Gain of each grade, exponential as in Burges et al. (2005)."""
 

@@ -14,21 +14,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.contract import GOALS
 from features.history import History
 from features.pipeline import FeaturePipeline
 from features.progress import Progress, silent
 from features.search import Places
 from features.statistics import log, ratio
-from features.timeline import Bools, Floats, Ints, micros
+from features.timeline import Bools, Floats, Ints, Timeline, micros
 from features.vectors import Vectors
 from matcher.config import RetrievalConfig
 from matcher.directory import Directory
+from matcher.forecast import goals_of
 from matcher.likeness import quick_likeness
+from matcher.ranker import GOOD
 from matcher.scout import Scout
-
-_GOOD = 3.0
-"""Grade from which a judge thought well of a KOL."""
 
 
 class Retrieval:
@@ -185,7 +183,7 @@ def _efficiency(signals: pd.DataFrame, price: Floats) -> list[Floats]:
     cost = log(np.where(price == 0, 1e-9, price))
     if np.isnan(cost).all():
         cost = np.zeros(len(price))
-    goal = signals["category.goal"].map(dict(enumerate(GOALS))).iloc[0]
+    goal = goals_of(signals).iloc[0]
     wanted = {"awareness": [views], "conversion": [views, acts]}.get(goal, [acts])
     return [value - cost for value in wanted]
 
@@ -199,42 +197,36 @@ def winners(directory: Directory, brief_id: str, config: RetrievalConfig) -> Int
     is left out: a list does not learn from its own end.
     """
     history, at = directory.history, micros(pd.Series([directory.as_of]))[0]
-    brief = history.briefs.iloc[_brief_code(history, brief_id)]
+    brief = history.briefs.iloc[int(history.brief_ids.get_loc(brief_id))]
+
+    def known(line: Timeline) -> Bools:
+        return np.asarray((line.at < at) & (line.frame["brief_id"] != brief_id).to_numpy())
+
+    def best(values: pd.Series[Any]) -> Ints:
+        """Return the codes, which are the index, of the highest values."""
+        highest = _highest(values.to_numpy(dtype=np.float64), config.winners)
+        return values.index.to_numpy(dtype=np.int64)[highest]
+
+    found = []
     goal = "views_value" if brief["goal"] == "awareness" else "engagements_value"
-    found = [np.empty(0, dtype=np.int64)]
-
     outcomes = history.counted("outcomes", "kol")
-    frame = outcomes.frame
-    past = (outcomes.at < at) & (frame["brief_id"] != brief_id).to_numpy()
-    past &= _same(frame["currency"], brief["currency"])
+    past = known(outcomes) & _same(outcomes.frame["currency"], brief["currency"])
     for side in ("vertical", "brand_id"):
-        mine = np.flatnonzero(past & _is(frame[side], brief[side]))
-        sums = frame.iloc[mine].groupby(outcomes.code[mine])[[goal, f"{goal}_count"]].sum()
+        mine = np.flatnonzero(past & _is(outcomes.frame[side], brief[side]))
+        sums = outcomes.frame[[goal, f"{goal}_count"]].iloc[mine].groupby(outcomes.code[mine]).sum()
         returned = ratio(sums[goal].to_numpy(), sums[f"{goal}_count"].to_numpy())
-        found.append(sums.index.to_numpy(dtype=np.int64)[_highest(returned, config.winners)])
+        found.append(best(pd.Series(returned, index=sums.index)))
 
-    judged = history.judgments.frame
-    past = (history.judgments.at < at) & (judged["brief_id"] != brief_id).to_numpy()
-    mine = np.flatnonzero(past & _is(judged["vertical"], brief["vertical"]))
-    grades = judged["grade"].iloc[mine].groupby(history.kol_codes(judged["kol_id"].iloc[mine]))
-    means = grades.mean()
-    means = means[means >= _GOOD]
-    found.append(means.index.to_numpy()[_highest(means.to_numpy(), config.winners)])
+    judged = history.judgments
+    mine = np.flatnonzero(known(judged) & _is(judged.frame["vertical"], brief["vertical"]))
+    told = judged.frame.iloc[mine]
+    means = told["grade"].groupby(history.kol_codes(told["kol_id"])).mean()
+    found.append(best(means[means >= GOOD]))
 
     signings = history.counted("signings", "kol")
-    mine = np.flatnonzero(
-        (signings.at < at)
-        & _is(signings.frame["brand_id"], brief["brand_id"])
-        & (signings.frame["brief_id"] != brief_id).to_numpy()
-    )
-    last = pd.Series(signings.at[mine]).groupby(signings.code[mine]).max()
-    latest = last.to_numpy(dtype=np.float64)
-    found.append(last.index.to_numpy(dtype=np.int64)[_highest(latest, config.winners)])
+    mine = np.flatnonzero(known(signings) & _is(signings.frame["brand_id"], brief["brand_id"]))
+    found.append(best(pd.Series(signings.at[mine]).groupby(signings.code[mine]).max()))
     return np.flatnonzero(np.isin(directory.codes, np.concatenate(found)))
-
-
-def _brief_code(history: History, brief_id: str) -> int:
-    return int(history.brief_ids.get_loc(brief_id))
 
 
 def _is(column: pd.Series[Any], value: Any) -> Bools:

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from features.contract import GOALS
+from matcher.forecast import goals_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,7 +27,6 @@ FAMILIES = (
     *("growth", "sponsored", "record", "reputation", "rivalry"),
 )
 """Families of signals that are looked up: they read no text vector."""
-_GOAL = "category.goal"
 _RESTRAINT = 10.0
 """Ridge on each weight, in pairs: signals that say the same share a weight."""
 
@@ -49,7 +49,7 @@ class Scout:
 
     def __call__(self, signals: pd.DataFrame) -> NDArray[np.float64]:
         """Guess scores, shape (n,), on no scale but an order inside one brief."""
-        goals = signals[_GOAL].map(dict(enumerate(GOALS))).fillna("").to_numpy(dtype=object)
+        goals = goals_of(signals).fillna("").to_numpy(dtype=object)
         total = np.zeros(len(signals))
         for goal in np.unique(goals):
             rows = np.flatnonzero(goals == goal)
@@ -92,7 +92,7 @@ class Scout:
         names, spread = [cheap[at] for at in told], spread[told]
         score, rows = inside[:, 0], inside[:, 1 + told] / spread
 
-        goals = signals[_GOAL].map(dict(enumerate(GOALS))).fillna("").to_numpy(dtype=object)
+        goals = goals_of(signals).fillna("").to_numpy(dtype=object)
         asked = [goal for goal in GOALS if (goals == goal).any()]
         own = [rows * (goals == goal)[:, None] for goal in asked]
         line = Ridge(alpha=_RESTRAINT, fit_intercept=False).fit(np.hstack([rows, *own]), score)

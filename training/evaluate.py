@@ -27,10 +27,9 @@ from features.progress import Progress, silent
 from matcher.candidates import candidates
 from matcher.config import Config
 from matcher.model import Matcher
-from matcher.ranker import JUDGMENTS, OUTCOMES
+from matcher.ranker import GOOD, JUDGMENTS, OUTCOMES
 from training.baselines import BASELINES, TEXT_BASELINES
 from training.examples import Examples
-from training.labels import GOOD
 from training.metrics import ranking_metrics
 from training.significance import paired_bootstrap
 

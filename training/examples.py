@@ -29,10 +29,9 @@ from features.tables import Tables
 from matcher.config import TrainingConfig
 from matcher.eligibility import screen
 from matcher.forecast import Forecaster, log_price
-from matcher.ranker import JUDGMENTS, OUTCOMES, Basis, RankingData
+from matcher.ranker import GOOD, JUDGMENTS, OUTCOMES, Basis, RankingData
 from training.labels import (
     COUNTS,
-    GOOD,
     Grader,
     labels_known_before,
     outcome_values,
@@ -52,7 +51,7 @@ class Examples:
     ----------
     pairs : DataFrame
         PAIRS with brand_id, goal, grade, judged (a person's grade), success (is the grade
-        `training.labels.GOOD`), achieved, known (was the grade observed) and the counts of
+        `matcher.ranker.GOOD`), achieved, known (was the grade observed) and the counts of
         `training.labels.COUNTS`; by time of decision.
     signals : DataFrame
         Signals, aligned to `pairs`.

@@ -36,8 +36,6 @@ COUNTS = ["views", "engagements", "spread", "clicks", "orders"]
 """Counts of an outcome; ``spread`` is saves + shares, or engagements where those are unknown."""
 CUTS = (0.25, 0.5, 0.75)
 """Quantiles that part the grades of finished collaborations: 1 to 4."""
-GOOD = 3.0
-"""Lowest grade of the upper half: what is worth finding again."""
 WHENEVER = pd.Timestamp("2262-01-01", tz="UTC")
 """Later than anything that will be known: the cut where there is no order in time."""
 LEAST_PEERS = 40
