@@ -12,7 +12,8 @@ import pytest
 
 from features.simulate import World
 from features.vectors import Embeddings
-from matcher.cli import BAD_DATA, OK, REFUSED, STALE, USAGE, main
+from matcher.cli import main
+from matcher.commands.shared import BAD_DATA, OK, REFUSED, STALE, USAGE
 from matcher.config import Config
 from matcher.model import Matcher
 from matcher.registry import CHALLENGER, Loaded, Registry
