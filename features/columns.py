@@ -107,6 +107,8 @@ class Column:
         Whether the column must be there with a value in every row.
     low, high : float or None
         Inclusive bounds of a number.
+    above : float or None
+        What a number must be more than.
     choices : tuple of str
         Allowed values of a ``choice``, or of each label in ``labels``; empty allows any.
     doc : str
@@ -122,6 +124,7 @@ class Column:
     required: bool = False
     low: float | None = None
     high: float | None = None
+    above: float | None = None
     choices: tuple[str, ...] = ()
     doc: str = ""
     closes: bool = False
@@ -153,6 +156,8 @@ class Column:
             words = f"a list, each one of {', '.join(self.choices)}"
         if self.kind == "number" and (self.low is not None or self.high is not None):
             words = f"a number from {self.low:g} to {self.high:g}" if self.high else "a number"
+        if self.above is not None:
+            words = f"a number above {self.above:g}"
         if self.kind in ("count", "money") and self.low and self.low > 0:
             words = words.replace("0 or more", "more than 0")
         return words + (", not empty" if self.required else "")
@@ -303,6 +308,8 @@ def _pandera_column(column: Column) -> pa.Column:
             checks.append(pa.Check.ge(low))
         if high is not None:
             checks.append(pa.Check.le(high))
+        if column.above is not None:
+            checks.append(pa.Check.gt(column.above))
     if column.kind == "choice":
         checks.append(pa.Check.isin(column.choices))
     if column.kind in ("id", "choice") and column.required:

@@ -1,4 +1,4 @@
-"""The data contract: nine tables, their columns, and what makes a row right.
+"""The data contract: ten tables, their columns, and what makes a row right.
 
 Every fact about a column (its name, kind, range, whether it must be there) has its one home here.
 Files are read (`features.ingest`), checked (`features.columns.TableSpec`), stored
@@ -265,6 +265,24 @@ VECTORS = TableSpec(
     ),
 )
 
+EXCHANGE_RATES = TableSpec(
+    "exchange_rates",
+    key=("currency", "to_currency", "quoted_at"),
+    known_at="quoted_at",
+    columns=(
+        Column("currency", "text", required=True, doc="ISO 4217 code of what is exchanged"),
+        Column("to_currency", "text", required=True, doc="ISO 4217 code of what it is worth"),
+        Column("quoted_at", "time", required=True),
+        Column(
+            "rate",
+            "number",
+            required=True,
+            above=0,
+            doc="how many units of to_currency one unit of currency is",
+        ),
+    ),
+)
+
 SPECS: dict[str, TableSpec] = {
     spec.name: spec
     for spec in (
@@ -277,8 +295,11 @@ SPECS: dict[str, TableSpec] = {
         JUDGMENTS,
         INCIDENTS,
         VECTORS,
+        EXCHANGE_RATES,
     )
 }
+ADDED = ("exchange_rates",)
+"""Tables that were added to the contract after the first lakes were made, which may lack them."""
 
 LINKS = (
     ("collaborations", "brief_id", "briefs", "brief_id"),

@@ -130,6 +130,27 @@ class History:
         return self._of_kols(self.tables.rates, "quoted_at", "mode")
 
     @cached_property
+    def quote_series(self) -> tuple[Ints, Ints]:
+        """Quotes of one KOL in one mode and currency, by KOL, mode and currency.
+
+        A KOL may ask for two currencies at once: a quote in one says nothing of that in the other.
+
+        Returns
+        -------
+        owner : ndarray of int64
+            KOL of each series.
+        series : ndarray of int64
+            For each row of `rates`, its place in `owner`.
+        """
+        codes = (
+            self.rates.code,
+            codes_in(pd.Index(QUOTED_MODES), self.rates.frame["mode"]),
+            codes_in(self.currencies, self.rates.frame["currency"]),
+        )
+        kinds, series = np.unique(np.stack(codes), axis=1, return_inverse=True)
+        return kinds[0], np.asarray(series, dtype=np.int64).ravel()
+
+    @cached_property
     def incidents(self) -> Timeline:
         """Incidents by KOL."""
         return self._of_kols(self.tables.incidents, "known_at", "incident_id")

@@ -12,6 +12,7 @@ import pandas as pd
 from features.contract import MODES
 from features.simulate.clock import AS_OF
 from features.simulate.demand import Demand, briefs_table, draw_brands, draw_demand
+from features.simulate.exchange import exchange_table
 from features.simulate.export import Format, write_tables
 from features.simulate.market import Market, draw_market, kols_table
 from features.simulate.offers import Quotes, draw_quotes, incidents_table, rates_table
@@ -89,7 +90,7 @@ class World:
         return frame.set_axis(pairs.index)
 
     def write(self, folder: Path, format: Format = "csv") -> list[Path]:
-        """Write the nine tables as canonical files, one a table; return their paths.
+        """Write the ten tables as canonical files, one a table; return their paths.
 
         Parameters
         ----------
@@ -168,5 +169,6 @@ def simulate(kols: int, briefs: int, seed: int) -> World:
         judgments=judgments_table(stream("judgments"), market, demand, log),
         incidents=incidents_table(stream("incidents"), market),
         vectors=vectors_table(stream("vectors"), topics, market, demand),
+        exchange_rates=exchange_table(stream("exchange")),
     )
     return World(tables.as_of(AS_OF), AS_OF, market, demand, quotes, seed)

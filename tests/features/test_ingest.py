@@ -54,7 +54,7 @@ def test_canonical_files(folder):
     reading = read_folder(folder(kols_csv=KOLS, briefs_csv=BRIEFS))
     assert reading.tables.kols["followers"].tolist() == [100, 12_000]
     assert reading.tables.briefs["goal"].tolist() == ["seeding"]
-    assert [len(frame) for _, frame in reading.tables] == [1, 2, 0, 0, 0, 0, 0, 0, 0]
+    assert [len(frame) for _, frame in reading.tables] == [1, 2, 0, 0, 0, 0, 0, 0, 0, 0]
     for name, frame in reading.tables:
         assert frame.dtypes.equals(SPECS[name].empty().dtypes)
 
