@@ -18,6 +18,7 @@ import pandas as pd
 
 from features.columns import EPOCH, TIME
 from features.contract import SPECS
+from features.outcomes import ripe_outcomes
 from features.tables import Tables
 
 VALUED: Mapping[str, str] = MappingProxyType(
@@ -124,8 +125,7 @@ def outcome_values(tables: Tables, horizon_days: int) -> pd.DataFrame:
         no cost is told or the revenue is in another currency; and ``achieved``, the log of the
         count that the goal's forecast is of.
     """
-    ripe = tables.outcomes[tables.outcomes["horizon_days"] >= horizon_days]
-    ripe = ripe.sort_values("horizon_days").drop_duplicates("collaboration_id")
+    ripe = ripe_outcomes(tables.outcomes, horizon_days)
     done = tables.collaborations[tables.collaborations["status"] == "delivered"]
     briefs = tables.briefs[["brief_id", "goal", "vertical", "gross_margin"]]
     rows = done.merge(
