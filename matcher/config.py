@@ -139,6 +139,9 @@ class TrainingConfig(_Frozen):
     )
     least_briefs: int = Field(20, ge=1, description="fewer briefs with outcomes train nothing")
     folds: int = Field(5, ge=2, description="brand-grouped folds")
+    origins: int = Field(
+        1, ge=1, description="rolling origins that training tests on; the latest makes the model"
+    )
 
 
 class ServingConfig(_Frozen):
