@@ -109,6 +109,8 @@ class Column:
         Inclusive bounds of a number.
     choices : tuple of str
         Allowed values of a ``choice``, or of each label in ``labels``; empty allows any.
+    reserved : tuple of str
+        Ids that nothing of the user's may bear, since kolmatch means something else by them.
     doc : str
         What it means, in one line.
     closes : bool
@@ -123,6 +125,7 @@ class Column:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
+    reserved: tuple[str, ...] = ()
     doc: str = ""
     closes: bool = False
     stand_in: StandIn | None = None
@@ -155,6 +158,12 @@ class Column:
             words = f"a number from {self.low:g} to {self.high:g}" if self.high else "a number"
         if self.kind in ("count", "money") and self.low and self.low > 0:
             words = words.replace("0 or more", "more than 0")
+        if self.reserved:
+            *some, last = self.reserved
+            words += (
+                f" other than {', '.join(some)} and {last}, which name kolmatch's own signals: "
+                "give it another name"
+            )
         return words + (", not empty" if self.required else "")
 
 
@@ -307,6 +316,8 @@ def _pandera_column(column: Column) -> pa.Column:
         checks.append(pa.Check.isin(column.choices))
     if column.kind in ("id", "choice") and column.required:
         checks.append(pa.Check(lambda s: s.str.len() > 0, name="not empty"))
+    if column.reserved:
+        checks.append(pa.Check.notin(column.reserved))
     if column.kind == "labels" and column.choices:
         allowed = set(column.choices)
         checks.append(pa.Check(allowed.issuperset, element_wise=True, name="labels"))
