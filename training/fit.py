@@ -327,7 +327,9 @@ def plan_examples(
     """
     tables, settings = history.tables, config.training
     graded = graded_pairs(tables, plan.briefs("train"), plan.known_before, settings)
-    examples = build_examples(tables, history, pipeline, graded, settings, config.seed, progress)
+    examples = build_examples(
+        tables, history, pipeline, graded, settings, config.seed, progress, plan.known_before
+    )
     return learn_affinity(examples, plan.briefs("train"), history, pipeline, config)
 
 
@@ -424,4 +426,7 @@ def _likeness(examples: Examples, config: Config) -> Likeness:
 
 
 def _forecaster(known: Examples, config: Config) -> Forecaster:
-    return Forecaster.fit(known.signals, known.pairs, config.forecast, config.seed)
+    weight = None
+    if config.training.propensity_weights != "none":
+        weight = np.asarray(known.propensity_weight(config.training), dtype=np.float64)
+    return Forecaster.fit(known.signals, known.pairs, config.forecast, config.seed, weight)

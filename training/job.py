@@ -24,6 +24,7 @@ from training.evaluate import HEADLINE, MODEL, ROSTER, Evaluation, evaluate
 from training.examples import Examples, graded_pairs
 from training.finetune import Choice, better_fit, tunable
 from training.fit import Plan, fit_plan, plans
+from training.labels import outcome_values
 from training.plots import plot_families, plot_rankers, plot_reliability
 
 
@@ -45,6 +46,9 @@ class Trained:
         ``"time"`` or ``"brand"``.
     choice : Choice or None
         Whether the registered model reads with a tuned text encoder, where one was tuned.
+    unconverted : int
+        Outcomes that taught nothing per cost, since revenue and cost are in two currencies of
+        which no rate was known.
     """
 
     version: str
@@ -53,6 +57,7 @@ class Trained:
     cuts: dict[str, str]
     split: str
     choice: Choice | None = None
+    unconverted: int = 0
 
 
 @dataclass(frozen=True)
@@ -112,12 +117,15 @@ def train(
     history = History(tables)
     pipeline = FeaturePipeline(config.features, embeddings)
     parted, rounds_planned = plans(tables, config, split)
+    tried = outcome_values(tables, config.training.horizon_days)
+    unconverted = int(tried["unconverted"].sum())
     params = {
         "split": parted,
         "command": command,
         "data_versions": json.dumps(dict(versions)),
         "config": config.model_dump_json(),
         "encoder": embeddings.encoder.id,
+        "outcomes_unconverted": unconverted,
         **rounds_planned[0].cuts,
     }
     with registry.run(f"train {parted}", params) as run:
@@ -144,7 +152,7 @@ def train(
         _log_tables_and_plots(run, evaluation, forecasts, rounds[0].matcher)
         version = run.register(rounds[0].matcher, rounds[0].test.signals.head(20))
     cuts = rounds_planned[0].cuts
-    return Trained(version, evaluation, metrics, cuts, parted, rounds[0].choice)
+    return Trained(version, evaluation, metrics, cuts, parted, rounds[0].choice, unconverted)
 
 
 def play(
