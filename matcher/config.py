@@ -175,6 +175,35 @@ class ServingConfig(_Frozen):
 
     top: int = Field(20, ge=1, description="matches kept per brief")
     chunk_pairs: int = Field(200_000, ge=1, description="pairs held in memory at once")
+    explore_share: float = Field(
+        0.0, ge=0, le=0.5, description="share of a list's places, at its end, drawn by chance"
+    )
+    explore_pool: int = Field(
+        5, ge=1, description="candidates for the drawn places, in lengths of the list"
+    )
+    explore_temperature: float = Field(
+        1.0, gt=0, description="standard deviations of score by which a chance falls to 1/e"
+    )
+    explore_uniform: float = Field(
+        0.5, gt=0, le=1, description="share of the chances that is the same for all candidates"
+    )
+
+    def changed(self, **settings: float | None) -> ServingConfig:
+        """Return a copy with some settings exchanged; those that are ``None`` stay.
+
+        Raises
+        ------
+        UserError
+            If one is out of range.
+        """
+        given = {name: value for name, value in settings.items() if value is not None}
+        try:
+            return ServingConfig.model_validate(self.model_dump() | given)
+        except ValidationError as error:
+            faults = "; ".join(
+                f"{e['loc'][0]} = {e['input']!r}: {e['msg']}" for e in error.errors()
+            )
+            raise UserError(f"Got serving settings that kolmatch cannot use: {faults}") from None
 
 
 class Config(_Frozen):

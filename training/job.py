@@ -26,6 +26,7 @@ from training.finetune import Choice, better_fit, tunable
 from training.fit import Plan, fit_plan, plans
 from training.labels import outcome_values
 from training.plots import plot_families, plot_rankers, plot_reliability
+from training.replay import log_value
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class Round:
 
     plan: Plan
     matcher: Matcher
+    pipeline: FeaturePipeline
     test: Examples
     evaluation: Evaluation
     choice: Choice | None = None
@@ -138,8 +140,14 @@ def train(
         forecasts = pd.concat(
             [forecast_tried(r.matcher, r.test) for r in rounds], ignore_index=True
         )
+        policy, untold = log_value(
+            [(r.matcher, r.pipeline, r.plan.briefs("test")) for r in rounds], history
+        )
+        if untold:
+            run.tag("policy_not_identifiable", untold)
         metrics = (
             evaluation.metrics()
+            | policy
             | headline(evaluation, config)
             | calibration_metrics(forecasts)
             | {
@@ -175,7 +183,7 @@ def play(
         fit, choice = better_fit(fit, plan, history, config, encoders, progress)
     test = fit.examples.of(plan.briefs("test"))
     evaluation = evaluate(fit.matcher, test, history, fit.pipeline, progress)
-    return Round(plan, fit.matcher, test, evaluation, choice)
+    return Round(plan, fit.matcher, fit.pipeline, test, evaluation, choice)
 
 
 def evaluate_version(

@@ -71,6 +71,8 @@ def test_a_run_tells_how_good_the_model_is(run: SimpleNamespace, trained: Traine
         *("briefs_train", "briefs_valid", "briefs_test"),
     } <= set(tracked)
     assert tracked["headline"] == tracked["outcomes_ndcg_at_10"]
+    told = {"policy_snips", "policy_snips_low", "policy_dr", "policy_dr_high", "policy_ess"}
+    assert told <= set(tracked) or "of equal weight" in run.run.data.tags["policy_not_identifiable"]
     views = {OUTCOMES, ROSTER, JUDGMENTS}
     assert run.artifacts == {
         "evaluation/per_brief.csv",
