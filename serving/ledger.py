@@ -19,7 +19,7 @@ import pandas as pd
 from features.arrow import content_hash, to_arrow, to_frame
 from features.columns import TIME, Column, TableSpec
 from features.tables import Tables
-from serving.measures import MEASURES, actuals, comparable
+from matcher.measures import MEASURES, actuals, comparable
 from serving.publish import columns_of_all, open_table, results_lock, runs
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def reconcile(
     tables : Tables
         Everything known.
     horizon_days, success
-        As `serving.measures.actuals` takes them.
+        As `matcher.measures.actuals` takes them.
 
     Raises
     ------

@@ -10,10 +10,10 @@ from typing import Any
 import pandas as pd
 
 from features.columns import EPOCH
-from serving.accuracy import in_words
+from matcher.accuracy import in_words
+from matcher.measures import MEASURES
 from serving.headings import MATCHES, WORDS, Heading, Language, Style, Text
 from serving.ledger import REASONS, Reconciled
-from serving.measures import MEASURES
 from serving.workbook import Sheet, write_sheets
 
 GROUP_WORDS = {
@@ -99,10 +99,10 @@ def ledger_told(found: Reconciled, table: pd.DataFrame) -> dict[str, Any]:
     found : Reconciled
         The ledger.
     table : DataFrame
-        `serving.accuracy.accuracy` of it.
+        `matcher.accuracy.accuracy` of it.
     """
     groups = [
-        {name: _plain(value) for name, value in row.items()} | {"verdict": in_words(row).en}
+        {name: _plain(value) for name, value in row.items()} | {"verdict": in_words(row)}
         for row in table.to_dict("records")
     ]
     return {
@@ -153,7 +153,7 @@ def write_ledger(
 
 
 def for_people(table: pd.DataFrame, language: Language) -> pd.DataFrame:
-    """Return `serving.accuracy.accuracy` with words for codes, ratios for logs, and a verdict."""
+    """Return `matcher.accuracy.accuracy` with words for codes, ratios for logs, and a verdict."""
     shown = table.assign(
         measure=[_NAMES[name].in_(language) for name in table["measure"]],
         by=[GROUP_WORDS[name].in_(language) for name in table["by"]],
@@ -161,7 +161,7 @@ def for_people(table: pd.DataFrame, language: Language) -> pd.DataFrame:
             _word(by, group, language)
             for by, group in zip(table["by"], table["group"], strict=True)
         ],
-        verdict=[in_words(row).in_(language) for row in table.to_dict("records")],
+        verdict=[in_words(row, language) for row in table.to_dict("records")],
     )
     for end in ("", "_low", "_high"):
         logs = table[f"log_ratio{end}"].astype(float)

@@ -41,8 +41,8 @@ def reconcile(
     Of several runs about a brief the last one before its decision counts. Groups with too few
     rows are shown but not judged. Where nothing can be joined yet it says why.
     """
+    from matcher.accuracy import accuracy
     from matcher.screens import show_accuracy, show_left_out
-    from serving.accuracy import accuracy
     from serving.ledger import reconcile as join
     from serving.ledger_files import for_people, ledger_told, write_ledger
     from training.labels import successes

@@ -7,14 +7,14 @@ drawn, not rows: sample sizes are the effective ones of `features.statistics.eff
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from features.statistics import effective_rows
-from serving.headings import Text
-from serving.measures import MEASURES, Measure
+from matcher.measures import MEASURES, Measure
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,10 +26,12 @@ GROUPS = ("platform", "vertical", "tier", "model_version", "month")
 LEVEL = 0.95
 CLAIMED = 0.8
 """Share of what comes that should lie between a forecast's low and high end."""
-TOO_FEW = Text("样本太少", "too few to tell")
-NOT_COMPARED = Text("无法比较", "cannot be compared")
-NOTHING_CAME = Text("预测过高：实际为零", "forecast too high: nothing came")
-NO_BIAS = Text("未见明显偏差", "no bias beyond luck")
+_ENGLISH = {
+    "样本太少": "too few to tell",
+    "无法比较": "cannot be compared",
+    "预测过高：实际为零": "forecast too high: nothing came",
+    "未见明显偏差": "no bias beyond luck",
+}
 COLUMNS = [
     "measure",
     "by",
@@ -209,27 +211,29 @@ def _side(measure: Measure, rows: pd.DataFrame, part: str) -> Floats:
     return rows[f"{measure.name}_{part}"].to_numpy(dtype=np.float64)
 
 
-def in_words(row: dict[Any, Any]) -> Text:
+def in_words(row: Mapping[Any, Any], language: Literal["zh", "en"] = "en") -> str:
     """Say whether a row of `accuracy` tells a forecast that is too high or too low.
 
     Examples
     --------
-    >>> in_words({"enough": True, "off": True, "log_ratio": -0.113}).en
+    >>> in_words({"enough": True, "off": True, "log_ratio": -0.113})
     'forecast 12% too high'
-    >>> in_words({"enough": False, "off": False, "log_ratio": -0.113}).en
+    >>> in_words({"enough": False, "off": False, "log_ratio": -0.113})
     'too few to tell'
     """
-    middle = row["log_ratio"]
-    if not row["enough"]:
-        return TOO_FEW
-    if math.isnan(middle):
-        return NOT_COMPARED
-    if middle == -math.inf:
-        return NOTHING_CAME
-    if not row["off"]:
-        return NO_BIAS
+    zh, middle = language == "zh", row["log_ratio"]
+    plain = {
+        "样本太少": not row["enough"],
+        "无法比较": math.isnan(middle),
+        "预测过高：实际为零": middle == -math.inf,
+        "未见明显偏差": not row["off"],
+    }
+    for words, holds in plain.items():
+        if holds:
+            return words if zh else _ENGLISH[words]
     off = math.exp(-middle) - 1
     if off >= 1:
-        return Text(f"预测为实际的 {1 + off:.1f} 倍", f"forecast {1 + off:.1f} times what came")
-    side = Text("偏高", "high") if off > 0 else Text("偏低", "low")
-    return Text(f"预测{side.zh} {abs(off):.0%}", f"forecast {abs(off):.0%} too {side.en}")
+        return f"预测为实际的 {1 + off:.1f} 倍" if zh else f"forecast {1 + off:.1f} times what came"
+    if zh:
+        return f"预测{'偏高' if off > 0 else '偏低'} {abs(off):.0%}"
+    return f"forecast {abs(off):.0%} too {'high' if off > 0 else 'low'}"
