@@ -156,6 +156,9 @@ class UpkeepConfig(_Frozen):
     recent_briefs: int = Field(40, ge=2, description="latest briefs that drift is looked for in")
     psi_watch: float = Field(0.1, gt=0, description="stability index worth a look")
     psi_retrain: float = Field(0.25, gt=0, description="stability index that asks for training")
+    growth_retrain: float = Field(
+        0.75, gt=0, description="briefs with outcomes since, over those that taught, likewise"
+    )
     bias_retrain: float = Field(
         0.25, gt=0, description="forecasts off by this share, surely, ask for training"
     )
