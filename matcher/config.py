@@ -243,6 +243,22 @@ class ServingConfig(_Frozen):
             raise UserError(f"Got serving settings that kolmatch cannot use: {faults}") from None
 
 
+class UpkeepConfig(_Frozen):
+    """When figures from the field are enough to act on (`kolmatch reconcile`, `kolmatch drift`)."""
+
+    least_rows: int = Field(20, ge=2, description="collaborations that a group is judged by")
+    least_briefs: int = Field(5, ge=2, description="briefs that they belong to")
+    recent_briefs: int = Field(40, ge=2, description="latest briefs that drift is looked for in")
+    psi_watch: float = Field(0.1, gt=0, description="stability index worth a look")
+    psi_retrain: float = Field(0.25, gt=0, description="stability index that asks for training")
+    growth_retrain: float = Field(
+        0.75, gt=0, description="briefs with outcomes since, over those that taught, likewise"
+    )
+    bias_retrain: float = Field(
+        0.25, gt=0, description="forecasts off by this share, surely, ask for training"
+    )
+
+
 class Config(_Frozen):
     """All settings."""
 
@@ -258,6 +274,7 @@ class Config(_Frozen):
     training: TrainingConfig = TrainingConfig()
     gate: GateConfig = GateConfig()
     serving: ServingConfig = ServingConfig()
+    upkeep: UpkeepConfig = UpkeepConfig()
 
     @property
     def hash(self) -> str:

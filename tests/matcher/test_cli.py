@@ -21,7 +21,10 @@ from matcher.registry import CHALLENGER, CHAMPION, Loaded, Registry
 from training.verdict import Check, Verdict
 
 AS_OF = ("--as-of", "2026-06-30")
-COMMANDS = ("check", "ingest", "simulate", "train", "evaluate", "promote", "rollback", "match")
+COMMANDS = (
+    *("check", "ingest", "simulate", "train", "evaluate", "promote", "rollback", "match"),
+    *("reconcile",),
+)
 
 
 @dataclass
@@ -403,3 +406,18 @@ def test_a_simulated_world_can_be_checked_at_once(kolmatch: Kolmatch) -> None:
     assert said.code == OK
     assert "match with --as-of 2026-06-30" in said.err
     assert kolmatch("check", "new").code == OK
+
+
+def test_nothing_to_reconcile_is_told_in_words_with_counts(kolmatch: Kolmatch, files: Path) -> None:
+    said = kolmatch("reconcile", files)
+    assert (said.code, said.out) == (OK, "")
+    assert "Nothing that came can be held against a forecast yet." in said.err
+    assert "are not: no list was published for their brief before it was decided." in said.err
+    kolmatch("match", files, "--as-of", "2025-06-30", "--run-id", "past")
+    said = kolmatch("reconcile", files, "--json", "--language", "zh", "--out", "told")
+    told = json.loads(said.out)
+    assert told["joined"] == 0
+    assert told["left_out"]["not_forecast"]["collaborations"] > 0
+    assert sorted(file.name for file in Path("told").iterdir()) == [
+        *("accuracy.zh.csv", "ledger.json", "ledger.zh.csv", "ledger.zh.xlsx")
+    ]
