@@ -39,11 +39,11 @@ from features.vectors import Embeddings, VectorStore
 from matcher.candidates import candidates
 from matcher.config import Config, TrainingConfig
 from matcher.model import Matcher
-from training.choices import CHOSEN, choices, inverse_propensity
 from training.evaluate import HEADLINE, MODEL, Evaluation, Score, rank_lists
 from training.examples import Examples
 from training.fit import Plan, fit_matcher, plan_by_time, plan_examples
 from training.labels import outcome_values, question_times, true_grades
+from training.selection import CHOSEN, choices, inverse_propensity
 
 NAIVE, CHOICES = "naive", "choices"
 PASSED: dict[str, Any] = {"passed_over": 0.3}

@@ -15,7 +15,8 @@ delivered, unripe or none;   nothing yet: left out, which is not zero
 signed
 cancelled                    nothing: the work never ran. It counts in the KOL's delivery record
 declined                     nothing: the KOL did not want to. It counts in acceptance
-contacted, no answer         nothing of what it would bring; that it was chosen (`training.choices`)
+contacted, no answer         nothing of what it would bring; only that it was chosen
+                             (`training.selection`)
 shown, others contacted      somebody looked and passed: a weak opinion, taken for as much as
                              ``training.passed_over`` says
 shown, nobody contacted      nothing: the list is open, or nobody read it
