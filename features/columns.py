@@ -111,6 +111,8 @@ class Column:
         What a number must be more than.
     choices : tuple of str
         Allowed values of a ``choice``, or of each label in ``labels``; empty allows any.
+    reserved : tuple of str
+        Ids that nothing of the user's may bear, since kolmatch means something else by them.
     doc : str
         What it means, in one line.
     closes : bool
@@ -126,6 +128,7 @@ class Column:
     high: float | None = None
     above: float | None = None
     choices: tuple[str, ...] = ()
+    reserved: tuple[str, ...] = ()
     doc: str = ""
     closes: bool = False
     stand_in: StandIn | None = None
@@ -160,6 +163,12 @@ class Column:
             words = f"a number above {self.above:g}"
         if self.kind in ("count", "money") and self.low and self.low > 0:
             words = words.replace("0 or more", "more than 0")
+        if self.reserved:
+            *some, last = self.reserved
+            words += (
+                f" other than {', '.join(some)} and {last}, which name kolmatch's own signals: "
+                "give it another name"
+            )
         return words + (", not empty" if self.required else "")
 
 
@@ -314,6 +323,8 @@ def _pandera_column(column: Column) -> pa.Column:
         checks.append(pa.Check.isin(column.choices))
     if column.kind in ("id", "choice") and column.required:
         checks.append(pa.Check(lambda s: s.str.len() > 0, name="not empty"))
+    if column.reserved:
+        checks.append(pa.Check.notin(column.reserved))
     if column.kind == "labels" and column.choices:
         allowed = set(column.choices)
         checks.append(pa.Check(allowed.issuperset, element_wise=True, name="labels"))

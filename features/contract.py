@@ -37,6 +37,10 @@ STATUSES = ("shown", "contacted", "declined", "signed", "delivered", "cancelled"
 AUDIENCE = ("gender", "age", "region", "city_tier", "interest")
 """Dimensions by which an audience is described, each a column ``audience_<dimension>``."""
 
+RESERVED_SPACES = ("max", "mean", "posts")
+"""What a user's space of vectors may not be called: ``vectors.mean_cosine`` and ``max_cosine`` are
+over all spaces, and ``posts`` is the space of texts (`features.signals`)."""
+
 
 def _audience(of: str) -> tuple[Column, ...]:
     return tuple(
@@ -259,7 +263,7 @@ VECTORS = TableSpec(
     columns=(
         Column("owner", "choice", required=True, choices=("brief", "kol")),
         Column("id", "id", required=True),
-        Column("space", "id", required=True),
+        Column("space", "id", required=True, reserved=RESERVED_SPACES),
         Column("observed_at", "time", required=True, doc="1970-01-01 when timeless"),
         Column("vector", "vector", required=True),
     ),

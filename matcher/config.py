@@ -165,6 +165,46 @@ class TrainingConfig(_Frozen):
     )
     least_briefs: int = Field(20, ge=1, description="fewer briefs with outcomes train nothing")
     folds: int = Field(5, ge=2, description="brand-grouped folds")
+    origins: int = Field(
+        1, ge=1, description="rolling origins that training tests on; the latest makes the model"
+    )
+
+
+class GateConfig(_Frozen):
+    """What a challenger must show before it may serve (`training.gate`)."""
+
+    confidence: float = Field(
+        0.95, gt=0, lt=1, description="of the interval of the lead, and of every other verdict"
+    )
+    tolerance: float = Field(
+        0.0, ge=0, description="NDCG@10 above which the lower limit of the lead must lie"
+    )
+    least_gain: float = Field(0.005, ge=0, description="lead in NDCG@10 that is worth a change")
+    least_briefs: int = Field(10, ge=2, description="fewer test briefs decide nothing")
+    least_brands: int = Field(5, ge=2, description="nor do those of fewer brands")
+    power: float = Field(0.8, gt=0, lt=1, description="chance with which a lead shall be found")
+    detectable: float = Field(
+        0.05, gt=0, description="where a lead this large could be missed, nothing is decided"
+    )
+    slice_harm: float = Field(
+        0.02, ge=0, description="NDCG@10 that a slice may lose against the champion"
+    )
+    calibration: float = Field(
+        0.02, ge=0, description="error of fit allowed above its noise floor and the champion's"
+    )
+    exposure: float = Field(
+        0.2, ge=0, le=1, description="share of its places that every follower tier must keep"
+    )
+    listed_briefs: int = Field(40, ge=1, description="test briefs whose whole lists are compared")
+    most_gain: float = Field(
+        0.15, gt=0, description="lead over a champion that is too good to be true"
+    )
+    reliance: float = Field(
+        0.8, gt=0, le=1, description="share of the lead that may hang on one new signal"
+    )
+    drift: float = Field(
+        2.0, gt=0, description="stability index of a signal that carries weight, at most"
+    )
 
 
 class ServingConfig(_Frozen):
@@ -172,6 +212,51 @@ class ServingConfig(_Frozen):
 
     top: int = Field(20, ge=1, description="matches kept per brief")
     chunk_pairs: int = Field(200_000, ge=1, description="pairs held in memory at once")
+    explore_share: float = Field(
+        0.0, ge=0, le=0.5, description="share of a list's places, at its end, drawn by chance"
+    )
+    explore_pool: int = Field(
+        5, ge=1, description="candidates for the drawn places, in lengths of the list"
+    )
+    explore_temperature: float = Field(
+        1.0, gt=0, description="standard deviations of score by which a chance falls to 1/e"
+    )
+    explore_uniform: float = Field(
+        0.5, gt=0, le=1, description="share of the chances that is the same for all candidates"
+    )
+
+    def changed(self, **settings: float | None) -> ServingConfig:
+        """Return a copy with some settings exchanged; those that are ``None`` stay.
+
+        Raises
+        ------
+        UserError
+            If one is out of range.
+        """
+        given = {name: value for name, value in settings.items() if value is not None}
+        try:
+            return ServingConfig.model_validate(self.model_dump() | given)
+        except ValidationError as error:
+            faults = "; ".join(
+                f"{e['loc'][0]} = {e['input']!r}: {e['msg']}" for e in error.errors()
+            )
+            raise UserError(f"Got serving settings that kolmatch cannot use: {faults}") from None
+
+
+class UpkeepConfig(_Frozen):
+    """When figures from the field are enough to act on (`kolmatch reconcile`, `kolmatch drift`)."""
+
+    least_rows: int = Field(20, ge=2, description="collaborations that a group is judged by")
+    least_briefs: int = Field(5, ge=2, description="briefs that they belong to")
+    recent_briefs: int = Field(40, ge=2, description="latest briefs that drift is looked for in")
+    psi_watch: float = Field(0.1, gt=0, description="stability index worth a look")
+    psi_retrain: float = Field(0.25, gt=0, description="stability index that asks for training")
+    growth_retrain: float = Field(
+        0.75, gt=0, description="briefs with outcomes since, over those that taught, likewise"
+    )
+    bias_retrain: float = Field(
+        0.25, gt=0, description="forecasts off by this share, surely, ask for training"
+    )
 
 
 class Config(_Frozen):
@@ -187,7 +272,9 @@ class Config(_Frozen):
     forecast: HeadConfig = HeadConfig()
     ranker: RankerConfig = RankerConfig()
     training: TrainingConfig = TrainingConfig()
+    gate: GateConfig = GateConfig()
     serving: ServingConfig = ServingConfig()
+    upkeep: UpkeepConfig = UpkeepConfig()
 
     @property
     def hash(self) -> str:

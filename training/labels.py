@@ -38,7 +38,9 @@ import pandas as pd
 from features.columns import EPOCH, TIME
 from features.contract import SPECS
 from features.money import Exchange
+from features.outcomes import ripe_outcomes
 from features.tables import Tables
+from matcher.ranker import GOOD
 
 VALUED: Mapping[str, str] = MappingProxyType(
     {
@@ -146,8 +148,7 @@ def outcome_values(tables: Tables, horizon_days: int) -> pd.DataFrame:
         because revenue and cost are in two currencies without a known rate; and ``achieved``, the
         log of the count that the goal's forecast is of.
     """
-    ripe = tables.outcomes[tables.outcomes["horizon_days"] >= horizon_days]
-    ripe = ripe.sort_values("horizon_days").drop_duplicates("collaboration_id")
+    ripe = ripe_outcomes(tables.outcomes, horizon_days)
     done = tables.collaborations[tables.collaborations["status"] == "delivered"]
     briefs = tables.briefs[["brief_id", "goal", "vertical", "gross_margin"]]
     rows = done.merge(
@@ -283,3 +284,18 @@ def true_grades(value_per_cost: pd.Series[Any], brief_id: pd.Series[Any]) -> pd.
     place = value_per_cost.groupby(brief_id.to_numpy()).rank(pct=True)
     grade = np.searchsorted(PLACES, place.to_numpy()).astype(np.float64)
     return pd.Series(grade, index=value_per_cost.index).mask(place.isna())
+
+
+def successes(tables: Tables, horizon_days: int) -> pd.Series[bool]:
+    """Return whether each collaboration landed in the upper half of comparable ones.
+
+    That is what fit is the chance of (`matcher.ranker.GOOD`), among all that is known today.
+
+    Returns
+    -------
+    Series of bool, indexed by collaboration_id
+        Those without a grade are absent.
+    """
+    values = outcome_values(tables, horizon_days).set_index("collaboration_id")
+    grade = Grader.fit(values).grade(values).dropna()
+    return grade >= GOOD

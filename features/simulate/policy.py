@@ -12,6 +12,7 @@ list it is moreover in proportion to the chance that a place is looked at, ``1 /
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,7 @@ from features.simulate.demand import Demand
 from features.simulate.market import MEDIAN_FOLLOWERS, Market
 from features.simulate.offers import Board, Quotes
 from features.simulate.topics import Bools, Floats, Ints
-from features.simulate.truth import fit, fit_effect
+from features.simulate.truth import accept_chance, cancel_chance, fit, fit_effect
 
 SHOWN = 30
 CONTACTED = 10.0
@@ -150,10 +151,8 @@ def _follow_up(
     """Draw answers and dates: KOLs accept what suits them, the reliable ones deliver."""
     brief, kol = columns["brief"].astype(int), columns["kol"].astype(int)
     n = len(brief)
-    suits = fit_effect(fit(market, demand, brief, kol)) + 0.5
-    reliable = market.reliability[kol] - 0.8
-    accepts = rng.random(n) < 1 / (1 + np.exp(-(1.3 + 1.2 * suits + 1.5 * reliable)))
-    cancels = rng.random(n) < 0.06 * np.exp(-2.5 * reliable)
+    accepts = rng.random(n) < accept_chance(market, demand, brief, kol)
+    cancels = rng.random(n) < cancel_chance(market, kol)
     contacted = columns["contacted"].astype(bool)
     accepted = contacted & accepts
     cancelled = accepted & cancels
@@ -177,6 +176,20 @@ def _follow_up(
         signed=signed,
         ended=np.where(cancelled, called_off, published),
     )
+
+
+def redraw(rng: np.random.Generator, market: Market, demand: Demand, log: Log) -> Log:
+    """Contact, answer and deliver anew on the lists of a log, by the same chances."""
+    columns: dict[str, Any] = {
+        "brief": log.brief,
+        "kol": log.kol,
+        "mode": log.mode,
+        "price": log.price,
+        "position": log.position,
+        "propensity": log.propensity,
+        "contacted": rng.random(len(log.kol)) < log.propensity,
+    }
+    return _follow_up(rng, market, demand, columns)
 
 
 def collaborations_table(market: Market, demand: Demand, log: Log) -> pd.DataFrame:

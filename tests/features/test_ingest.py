@@ -379,6 +379,21 @@ def test_wide_cells_are_refused_by_their_own_header(folder):
     ]
 
 
+def test_spaces_that_bear_the_name_of_our_own_signals_are_refused(folder):
+    rows = [f"kol,k1,{space},0.5,1" for space in ("topic", "posts", "mean", "max", "Mean")]
+    home = folder(
+        kols_csv="kol_id,platform,observed_at\nk1,douyin,2025-01-01\n",
+        向量_csv="\n".join(["owner,id,空间,v0,v1", *rows]) + "\n",
+    )
+    with pytest.raises(TableError, match=r"other than max, mean and posts.*give it another name"):
+        read_folder(home)
+    assert faults(home) == [
+        ("向量.csv", 3, "空间", "posts"),
+        ("向量.csv", 4, "空间", "mean"),
+        ("向量.csv", 5, "空间", "max"),
+    ]
+
+
 def test_names_that_say_two_tables_or_none(folder):
     home = folder(kols_csv=KOLS, readme_csv="a\n1\n")
     assert "readme.csv: not read, since its name says no table" in read_folder(home).notes

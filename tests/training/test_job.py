@@ -71,6 +71,8 @@ def test_a_run_tells_how_good_the_model_is(run: SimpleNamespace, trained: Traine
         *("briefs_train", "briefs_valid", "briefs_test"),
     } <= set(tracked)
     assert tracked["headline"] == tracked["outcomes_ndcg_at_10"]
+    told = {"policy_snips", "policy_snips_low", "policy_dr", "policy_dr_high", "policy_ess"}
+    assert told <= set(tracked) or "of equal weight" in run.run.data.tags["policy_not_identifiable"]
     views = {OUTCOMES, ROSTER, JUDGMENTS}
     assert run.artifacts == {
         "evaluation/per_brief.csv",
@@ -113,7 +115,9 @@ def test_folds_by_brand_test_every_brief_once(
     registry = Registry(tmp_path)
     found = train(world.tables, VERSIONS, config, embeddings, registry, split="brand")
     assert found.cuts == {"fold": "1 of 3"}
-    table = found.evaluation.per_brief.query("ranker == @MODEL and view == @OUTCOMES")
+    table = found.evaluation.per_brief.query(
+        "ranker == @MODEL and view == @OUTCOMES and slice == 'all'"
+    )
     assert not table["brief_id"].duplicated().any()
     assert table["brief_id"].nunique() > trained.evaluation.per_brief["brief_id"].nunique()
     again = evaluate_version(registry.load(found.version), world.tables, embeddings, split="brand")
@@ -183,7 +187,8 @@ def test_the_headline_is_about_outcomes_unless_being_chosen_is_all_there_is(
             *((ROSTER, MODEL, 0.6), (ROSTER, "random", 0.2)),
         )
     ]
-    rows = [row | {"brief_id": f"b{i}", "brand_id": f"x{i}"} for row in rows for i in range(3)]
+    ids = [{"slice": "all", "brief_id": f"b{i}", "brand_id": f"x{i}"} for i in range(3)]
+    rows = [row | own for row in rows for own in ids]
     evaluation = Evaluation(pd.DataFrame(rows))
     told = headline(evaluation, config)
     assert told == pytest.approx(

@@ -143,3 +143,32 @@ def test_truth_names_missing_columns(world: World):
 def test_arguments_out_of_range_are_refused(arguments: tuple[int, int, int]):
     with pytest.raises(ValueError, match="but expected at least"):
         simulate(*arguments)
+
+
+def test_the_log_of_a_world_can_be_drawn_again():
+    world = simulate(kols=60, briefs=40, seed=3)
+    first, same, other = (world.redrawn(seed) for seed in (1, 1, 2))
+    Tables.of(**dict(first.tables))
+    assert link_faults(first.tables) == []
+    assert (first.tables.collaborations["shown_at"] < world.as_of).all()
+    assert (first.tables.outcomes["measured_at"] < world.as_of).all()
+    for name in ("collaborations", "outcomes"):
+        drawn = getattr(first.tables, name)
+        assert_frame_equal(drawn, getattr(same.tables, name))
+        assert not drawn.equals(getattr(other.tables, name))
+        assert not drawn.equals(getattr(world.tables, name))
+    lists = ["collaboration_id", "brief_id", "kol_id", "mode", "position", "propensity"]
+    assert_frame_equal(first.tables.collaborations[lists], world.tables.collaborations[lists])
+    pairs = world.tables.collaborations
+    assert_frame_equal(first.truth(pairs), world.truth(pairs))
+
+
+def test_contacts_drawn_again_keep_to_the_propensities():
+    world = simulate(kols=60, briefs=40, seed=3)
+    contacted = [
+        world.redrawn(seed).tables.collaborations["status"] != "shown" for seed in range(40)
+    ]
+    rate, said = np.mean(contacted, axis=0), world.tables.collaborations["propensity"]
+    assert rate.mean() == pytest.approx(said.mean(), abs=0.01)
+    error = (rate - said) / np.sqrt(said * (1 - said) / len(contacted))
+    assert error.std() == pytest.approx(1.0, abs=0.1)
