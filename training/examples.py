@@ -38,6 +38,7 @@ from matcher.ranker import GOOD, JUDGMENTS, OUTCOMES, Basis, RankingData
 from training.labels import (
     COUNTS,
     Grader,
+    in_usual_currency,
     labels_known_before,
     outcome_values,
     question_times,
@@ -218,7 +219,8 @@ def graded_pairs(
     """
     told = labels_known_before(tables, known_before)
     tried = outcome_values(told, config.horizon_days)
-    tried["grade"] = Grader.fit(tried[tried["brief_id"].isin(teaching)]).grade(tried)
+    peers = in_usual_currency(tried, told)
+    tried["grade"] = Grader.fit(peers[peers["brief_id"].isin(teaching)]).grade(peers)
     # Of several collaborations of one pair the first that has a grade counts.
     graded_first = tried["grade"].isna().sort_values(kind="stable").index
     tried = tried.loc[graded_first].drop_duplicates(["brief_id", "kol_id"])
