@@ -39,11 +39,11 @@ from features.vectors import Embeddings, VectorStore
 from matcher.candidates import candidates
 from matcher.config import Config, TrainingConfig
 from matcher.model import Matcher
-from training.choices import CHOSEN, choices, inverse_propensity
 from training.evaluate import HEADLINE, MODEL, Evaluation, Score, rank_lists
 from training.examples import Examples
 from training.fit import Plan, fit_matcher, plan_by_time, plan_examples
 from training.labels import outcome_values, question_times, true_grades
+from training.selection import CHOSEN, choices, inverse_propensity
 
 NAIVE, CHOICES = "naive", "choices"
 PASSED: dict[str, Any] = {"passed_over": 0.3}
@@ -141,10 +141,16 @@ def estimates(world: World) -> pd.DataFrame:
     -------
     DataFrame
         Indexed by estimate: the error of mean log views and of mean log views per CNY, and how
-        many collaborations of equal weight theirs are worth.
+        many collaborations of equal weight theirs are worth. The log tells the chance of being
+        contacted; the last estimate also knows what no log tells, the true chances of accepting
+        and delivering.
     """
     tables = world.tables
+    told = outcome_values(tables, 30).merge(choices(tables), on=["brief_id", "kol_id"])
+    told = told[(told["choice"] == CHOSEN) & told["cost"].notna()]
     listed = tables.collaborations[["brief_id", "kol_id", "mode", "currency"]]
+    # Lists of the last weeks have no ripe outcomes, of anybody.
+    listed = listed[listed["brief_id"].isin(told["brief_id"])].reset_index(drop=True)
     truth = world.truth(listed)
     price = truth["price"] * listed["currency"].map({"CNY": 1.0, "USD": CNY_PER_USD})
     true_views = np.log(truth["views"]) + LUCK
@@ -153,14 +159,15 @@ def estimates(world: World) -> pd.DataFrame:
         "log views per CNY": (true_views - np.log(price)).mean(),
     }
 
-    told = outcome_values(tables, 30).merge(choices(tables), on=["brief_id", "kol_id"])
-    told = told[(told["choice"] == CHOSEN) & told["cost"].notna()]
     views = np.log(told["views"] + 0.5)
     seen = {"log views": views, "log views per CNY": views - np.log(told["cost"])}
     weights = {"naive": pd.Series(1.0, index=told.index)}
     weights |= {
         f"weights, clip {clip:g}": inverse_propensity(told["propensity"], clip) for clip in CLIPS
     }
+    yes = truth.assign(**listed).set_index(["brief_id", "kol_id"])[["accept", "deliver"]]
+    yes = yes.loc[pd.MultiIndex.from_frame(told[["brief_id", "kol_id"]])].prod(axis=1).to_numpy()
+    weights["and true chances of yes"] = inverse_propensity(told["propensity"] * yes, 1e9)
     rows = {}
     for name, weight in weights.items():
         errors = {k: np.average(v, weights=weight) - aims[k] for k, v in seen.items()}

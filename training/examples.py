@@ -35,15 +35,16 @@ from matcher.config import TrainingConfig
 from matcher.eligibility import screen
 from matcher.forecast import Forecaster, log_price
 from matcher.ranker import GOOD, JUDGMENTS, OUTCOMES, Basis, RankingData
-from training.choices import CHOSEN, PASSED, choices, inverse_propensity
 from training.labels import (
     COUNTS,
     Grader,
+    in_usual_currency,
     labels_known_before,
     outcome_values,
     question_times,
     true_grades,
 )
+from training.selection import CHOSEN, PASSED, choices, inverse_propensity
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,8 +59,8 @@ class Examples:
     pairs : DataFrame
         PAIRS with brand_id, goal, grade, judged (a person's grade), success (is the grade
         `matcher.ranker.GOOD`), achieved, known (was the grade observed), the counts of
-        `training.labels.COUNTS`, and choice, position and propensity as `training.choices.choices`
-        tells them, ``""``, 0 and null for who was not shown; by time of decision.
+        `training.labels.COUNTS`, and what `training.selection.choices` tells: choice, position
+        and propensity, ``""``, 0 and null for who was not shown; by time of decision.
     signals : DataFrame
         Signals, aligned to `pairs`.
     """
@@ -95,7 +96,7 @@ class Examples:
     def propensity_weight(self, config: TrainingConfig) -> pd.Series[float]:
         """Return how much the log's chances make each pair count, aligned to `pairs`.
 
-        1 but for outcomes with a known propensity (`training.choices.inverse_propensity`).
+        1 but for outcomes with a known propensity (`training.selection.inverse_propensity`).
         """
         pairs = self.pairs
         if config.propensity_weights == "none":
@@ -218,7 +219,8 @@ def graded_pairs(
     """
     told = labels_known_before(tables, known_before)
     tried = outcome_values(told, config.horizon_days)
-    tried["grade"] = Grader.fit(tried[tried["brief_id"].isin(teaching)]).grade(tried)
+    peers = in_usual_currency(tried, told)
+    tried["grade"] = Grader.fit(peers[peers["brief_id"].isin(teaching)]).grade(peers)
     # Of several collaborations of one pair the first that has a grade counts.
     graded_first = tried["grade"].isna().sort_values(kind="stable").index
     tried = tried.loc[graded_first].drop_duplicates(["brief_id", "kol_id"])

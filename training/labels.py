@@ -15,7 +15,8 @@ delivered, unripe or none;   nothing yet: left out, which is not zero
 signed
 cancelled                    nothing: the work never ran. It counts in the KOL's delivery record
 declined                     nothing: the KOL did not want to. It counts in acceptance
-contacted, no answer         nothing of what it would bring; that it was chosen (`training.choices`)
+contacted, no answer         nothing of what it would bring; only that it was chosen
+                             (`training.selection`)
 shown, others contacted      somebody looked and passed: a weak opinion, taken for as much as
                              ``training.passed_over`` says
 shown, nobody contacted      nothing: the list is open, or nobody read it
@@ -140,12 +141,11 @@ def outcome_values(tables: Tables, horizon_days: int) -> pd.DataFrame:
     DataFrame
         One row a collaboration, sorted by as_of and collaboration_id: collaboration_id, brief_id,
         kol_id, as_of, measured_at, goal, vertical; the counts of `COUNTS`; ``value``, what the
-        goal is after; ``cost``, null where unknown or nothing; ``currency``, in which both are
-        money: the one that most is paid in wherever a rate before ``measured_at`` is known, else
-        that of the cost, or of the revenue where no cost is told, empty where neither is;
+        goal is after; ``cost``, null where unknown or nothing; ``currency`` of both where they
+        are money: of the cost, or of the revenue where no cost is told, empty where neither is;
         ``value_per_cost``, null where no cost is told; ``unconverted`` (bool), where it is null
-        because revenue and cost are in two currencies without a known rate; and ``achieved``, the
-        log of the count that the goal's forecast is of.
+        because revenue and cost are in two currencies of which no rate before ``measured_at`` is
+        known; and ``achieved``, the log of the count that the goal's forecast is of.
     """
     ripe = ripe_outcomes(tables.outcomes, horizon_days)
     done = tables.collaborations[tables.collaborations["status"] == "delivered"]
@@ -163,7 +163,13 @@ def outcome_values(tables: Tables, horizon_days: int) -> pd.DataFrame:
     rows["achieved"] = np.log(_by_goal(rows, FORECAST) + 0.5)
 
     rows["cost"] = rows["cost"].where(rows["cost"] > 0)
-    rows = _in_one_currency(rows, usual_currency(tables), Exchange(tables.exchange_rates))
+    own = rows["currency"].where(rows["cost"].notna(), rows["currency_of_revenue"])
+    earned = Exchange(tables.exchange_rates).convert(
+        rows["value"], rows["currency_of_revenue"], own, rows["measured_at"]
+    )
+    earned = earned.where(_is_money(rows), rows["value"])
+    rows["unconverted"] = rows["value"].notna() & earned.isna()
+    rows["value"], rows["currency"] = earned, own.fillna("")
     rows["value_per_cost"] = rows["value"] / rows["cost"]
     columns = ["collaboration_id", "brief_id", "kol_id", "as_of", "measured_at", "goal", "vertical"]
     columns += COUNTS
@@ -182,20 +188,38 @@ def usual_currency(tables: Tables) -> str:
     return str(counts.idxmax()) if len(counts) else ""
 
 
-def _in_one_currency(rows: pd.DataFrame, usual: str, exchange: Exchange) -> pd.DataFrame:
-    """Convert the money of each row to the cost's currency, and on to the usual one if possible."""
-    own = rows["currency"].where(rows["cost"].notna(), rows["currency_of_revenue"])
-    sold = rows["goal"] == "conversion"  # the one goal whose value is money
-    value = exchange.convert(rows["value"], rows["currency_of_revenue"], own, rows["measured_at"])
-    value = value.where(sold, rows["value"])
-    onward = exchange.rate(own, usual, rows["measured_at"])
-    factor = onward.fillna(1.0)
-    return rows.assign(
-        value=value.where(~sold, value * factor),
-        cost=rows["cost"] * factor,
-        currency=own.mask(onward.notna(), usual).fillna(""),
-        unconverted=rows["cost"].notna() & rows["value"].notna() & value.isna(),
+def in_usual_currency(values: pd.DataFrame, tables: Tables) -> pd.DataFrame:
+    """Convert what was paid and earned so that it can be compared, as far as rates are known.
+
+    Parameters
+    ----------
+    values : DataFrame
+        As `outcome_values` gives them.
+    tables : Tables
+        What tells the rates and the `usual_currency`.
+
+    Returns
+    -------
+    DataFrame
+        The same with ``currency`` and money in the usual currency, by the last rate before
+        ``measured_at``; rows without one stay as they are.
+    """
+    usual = usual_currency(tables)
+    rate = Exchange(tables.exchange_rates).rate(values["currency"], usual, values["measured_at"])
+    factor = rate.fillna(1.0)
+    sold = _is_money(values)
+    return values.assign(
+        value=values["value"].where(~sold, values["value"] * factor),
+        cost=values["cost"] * factor,
+        currency=values["currency"].mask(rate.notna(), usual),
+        # Money per money is the same in any currency.
+        value_per_cost=values["value_per_cost"].where(sold, values["value_per_cost"] / factor),
     )
+
+
+def _is_money(rows: pd.DataFrame) -> pd.Series[bool]:
+    """Return where the value that a goal is after is money."""
+    return rows["goal"].map(dict(VALUED)) == "net_revenue"
 
 
 def _by_goal(rows: pd.DataFrame, columns: Mapping[str, str]) -> pd.Series[Any]:
@@ -228,7 +252,7 @@ class Grader:
         Parameters
         ----------
         values : DataFrame
-            As `outcome_values` gives them, of collaborations that may teach.
+            As `in_usual_currency` gives them, of collaborations that may teach.
         """
         measure = "value_per_cost" if values["cost"].notna().any() else "value"
         known = values[values[measure].notna()]

@@ -17,7 +17,6 @@ from features.tables import Tables
 from matcher.config import Config, TrainingConfig
 from matcher.eligibility import screen
 from matcher.forecast import Forecaster
-from training.choices import CHOSEN, PASSED
 from training.examples import (
     Examples,
     build_examples,
@@ -26,6 +25,7 @@ from training.examples import (
     unknown_pairs,
 )
 from training.labels import decision_times
+from training.selection import CHOSEN, PASSED
 
 Day = Callable[[float], pd.Timestamp]
 Past = Callable[..., Tables]

@@ -19,6 +19,7 @@ from training.labels import (
     WHENEVER,
     Grader,
     decision_times,
+    in_usual_currency,
     labels_known_before,
     outcome_values,
     question_times,
@@ -145,7 +146,9 @@ def test_costs_are_told_in_the_currency_that_most_are_paid_in(past: Past, day: D
         {"kol": "k4", "views": 70, "cost": 1.0, "currency": "EUR"},
     ]
     tables = past(paid, exchange_rates=rates(day, ("CNY", "USD", 1, 0.125)))
-    values = outcome_values(tables, 30)
+    own = outcome_values(tables, 30)
+    assert own["cost"].tolist() == [7, 7, 1, 1]
+    values = in_usual_currency(own, tables)
     assert values["currency"].tolist() == ["CNY", "CNY", "CNY", "EUR"]
     assert values["cost"].tolist() == [7, 7, 8, 1]
     assert values["value_per_cost"].tolist() == [10, 10, 70 / 8, 70]
@@ -154,7 +157,10 @@ def test_costs_are_told_in_the_currency_that_most_are_paid_in(past: Past, day: D
     sold = {"goal": "conversion", "gmv": 500, "cost": 100, "currency": "USD"}
     abroad = past([*paid, sold | {"brief": "b2", "revenue_currency": "USD"}])
     abroad = abroad.replace(exchange_rates=tables.exchange_rates)
-    found = outcome_values(abroad, 30).set_index("goal").loc["conversion"]
+    values = outcome_values(abroad, 30)
+    found = values.set_index("goal").loc["conversion"]
+    assert (found["value"], found["value_per_cost"], found["currency"]) == (500, 5, "USD")
+    found = in_usual_currency(values, abroad).set_index("goal").loc["conversion"]
     assert (found["value"], found["value_per_cost"], found["currency"]) == (4000, 5, "CNY")
 
 
@@ -173,7 +179,7 @@ def test_currencies_with_a_rate_are_graded_together_and_those_without_alone(
             if quoted is None
             else tables.replace(exchange_rates=Tables.of(exchange_rates=quoted).exchange_rates)
         )
-        values = outcome_values(tables, 30)
+        values = in_usual_currency(outcome_values(tables, 30), tables)
         grades = Grader.fit(values).grade(values)
         assert grades.value_counts().to_dict() == {1: 20, 2: 20, 3: 20, 4: 20}
         best = values.loc[grades == 4, "brief_id"].value_counts()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.tables import Tables
-from training.choices import CHOSEN, PASSED, choices, inverse_propensity
+from training.selection import CHOSEN, PASSED, choices, inverse_propensity
 
 Day = Callable[[float], pd.Timestamp]
 ANSWERS = ("contacted", "declined", "signed", "delivered", "cancelled")
