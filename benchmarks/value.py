@@ -225,7 +225,7 @@ def greedy(score: Floats, price: Floats, person: NDArray[np.int64], most: int) -
 
 def _row(shares: pd.DataFrame, spent: pd.DataFrame, way: str) -> dict[str, Any]:
     rows = spent[spent["way"] == way]
-    mean, low, high = _interval(shares, lambda part: part[way].mean())
+    mean, low, high = _ratio(shares[way], pd.Series(1.0, index=shares.index))
     by_seed = shares[way].groupby("seed").mean()
     return (
         {"way": way, "earned": mean, "low": low, "high": high}
@@ -235,23 +235,19 @@ def _row(shares: pd.DataFrame, spent: pd.DataFrame, way: str) -> dict[str, Any]:
 
 
 def _times(shares: pd.DataFrame, way: str, rule: str) -> dict[str, float]:
-    times, low, high = _interval(shares, lambda part: part[way].mean() / part[rule].mean())
+    times, low, high = _ratio(shares[way], shares[rule])
     return {"times": times, "low": low, "high": high}
 
 
-def _interval(
-    shares: pd.DataFrame, of: Callable[[pd.DataFrame], float], draws: int = 1000
-) -> tuple[float, float, float]:
-    """Return a statistic of briefs and its 95% interval, brands of each world drawn anew."""
-    by_brand = [part for _, part in shares.groupby(["seed", "brand_id"])]
-    rng = np.random.default_rng(0)
-    count = len(by_brand)
-    drawn = [
-        of(pd.concat([by_brand[i] for i in rng.integers(0, count, count)])) for _ in range(draws)
-    ]
+def _ratio(above: pd.Series[float], below: pd.Series[float]) -> tuple[float, float, float]:
+    """Return a ratio of sums over briefs and its 95% interval, brands of each world drawn anew."""
+    parts = [part.groupby(["seed", "brand_id"]).sum().to_numpy() for part in (above, below)]
+    count = len(parts[0])
+    times = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), size=2000)
+    drawn = (times @ parts[0]) / (times @ parts[1])
     tail = tail_share(count, 0.95)
     low, high = np.quantile(drawn, [tail, 1 - tail])
-    return of(shares), float(low), float(high)
+    return float(above.sum() / below.sum()), float(low), float(high)
 
 
 @contextmanager
