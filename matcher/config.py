@@ -113,6 +113,9 @@ class RankerConfig(_Frozen):
     feature_share: float = Field(0.5, gt=0, le=1)
     l2: float = Field(5.0, ge=0)
     patience: int = Field(60, ge=1, description="trees without a better NDCG before stopping")
+    position_regularization: float = Field(
+        0.0, ge=0, description="shrinks the pull of places (`training.position_aware`)"
+    )
     likeness_weight: float = Field(
         1.0, ge=0, description="margin per unit of learned likeness, where ranking starts from it"
     )
@@ -127,18 +130,81 @@ class TrainingConfig(_Frozen):
     horizon_days: int = Field(30, ge=1, description="age at which an outcome is ripe")
     valid_share: float = Field(0.15, gt=0, lt=1)
     test_share: float = Field(0.20, gt=0, lt=1)
-    unknown: Literal["forecast", "negative"] = Field(
+    unknown: Literal["forecast", "negative", "choices"] = Field(
         "forecast",
         description="what a KOL that was never tried is taken for: as good as the forecast says, "
-        "or, where the data holds only collaborations that happened, not fitting",
+        "or, where the data holds only collaborations that happened, not fitting; or nothing, "
+        "where the choices from the lists that were shown are to be learned from",
     )
     unknown_per_brief: int = Field(30, ge=0, description="never tried KOLs sampled per brief")
     unknown_weight: float = Field(0.3, ge=0, le=1, description="how far that is believed")
     belief: float = Field(
         0.3, ge=0, le=1, description="share of one outcome in its grade; the forecast has the rest"
     )
+    passed_over: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="how far it is believed that those fit less who were shown but not contacted "
+        "while others were; 0 leaves them out",
+    )
+    passed_over_below: float = Field(
+        0.7,
+        ge=0,
+        description="how much less value per price than forecast they are taken for, in logs: "
+        "0.7 is half",
+    )
+    propensity_weights: Literal["none", "brief", "all"] = Field(
+        "none",
+        description="whether outcomes that were unlikely to be in the log, by its propensities, "
+        "count the more for it, normalised inside each brief or over all",
+    )
+    propensity_clip: float = Field(10.0, ge=1, description="largest of those weights")
+    position_aware: bool = Field(
+        False, description="tell the pull of a place on the list apart from the preference"
+    )
     least_briefs: int = Field(20, ge=1, description="fewer briefs with outcomes train nothing")
     folds: int = Field(5, ge=2, description="brand-grouped folds")
+    origins: int = Field(
+        1, ge=1, description="rolling origins that training tests on; the latest makes the model"
+    )
+
+
+class GateConfig(_Frozen):
+    """What a challenger must show before it may serve (`training.gate`)."""
+
+    confidence: float = Field(
+        0.95, gt=0, lt=1, description="of the interval of the lead, and of every other verdict"
+    )
+    tolerance: float = Field(
+        0.0, ge=0, description="NDCG@10 above which the lower limit of the lead must lie"
+    )
+    least_gain: float = Field(0.005, ge=0, description="lead in NDCG@10 that is worth a change")
+    least_briefs: int = Field(10, ge=2, description="fewer test briefs decide nothing")
+    least_brands: int = Field(5, ge=2, description="nor do those of fewer brands")
+    power: float = Field(0.8, gt=0, lt=1, description="chance with which a lead shall be found")
+    detectable: float = Field(
+        0.05, gt=0, description="where a lead this large could be missed, nothing is decided"
+    )
+    slice_harm: float = Field(
+        0.02, ge=0, description="NDCG@10 that a slice may lose against the champion"
+    )
+    calibration: float = Field(
+        0.02, ge=0, description="error of fit allowed above its noise floor and the champion's"
+    )
+    exposure: float = Field(
+        0.2, ge=0, le=1, description="share of its places that every follower tier must keep"
+    )
+    listed_briefs: int = Field(40, ge=1, description="test briefs whose whole lists are compared")
+    most_gain: float = Field(
+        0.15, gt=0, description="lead over a champion that is too good to be true"
+    )
+    reliance: float = Field(
+        0.8, gt=0, le=1, description="share of the lead that may hang on one new signal"
+    )
+    drift: float = Field(
+        2.0, gt=0, description="stability index of a signal that carries weight, at most"
+    )
 
 
 class ServingConfig(_Frozen):
@@ -177,6 +243,22 @@ class ServingConfig(_Frozen):
             raise UserError(f"Got serving settings that kolmatch cannot use: {faults}") from None
 
 
+class UpkeepConfig(_Frozen):
+    """When figures from the field are enough to act on (`kolmatch reconcile`, `kolmatch drift`)."""
+
+    least_rows: int = Field(20, ge=2, description="collaborations that a group is judged by")
+    least_briefs: int = Field(5, ge=2, description="briefs that they belong to")
+    recent_briefs: int = Field(40, ge=2, description="latest briefs that drift is looked for in")
+    psi_watch: float = Field(0.1, gt=0, description="stability index worth a look")
+    psi_retrain: float = Field(0.25, gt=0, description="stability index that asks for training")
+    growth_retrain: float = Field(
+        0.75, gt=0, description="briefs with outcomes since, over those that taught, likewise"
+    )
+    bias_retrain: float = Field(
+        0.25, gt=0, description="forecasts off by this share, surely, ask for training"
+    )
+
+
 class Config(_Frozen):
     """All settings."""
 
@@ -190,7 +272,9 @@ class Config(_Frozen):
     forecast: HeadConfig = HeadConfig()
     ranker: RankerConfig = RankerConfig()
     training: TrainingConfig = TrainingConfig()
+    gate: GateConfig = GateConfig()
     serving: ServingConfig = ServingConfig()
+    upkeep: UpkeepConfig = UpkeepConfig()
 
     @property
     def hash(self) -> str:

@@ -18,6 +18,7 @@ from features.signals.content import brief_texts
 from features.timeline import Ints, micros
 from features.vectors import Vectors
 from features.view import View
+from features.widening import widened_briefs
 
 
 class Directory:
@@ -86,8 +87,14 @@ class Directory:
         learned = self._learned.get(space)
         pair = self._asked(brief_id, self.kols["kol_id"].head(1))
         if space == TEXT:
-            texts, _ = brief_texts(View(pair, self.history))
-            asked = self._pipeline.embeddings.of(texts, role="query")
+            view, embeddings = View(pair, self.history), self._pipeline.embeddings
+            texts, which = brief_texts(view)
+            # A projection was learned of the brief's own vector.
+            asked: Any = (
+                widened_briefs(view, texts, which, embeddings)[0]
+                if learned is None
+                else embeddings.of(texts, role="query")
+            )
         else:
             width = learned.width if learned else self.places(space).vectors.shape[1]
             found = self._sides(pair, space, width)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 
@@ -27,6 +27,46 @@ _METRICS = {
     "first_positive_rank": "first hit",
     "briefs": "briefs",
 }
+GROUPS_SHOWN = 20
+_ACCURACY = {
+    "measure": "measure",
+    "verdict": "verdict",
+    "ratio": "actual / forecast",
+    "ratio_low": "from",
+    "ratio_high": "to",
+    "coverage": "in the 80% interval",
+    "n": "rows",
+    "briefs": "briefs",
+}
+_ACCURACY_BY = {"measure": "measure", "by": "by", "group": "group"} | _ACCURACY
+
+
+class Check(Protocol):
+    """What is shown of `training.verdict.Check`, which the matcher may not know."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def passed(self) -> bool: ...  # noqa: D102
+    @property
+    def words(self) -> str: ...  # noqa: D102
+
+
+def show_verdict(terminal: Terminal, against: str, window: str, checks: Iterable[Check]) -> None:
+    """Print what the gate found, one row a check.
+
+    Parameters
+    ----------
+    terminal : Terminal
+        Where to.
+    against, window : str
+        What the challenger was compared with, and on which briefs.
+    checks : iterable of Check
+        In the order made.
+    """
+    rows = [(check.name, "holds" if check.passed else "NO", check.words) for check in checks]
+    title = f"Gate: compared with {against} on {window}"
+    terminal.table(["check", "", "found"], rows, title=title)
 
 
 def show_evaluation(terminal: Terminal, views: Iterable[tuple[str, pd.DataFrame]]) -> None:
@@ -108,3 +148,63 @@ def _row(match: dict[Any, Any], language: str) -> tuple[object, ...]:
 
 def _text(value: Any) -> str:
     return "" if pd.isna(value) else str(value)
+
+
+def show_accuracy(terminal: Terminal, shown: pd.DataFrame, table: pd.DataFrame) -> None:
+    """Print how good each forecast was over all, and the groups in which it is surely off.
+
+    Parameters
+    ----------
+    terminal : Terminal
+        Where to.
+    shown, table : DataFrame
+        Accuracy for people and as it was measured, aligned.
+    """
+    whole = (table["by"] == "all").to_numpy()
+    off = (table["off"] | table["short"]).to_numpy()
+    parts = [
+        ("Forecast against actual", _ACCURACY, shown[whole]),
+        (f"Groups surely off, {GROUPS_SHOWN} of them", _ACCURACY_BY, shown[~whole & off]),
+    ]
+    for title, columns, part in parts:
+        rows = [[_figure(name, row[name]) for name in columns] for row in _records(part)]
+        if rows:
+            told = title if len(rows) > GROUPS_SHOWN else title.partition(",")[0]
+            terminal.table(list(columns.values()), rows[:GROUPS_SHOWN], title=told)
+    judged = table[~whole]
+    few = int((~judged["enough"].astype(bool)).sum())
+    if few:
+        terminal.say(
+            f"{few:,} of {len(judged):,} groups have too few rows to be judged.",
+            groups=len(judged),
+            too_few=few,
+        )
+
+
+def show_left_out(terminal: Terminal, told: dict[str, Any]) -> None:
+    """Say how many collaborations could be joined, and why others could not."""
+    joined, left = int(told["joined"]), told["left_out"]
+    if not joined:
+        terminal.say("Nothing that came can be held against a forecast yet.", joined=0)
+    else:
+        terminal.say(f"{joined:,} collaborations are in the ledger.", joined=joined)
+    for reason, about in left.items():
+        count = int(about["collaborations"])
+        if count:
+            terminal.say(f"{count:,} are not: {about['why']}.", reason=reason, collaborations=count)
+    if told["in_hindsight"]:
+        terminal.warn(
+            f"{told['in_hindsight']:,} forecasts were made when the outcome was known already "
+            "(match --as-of in the past); they are honest only if the model had not seen it",
+            in_hindsight=told["in_hindsight"],
+        )
+
+
+def _records(frame: pd.DataFrame) -> list[dict[Any, Any]]:
+    return frame.to_dict("records")
+
+
+def _figure(name: str, value: Any) -> object:
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.0%}"
+    return value

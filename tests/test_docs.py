@@ -7,6 +7,7 @@ import pytest
 from typer.main import get_command
 
 from matcher import cli
+from matcher.commands import shared
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -27,7 +28,7 @@ def test_the_readme_knows_no_command_that_is_not_there() -> None:
 def test_exit_codes_are_those_of_the_command_line() -> None:
     (paragraph,) = re.findall(r"^Exit codes: (.*?)\.\s", README, re.MULTILINE | re.DOTALL)
     told = [int(code) for code in re.findall(r"(?:^|, )(\d)\b", paragraph.replace("\n", " "))]
-    assert told == [cli.OK, cli.USAGE, cli.BAD_DATA, cli.REFUSED, cli.STALE]
+    assert told == [shared.OK, shared.USAGE, shared.BAD_DATA, shared.REFUSED, shared.STALE]
 
 
 def test_make_targets_that_the_readme_names_are_there() -> None:

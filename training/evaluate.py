@@ -32,6 +32,7 @@ from training.baselines import BASELINES, TEXT_BASELINES
 from training.examples import Examples
 from training.metrics import ranking_metrics
 from training.significance import paired_bootstrap
+from training.slices import ALL, OF_BRIEFS, slices_of, sublists
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,6 +42,8 @@ Score = Callable[[pd.DataFrame, pd.DataFrame], "NDArray[np.float64]"]
 Lists = Iterable[tuple[pd.DataFrame, pd.DataFrame, "pd.Series[Any]"]]
 """Chunks of whole briefs: PAIRS, their signals, and the true grade of each, null if unknown."""
 
+IDS = ["view", "slice", "ranker", "brief_id", "brand_id"]
+"""Columns of an evaluation that say what was measured; the others are metrics."""
 MODEL = "kolmatch"
 HEADLINE = "ndcg@10"
 ROSTER = "roster"
@@ -58,15 +61,22 @@ class Evaluation:
     Attributes
     ----------
     per_brief : DataFrame
-        view, ranker, brief_id, brand_id and one column a metric.
+        The columns of `IDS` (``slice`` is ``"all"`` or ``"<dimension>: <value>"``,
+        `training.slices`) and one column a metric.
     """
 
     per_brief: pd.DataFrame
 
+    def of(self, view: str, slice: str = ALL) -> pd.DataFrame:
+        """Return the rows of one view and slice."""
+        table = self.per_brief
+        return table[(table["view"] == view) & (table["slice"] == slice)]
+
     @property
     def views(self) -> list[str]:
         """The views that have anything to measure."""
-        measured = self.per_brief[self.per_brief[HEADLINE].notna()]["view"].unique()
+        told = self.per_brief[HEADLINE].notna() & (self.per_brief["slice"] == ALL)
+        measured = self.per_brief["view"][told].unique()
         return [view for view in VIEWS if view in measured]
 
     def summary(self, view: str) -> pd.DataFrame:
@@ -78,8 +88,8 @@ class Evaluation:
             Indexed by ranker: the metrics' means, the median of ``first_positive_rank``, and
             ``briefs``, how many had a positive to find.
         """
-        rows = self.per_brief[self.per_brief["view"] == view]
-        metrics = rows.drop(columns=["view", "brief_id", "brand_id"]).groupby("ranker")
+        rows = self.of(view)
+        metrics = rows.drop(columns=IDS).groupby(rows["ranker"])
         table = metrics.mean()
         table["first_positive_rank"] = metrics["first_positive_rank"].median()
         table["briefs"] = metrics[HEADLINE].count()
@@ -98,7 +108,7 @@ class Evaluation:
         DataFrame
             ranker, difference (model minus rule), low and high (95% interval), briefs, brands.
         """
-        rows = self.per_brief[self.per_brief["view"] == view]
+        rows = self.of(view)
         brands = rows.drop_duplicates("brief_id").set_index("brief_id")["brand_id"]
         metrics = rows.pivot(index="brief_id", columns="ranker", values=metric)
         found = []
@@ -149,6 +159,7 @@ def rank_lists(
     view: str,
     *,
     threshold: float | None = None,
+    history: History | None = None,
 ) -> Evaluation:
     """Score lists with every ranker and measure each brief.
 
@@ -164,17 +175,54 @@ def rank_lists(
         Name of these lists.
     threshold : float, optional
         Grade from which a pair is worth finding; by default any above 0.
+    history : History, optional
+        Where to look up what tells slices apart; without it only ``"all"`` is measured.
     """
     measured = []
     for pairs, signals, gain in lists:
+        labels = None if history is None else slices_of(pairs, history)
         for name, score in by.items():
             ranked = pairs[["brief_id", "kol_id"]].assign(score=score(pairs, signals), gain=gain)
-            found = ranking_metrics(ranked, recall_ks=(20, 50), threshold=threshold)
-            measured.append(found.rename_axis("brief_id").reset_index().assign(ranker=name))
-    table = pd.concat(measured, ignore_index=True)
-    table.insert(0, "view", view)
-    table.insert(1, "brand_id", table["brief_id"].map(brands))
-    return Evaluation(table)
+            found = _measured(ranked, threshold).assign(slice=ALL)
+            parts = [found]
+            if labels is not None:
+                parts += _by_brief(found, labels.assign(brief_id=pairs["brief_id"]))
+                parts += _by_kol(ranked, labels, threshold)
+            measured += [part.assign(ranker=name) for part in parts]
+    table = pd.concat(measured, ignore_index=True).assign(view=view)
+    table["brand_id"] = table["brief_id"].map(brands)
+    return Evaluation(table[IDS + [name for name in table.columns if name not in IDS]])
+
+
+def _measured(ranked: pd.DataFrame, threshold: float | None) -> pd.DataFrame:
+    metrics = ranking_metrics(ranked, recall_ks=(20, 50), threshold=threshold)
+    return metrics.rename_axis("brief_id").reset_index()
+
+
+def _by_brief(measured: pd.DataFrame, labels: pd.DataFrame) -> list[pd.DataFrame]:
+    """Hand the measures of whole lists to the slices of briefs that they are in."""
+    of_brief = labels.drop_duplicates("brief_id").set_index("brief_id")
+    told = measured[measured[HEADLINE].notna()]
+    parts = []
+    for dimension in OF_BRIEFS:
+        value = told["brief_id"].map(of_brief[dimension])
+        parts.append(told[value.notna()].assign(slice=f"{dimension}: " + value.dropna()))
+    return parts
+
+
+def _by_kol(
+    ranked: pd.DataFrame, labels: pd.DataFrame, threshold: float | None
+) -> list[pd.DataFrame]:
+    """Measure the KOLs of each slice among themselves."""
+    parts = []
+    for dimension, rows, lists in sublists(ranked, labels):
+        if rows.empty:
+            continue
+        found = _measured(rows, threshold)
+        own = lists.loc[found["brief_id"]]
+        found["slice"] = f"{dimension}: " + own["value"].to_numpy(dtype=object)
+        parts.append(found.assign(brief_id=own["brief_id"].to_numpy()))
+    return parts
 
 
 def evaluate(
@@ -207,11 +255,13 @@ def evaluate(
         part = known.where(asked & (grades.transform("nunique") > 1).to_numpy())
         if len(part.pairs):
             tried = [(part.pairs, part.signals, part.pairs["grade"])]
-            measured.append(rank_lists(tried, by, brands, view, threshold=GOOD))
+            found = rank_lists(tried, by, brands, view, threshold=GOOD, history=history)
+            measured.append(found)
     whole = _roster_lists(known.pairs, history, pipeline, matcher.config, progress)
     # To have been chosen says that a KOL is worth finding; to have been judged does not.
     threshold = GOOD if judged.all() else None
-    measured.append(rank_lists(whole, by, brands, ROSTER, threshold=threshold))
+    found = rank_lists(whole, by, brands, ROSTER, threshold=threshold, history=history)
+    measured.append(found)
     return Evaluation(pd.concat([part.per_brief for part in measured], ignore_index=True))
 
 

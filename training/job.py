@@ -24,8 +24,12 @@ from training.evaluate import HEADLINE, MODEL, ROSTER, Evaluation, evaluate
 from training.examples import Examples, graded_pairs
 from training.finetune import Choice, better_fit, tunable
 from training.fit import Plan, fit_plan, plans
+from training.gate import PROBE, probe
+from training.labels import outcome_values
 from training.plots import plot_families, plot_rankers, plot_reliability
 from training.replay import log_value
+from training.summary import ARTIFACT, SignalSummary
+from training.window import TAUGHT, taught_by
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,9 @@ class Trained:
         ``"time"`` or ``"brand"``.
     choice : Choice or None
         Whether the registered model reads with a tuned text encoder, where one was tuned.
+    unconverted : int
+        Outcomes that taught nothing per cost, since revenue and cost are in two currencies of
+        which no rate was known.
     """
 
     version: str
@@ -54,6 +61,7 @@ class Trained:
     cuts: dict[str, str]
     split: str
     choice: Choice | None = None
+    unconverted: int = 0
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,7 @@ class Round:
     pipeline: FeaturePipeline
     test: Examples
     evaluation: Evaluation
+    learned: SignalSummary
     choice: Choice | None = None
 
 
@@ -114,12 +123,15 @@ def train(
     history = History(tables)
     pipeline = FeaturePipeline(config.features, embeddings)
     parted, rounds_planned = plans(tables, config, split)
+    tried = outcome_values(tables, config.training.horizon_days)
+    unconverted = int(tried["unconverted"].sum())
     params = {
         "split": parted,
         "command": command,
         "data_versions": json.dumps(dict(versions)),
         "config": config.model_dump_json(),
         "encoder": embeddings.encoder.id,
+        "outcomes_unconverted": unconverted,
         **rounds_planned[0].cuts,
     }
     with registry.run(f"train {parted}", params) as run:
@@ -150,9 +162,10 @@ def train(
         )
         run.metrics(metrics)
         _log_tables_and_plots(run, evaluation, forecasts, rounds[0].matcher)
+        _log_for_the_gate(run, rounds[0])
         version = run.register(rounds[0].matcher, rounds[0].test.signals.head(20))
     cuts = rounds_planned[0].cuts
-    return Trained(version, evaluation, metrics, cuts, parted, rounds[0].choice)
+    return Trained(version, evaluation, metrics, cuts, parted, rounds[0].choice, unconverted)
 
 
 def play(
@@ -174,8 +187,10 @@ def play(
     if config.finetune.epochs and encoders is not None:
         fit, choice = better_fit(fit, plan, history, config, encoders, progress)
     test = fit.examples.of(plan.briefs("test"))
+    taught = fit.examples.of(plan.briefs("train"))
+    learned = SignalSummary.of(taught.signals, taught.pairs["brief_id"])
     evaluation = evaluate(fit.matcher, test, history, fit.pipeline, progress)
-    return Round(plan, fit.matcher, fit.pipeline, test, evaluation, choice)
+    return Round(plan, fit.matcher, fit.pipeline, test, evaluation, learned, choice)
 
 
 def evaluate_version(
@@ -275,6 +290,13 @@ def calibration_metrics(forecasts: pd.DataFrame) -> dict[str, float]:
         values["cvr_deviance"] = poisson_deviance(told["cvr"].to_numpy(), orders, clicks)
         values["cvr_deviance_of_base_rate"] = poisson_deviance(same, orders, clicks)
     return values
+
+
+def _log_for_the_gate(run: TrackedRun, made: Round) -> None:
+    """Keep what `training.gate` must know of a training long after it."""
+    run.json(taught_by(made.plan), TAUGHT)
+    run.text(made.learned.to_json(), ARTIFACT)
+    run.text(probe(made.matcher, made.test.signals.head(20)), PROBE)
 
 
 def _log_tables_and_plots(

@@ -1,9 +1,27 @@
 """What a past collaboration brought, and the grade that the ranker learns from.
 
 The value of a collaboration is what its brief was after, net of refunds, per unit of cost. Values
-of two goals or two currencies do not compare, so grades are quantiles among collaborations of the
-same goal, currency and vertical. Platforms do compare: a brief that allows two wants to know which
-one pays. Only ripe outcomes count: a campaign whose orders are still coming in is not a bad one.
+of two goals do not compare, so grades are quantiles among collaborations of the same goal and
+vertical. Nor do two currencies: amounts are converted by the last rate that was known before they
+were measured (`features.money`), and where there is none, each currency is graded by itself.
+Platforms do compare: a brief that allows two wants to know which one pays. Only ripe outcomes
+count: a campaign whose orders are still coming in is not a bad one.
+
+What each status means to fit, the chance of a good match:
+
+===========================  =======================================================================
+delivered, ripe outcome      graded among its peers (`Grader`)
+delivered, unripe or none;   nothing yet: left out, which is not zero
+signed
+cancelled                    nothing: the work never ran. It counts in the KOL's delivery record
+declined                     nothing: the KOL did not want to. It counts in acceptance
+contacted, no answer         nothing of what it would bring; that it was chosen (`training.choices`)
+shown, others contacted      somebody looked and passed: a weak opinion, taken for as much as
+                             ``training.passed_over`` says
+shown, nobody contacted      nothing: the list is open, or nobody read it
+never shown                  unknown (`training.examples`)
+judged                       the person's grade, where no outcome is graded
+===========================  =======================================================================
 """
 
 from __future__ import annotations
@@ -18,7 +36,10 @@ import pandas as pd
 
 from features.columns import EPOCH, TIME
 from features.contract import SPECS
+from features.money import Exchange
+from features.outcomes import ripe_outcomes
 from features.tables import Tables
+from matcher.ranker import GOOD
 
 VALUED: Mapping[str, str] = MappingProxyType(
     {
@@ -119,13 +140,14 @@ def outcome_values(tables: Tables, horizon_days: int) -> pd.DataFrame:
     DataFrame
         One row a collaboration, sorted by as_of and collaboration_id: collaboration_id, brief_id,
         kol_id, as_of, measured_at, goal, vertical; the counts of `COUNTS`; ``value``, what the
-        goal is after; ``cost``, null where unknown or nothing; ``currency`` of the cost, or of
-        the revenue where no cost is told, empty where neither is; ``value_per_cost``, null where
-        no cost is told or the revenue is in another currency; and ``achieved``, the log of the
-        count that the goal's forecast is of.
+        goal is after; ``cost``, null where unknown or nothing; ``currency``, in which both are
+        money: the one that most is paid in wherever a rate before ``measured_at`` is known, else
+        that of the cost, or of the revenue where no cost is told, empty where neither is;
+        ``value_per_cost``, null where no cost is told; ``unconverted`` (bool), where it is null
+        because revenue and cost are in two currencies without a known rate; and ``achieved``, the
+        log of the count that the goal's forecast is of.
     """
-    ripe = tables.outcomes[tables.outcomes["horizon_days"] >= horizon_days]
-    ripe = ripe.sort_values("horizon_days").drop_duplicates("collaboration_id")
+    ripe = ripe_outcomes(tables.outcomes, horizon_days)
     done = tables.collaborations[tables.collaborations["status"] == "delivered"]
     briefs = tables.briefs[["brief_id", "goal", "vertical", "gross_margin"]]
     rows = done.merge(
@@ -141,14 +163,39 @@ def outcome_values(tables: Tables, horizon_days: int) -> pd.DataFrame:
     rows["achieved"] = np.log(_by_goal(rows, FORECAST) + 0.5)
 
     rows["cost"] = rows["cost"].where(rows["cost"] > 0)
-    foreign = (rows["goal"] == "conversion") & (rows["currency_of_revenue"] != rows["currency"])
-    rows["value_per_cost"] = (rows["value"] / rows["cost"]).mask(foreign)
-    paid_in = rows["currency"].where(rows["cost"].notna(), rows["currency_of_revenue"])
-    rows["currency"] = paid_in.fillna("")
+    rows = _in_one_currency(rows, usual_currency(tables), Exchange(tables.exchange_rates))
+    rows["value_per_cost"] = rows["value"] / rows["cost"]
     columns = ["collaboration_id", "brief_id", "kol_id", "as_of", "measured_at", "goal", "vertical"]
     columns += COUNTS
-    columns += ["value", "cost", "currency", "value_per_cost", "achieved"]
+    columns += ["value", "cost", "currency", "value_per_cost", "unconverted", "achieved"]
     return rows[columns].sort_values(["as_of", "collaboration_id"], ignore_index=True)
+
+
+def usual_currency(tables: Tables) -> str:
+    """Return the currency that most collaborations are paid in, or sell in if no cost is told.
+
+    The first by name among equals; empty where there is none.
+    """
+    paid = tables.collaborations
+    told = paid.loc[paid["cost"] > 0, "currency"]
+    counts = (told if len(told) else tables.outcomes["currency"]).value_counts().sort_index()
+    return str(counts.idxmax()) if len(counts) else ""
+
+
+def _in_one_currency(rows: pd.DataFrame, usual: str, exchange: Exchange) -> pd.DataFrame:
+    """Convert the money of each row to the cost's currency, and on to the usual one if possible."""
+    own = rows["currency"].where(rows["cost"].notna(), rows["currency_of_revenue"])
+    sold = rows["goal"] == "conversion"  # the one goal whose value is money
+    value = exchange.convert(rows["value"], rows["currency_of_revenue"], own, rows["measured_at"])
+    value = value.where(sold, rows["value"])
+    onward = exchange.rate(own, usual, rows["measured_at"])
+    factor = onward.fillna(1.0)
+    return rows.assign(
+        value=value.where(~sold, value * factor),
+        cost=rows["cost"] * factor,
+        currency=own.mask(onward.notna(), usual).fillna(""),
+        unconverted=rows["cost"].notna() & rows["value"].notna() & value.isna(),
+    )
 
 
 def _by_goal(rows: pd.DataFrame, columns: Mapping[str, str]) -> pd.Series[Any]:
@@ -236,3 +283,18 @@ def true_grades(value_per_cost: pd.Series[Any], brief_id: pd.Series[Any]) -> pd.
     place = value_per_cost.groupby(brief_id.to_numpy()).rank(pct=True)
     grade = np.searchsorted(PLACES, place.to_numpy()).astype(np.float64)
     return pd.Series(grade, index=value_per_cost.index).mask(place.isna())
+
+
+def successes(tables: Tables, horizon_days: int) -> pd.Series[bool]:
+    """Return whether each collaboration landed in the upper half of comparable ones.
+
+    That is what fit is the chance of (`matcher.ranker.GOOD`), among all that is known today.
+
+    Returns
+    -------
+    Series of bool, indexed by collaboration_id
+        Those without a grade are absent.
+    """
+    values = outcome_values(tables, horizon_days).set_index("collaboration_id")
+    grade = Grader.fit(values).grade(values).dropna()
+    return grade >= GOOD

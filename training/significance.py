@@ -1,8 +1,8 @@
 """Is one model better than another, or was it luck: paired tests over briefs, clustered by brand.
 
-Both tests take one metric of two models per brief. The briefs of one brand are alike, so what is
-drawn anew is the brand with all its briefs; treating them as independent would make luck look
-like proof.
+The tests take one metric of two models per brief, or their difference. The briefs of one brand are
+alike, so what counts as drawn is the brand with all its briefs; treating them as independent would
+make luck look like proof.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import ndtr, stdtrit
+from scipy.special import ndtr, stdtr, stdtrit
 
 Floats = NDArray[np.float64]
 
@@ -58,6 +58,13 @@ class _Clustered:
     def mean(self) -> float:
         return float(self.sums.sum() / self.sizes.sum()) if len(self.sums) else float("nan")
 
+    @property
+    def error(self) -> float:
+        """Standard error of the mean, a ratio of sums over clusters (Cochran, 1977, 6.4)."""
+        count = len(self.sums)
+        off = self.sums - self.mean * self.sizes
+        return float(np.sqrt(count / (count - 1) * (off @ off)) / self.sizes.sum())
+
 
 def _cluster(a: pd.Series[Any], b: pd.Series[Any], clusters: pd.Series[Any]) -> _Clustered:
     """Pair the briefs, drop NaN pairs and add up their differences by cluster."""
@@ -69,16 +76,23 @@ def _cluster(a: pd.Series[Any], b: pd.Series[Any], clusters: pd.Series[Any]) -> 
             f"Got {len(a.index.difference(b.index))} briefs only in a and "
             f"{len(b.index.difference(a.index))} only in b but expected the same briefs in both"
         )
-    briefs = a.index.sort_values()  # sums must not depend on the order the briefs came in
-    difference = (a.loc[briefs] - b.loc[briefs]).astype(np.float64)
-    difference = difference[difference.notna()]
-    cluster = clusters.reindex(difference.index)
+    return _added_up(a - b.reindex(a.index), clusters)
+
+
+def _added_up(difference: pd.Series[Any], clusters: pd.Series[Any]) -> _Clustered:
+    """Drop NaN and add up differences by cluster."""
+    for name, series in (("difference", difference), ("clusters", clusters)):
+        if not series.index.is_unique:
+            raise ValueError(f"Got a brief twice in {name} but expected one row a brief")
+    # Sums must not depend on the order the briefs came in.
+    told = difference.dropna().sort_index().astype(np.float64)
+    cluster = clusters.reindex(told.index)
     if cluster.isna().any():
         raise ValueError(f"Got no cluster for brief {cluster[cluster.isna()].index[0]!r}")
     codes, names = pd.factorize(cluster, sort=True)
-    sums = np.bincount(codes, weights=difference.to_numpy(), minlength=len(names))
+    sums = np.bincount(codes, weights=told.to_numpy(), minlength=len(names))
     sizes = np.bincount(codes, minlength=len(names)).astype(np.float64)
-    return _Clustered(sums.astype(np.float64), sizes, len(briefs) - len(difference))
+    return _Clustered(sums.astype(np.float64), sizes, len(difference) - len(told))
 
 
 def _blocks(draws: int, clusters: int) -> Iterator[int]:
@@ -198,3 +212,127 @@ def paired_permutation(
         signs = rng.integers(0, 2, size=(size, count), dtype=np.int8) * 2 - 1
         reached += int((np.abs(signs @ paired.sums) >= observed).sum())
     return (1 + reached) / (1 + draws)
+
+
+def minimum_detectable_effect(
+    difference: pd.Series[Any],
+    clusters: pd.Series[Any],
+    *,
+    power: float = 0.8,
+    confidence: float = 0.95,
+) -> float:
+    r"""Return the smallest true mean difference that briefs such as these would mostly show.
+
+    That is the difference for which the lower limit of the two-sided interval at `confidence`
+    lies above 0 with probability `power` (Bloom, Evaluation Review 1995):
+
+    .. math:: MDE = (t_{(1 + confidence) / 2; k - 1} + t_{power; k - 1}) \cdot SE
+
+    for k clusters, SE being the standard error of the mean with clusters as the units drawn. It
+    shrinks with the square root of the number of clusters.
+
+    Parameters
+    ----------
+    difference : pandas.Series
+        Metric of one model minus that of the other, by brief_id; NaN is left out.
+    clusters : pandas.Series
+        Cluster (brand_id) by brief_id; may hold more briefs.
+    power, confidence : float
+        Between 0 and 1.
+
+    Returns
+    -------
+    float
+        In units of the metric, 0 or more; infinite with fewer than 2 clusters.
+
+    Raises
+    ------
+    ValueError
+        If a brief is twice or has no cluster, or `power` or `confidence` is out of range.
+
+    Examples
+    --------
+    >>> difference = pd.Series([0.1, -0.1, 0.2, 0.0], index=["b1", "b2", "b3", "b4"])
+    >>> brands = pd.Series(["v", "x", "y", "z"], index=difference.index)
+    >>> round(minimum_detectable_effect(difference, brands), 3)
+    0.269
+    """
+    for name, share in (("power", power), ("confidence", confidence)):
+        if not 0 < share < 1:
+            raise ValueError(f"Got {name}={share} but expected a share between 0 and 1")
+    added = _added_up(difference, clusters)
+    free = len(added.sums) - 1
+    if free < 1:
+        return float("inf")
+    return float((stdtrit(free, (1 + confidence) / 2) + stdtrit(free, power)) * added.error)
+
+
+def chance_of_no_harm(
+    difference: pd.Series[Any], clusters: pd.Series[Any], harm: float = 0.0
+) -> float:
+    """Return the one-sided p-value of "the mean difference is -`harm` or more".
+
+    Student's t of the mean, clusters being the units drawn: with few of them, as inside a slice,
+    resampling them cannot give a small p however large the difference. A low p says "worse".
+
+    Parameters
+    ----------
+    difference, clusters
+        As in `minimum_detectable_effect`.
+    harm : float
+        How much worse would still be no matter, 0 or more, in units of the metric.
+
+    Returns
+    -------
+    float
+        From 0 to 1; 1 with fewer than 2 clusters, which prove nothing.
+
+    Raises
+    ------
+    ValueError
+        If a brief is twice or has no cluster.
+    """
+    added = _added_up(difference, clusters)
+    free, above = len(added.sums) - 1, added.mean + harm
+    if free < 1:
+        return 1.0
+    if added.error == 0:
+        return float(above >= 0)
+    return float(stdtr(free, above / added.error))
+
+
+def holm(p_values: pd.Series[Any]) -> pd.Series[float]:
+    """Return p-values adjusted for being several, by Holm's step-down method (1979).
+
+    Rejecting where the adjusted value is at most alpha keeps the chance of even one false
+    rejection at alpha, however the tests depend on each other.
+
+    Parameters
+    ----------
+    p_values : pandas.Series
+        From 0 to 1; NaN was no test, stays NaN and does not count.
+
+    Returns
+    -------
+    pandas.Series
+        On the index of `p_values`, never below them, at most 1.
+
+    Raises
+    ------
+    ValueError
+        If a value is outside 0-1.
+
+    Examples
+    --------
+    >>> holm(pd.Series({"nano": 0.01, "micro": 0.04, "mid": 0.03})).to_dict()
+    {'nano': 0.03, 'micro': 0.06, 'mid': 0.06}
+    """
+    p = p_values.to_numpy(dtype=np.float64)
+    tested = np.flatnonzero(~np.isnan(p))
+    if ((p[tested] < 0) | (p[tested] > 1)).any():
+        raise ValueError("Got a p-value outside 0-1")
+    order = tested[np.argsort(p[tested], kind="stable")]
+    steps = p[order] * np.arange(len(order), 0, -1)
+    adjusted = np.full(len(p), np.nan)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return pd.Series(adjusted, index=p_values.index, name=p_values.name)

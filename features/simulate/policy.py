@@ -5,7 +5,8 @@ that offer an allowed mode on an allowed platform within the price limit (Gumbel
 that favours followers, the brief's vertical and KOLs the brand knows). From the list it contacts
 each KOL independently with the probability logged as ``propensity``: the chance of being *contacted
 given the list*, exact by construction. It is the softmax of a second score, scaled so that about
-`CONTACTED` KOLs are contacted and clipped to `PROPENSITY_RANGE`.
+`CONTACTED` KOLs are contacted and clipped to `PROPENSITY_RANGE`. Where attention wanes along the
+list it is moreover in proportion to the chance that a place is looked at, ``1 / place**attention``.
 """
 
 from __future__ import annotations
@@ -58,15 +59,24 @@ class Log:
         return done
 
 
-def draw_log(rng: np.random.Generator, market: Market, demand: Demand, quotes: Quotes) -> Log:
-    """Replay the agency's decisions in the order of time."""
+def draw_log(
+    rng: np.random.Generator,
+    market: Market,
+    demand: Demand,
+    quotes: Quotes,
+    attention: float = 0.0,
+) -> Log:
+    """Replay the agency's decisions in the order of time.
+
+    The draws are the same whatever the attention, and so is the first list.
+    """
     board = Board(quotes, len(market))
     acquainted: dict[int, Bools] = {}
     lists = []
     decided = np.flatnonzero(~demand.is_open)
     for brief in decided[np.argsort(demand.day[decided], kind="stable")]:
         known = acquainted.setdefault(int(demand.brand[brief]), np.zeros(len(market), dtype=bool))
-        shown = _decide(rng, market, demand, board, int(brief), known)
+        shown = _decide(rng, market, demand, board, int(brief), known, attention)
         known[shown["kol"][shown["contacted"]]] = True
         lists.append(shown)
     columns = {name: np.concatenate([part[name] for part in lists]) for name in lists[0]}
@@ -80,6 +90,7 @@ def _decide(
     board: Board,
     brief: int,
     known: Bools,
+    attention: float,
 ) -> dict[str, Floats]:
     day = float(demand.day[brief])
     prices = np.where(demand.modes[brief], board.prices(day), np.nan)
@@ -102,14 +113,15 @@ def _decide(
     # What the agency thinks of the match: right on average, but nobody reads every post.
     seen = fit_effect(fit(market, demand, rows, kols)) + rng.normal(0, 0.4, len(kols))
     score = 0.3 * size + 0.9 * seen + 0.7 * known[kols]
-    propensity = _scale(np.exp(score), CONTACTED)
+    position = np.arange(1, len(kols) + 1)
+    propensity = _scale(np.exp(score) * position**-attention, CONTACTED)
     mode, price = _pick_modes(rng, prices[kols])
     return {
         "brief": rows,
         "kol": kols,
         "mode": mode,
         "price": price,
-        "position": np.arange(1, len(kols) + 1),
+        "position": position,
         "propensity": propensity,
         "contacted": rng.random(len(kols)) < propensity,
     }

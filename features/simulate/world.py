@@ -12,6 +12,7 @@ import pandas as pd
 from features.contract import MODES
 from features.simulate.clock import AS_OF
 from features.simulate.demand import Demand, briefs_table, draw_brands, draw_demand
+from features.simulate.exchange import exchange_table
 from features.simulate.export import Format, write_tables
 from features.simulate.market import Market, draw_market, kols_table
 from features.simulate.offers import Quotes, draw_quotes, incidents_table, rates_table
@@ -118,7 +119,7 @@ class World:
         return replace(self, tables=tables, _log=log)
 
     def write(self, folder: Path, format: Format = "csv") -> list[Path]:
-        """Write the nine tables as canonical files, one a table; return their paths.
+        """Write the ten tables as canonical files, one a table; return their paths.
 
         Parameters
         ----------
@@ -144,7 +145,7 @@ def _positions(values: pd.Series[Any], known: Any) -> Ints:
     return positions
 
 
-def simulate(kols: int, briefs: int, seed: int) -> World:
+def simulate(kols: int, briefs: int, seed: int, *, attention: float = 0.0) -> World:
     """Make a market with known truth; the same arguments make the same world.
 
     Parameters
@@ -155,6 +156,9 @@ def simulate(kols: int, briefs: int, seed: int) -> World:
         Number of briefs decided in history, at least 1. Open ones come on top: 3%, at least 4.
     seed : int
         Not negative.
+    attention : float
+        How fast the agency's attention wanes along a list: a KOL at some place is contacted in
+        proportion to ``1 / place**attention``. 0, at which places do not matter, or more.
 
     Raises
     ------
@@ -171,6 +175,7 @@ def simulate(kols: int, briefs: int, seed: int) -> World:
         ("kols", kols, _FEWEST_KOLS),
         ("briefs", briefs, 1),
         ("seed", seed, 0),
+        ("attention", attention, 0),
     ):
         if value < least:
             raise ValueError(f"Got {name}={value} but expected at least {least}")
@@ -185,7 +190,7 @@ def simulate(kols: int, briefs: int, seed: int) -> World:
     brands = draw_brands(stream("brands"), topics, writer, max(6, briefs // _BRIEFS_PER_BRAND))
     demand = draw_demand(stream("demand"), topics, brands, briefs, kols)
     quotes = draw_quotes(stream("quotes"), market)
-    log = draw_log(stream("policy"), market, demand, quotes)
+    log = draw_log(stream("policy"), market, demand, quotes, attention)
     plan = draw_plan(stream("plan"), topics, market, brands, demand, log)
     tables = Tables.of(
         briefs=briefs_table(stream("briefs"), topics, market, brands, demand, writer),
@@ -197,5 +202,6 @@ def simulate(kols: int, briefs: int, seed: int) -> World:
         judgments=judgments_table(stream("judgments"), market, demand, log),
         incidents=incidents_table(stream("incidents"), market),
         vectors=vectors_table(stream("vectors"), topics, market, demand),
+        exchange_rates=exchange_table(stream("exchange")),
     )
     return World(tables.as_of(AS_OF), AS_OF, market, demand, quotes, log, seed)

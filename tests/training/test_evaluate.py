@@ -152,7 +152,7 @@ def test_the_three_views_of_a_log(
     )
     assert found.views == [OUTCOMES, JUDGMENTS, ROSTER]
     assert set(found.per_brief["ranker"]) == {MODEL, "none", *(b.name for b in BASELINES)}
-    model = found.per_brief[found.per_brief["ranker"] == MODEL].set_index("brief_id")
+    model = found.per_brief.query("ranker == @MODEL and slice == 'all'").set_index("brief_id")
     listed = {view: own.to_dict() for view, own in model.groupby("view")["n"]}
     for view, asked in ((OUTCOMES, ~graded.pairs["judged"]), (JUDGMENTS, graded.pairs["judged"])):
         grades = graded.pairs[asked].groupby("brief_id")["grade"]

@@ -377,12 +377,12 @@ def test_a_copied_lake_reads_with_its_own_copy(
     trained: Trained, home: Path, world: World, tmp_path: Path
 ) -> None:
     from features.lake import Data
-    from matcher.cli import _embeddings
+    from matcher.commands.shared import open_embeddings
 
     config = Registry(home).load(trained.version).config
     shutil.copytree(home / "encoders", tmp_path / "encoders")
     data = Data(world.tables, {}, tmp_path)
-    encoder = _embeddings(data, config, lambda *_: None).encoder
+    encoder = open_embeddings(data, config, lambda *_: None).encoder
     assert isinstance(encoder, SentenceEncoder)
     assert Path(encoder.config.model).parent == tmp_path / "encoders"
     assert encoder.id == Registry(home).load(trained.version).encoder_id
@@ -391,14 +391,14 @@ def test_a_copied_lake_reads_with_its_own_copy(
 def test_the_command_line_says_which_encoder_was_taken(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from matcher.cli import _show_choice
+    from matcher.commands.models import show_choice
     from matcher.console import Terminal
 
     for low, what in ((0.01, "the tuned text encoder"), (-0.01, "the text encoder as it is")):
-        _show_choice(Terminal(False), Choice(0.5, 0.52, low, 9))
+        show_choice(Terminal(False), Choice(0.5, 0.52, low, 9))
         told = capsys.readouterr().err
         assert f"The model reads with {what}: NDCG@10 on 9 validation briefs is 0.520 with" in told
-    _show_choice(Terminal(False), None)
+    show_choice(Terminal(False), None)
     assert "no text encoder was tuned" in capsys.readouterr().err
 
 

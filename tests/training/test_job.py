@@ -115,7 +115,9 @@ def test_folds_by_brand_test_every_brief_once(
     registry = Registry(tmp_path)
     found = train(world.tables, VERSIONS, config, embeddings, registry, split="brand")
     assert found.cuts == {"fold": "1 of 3"}
-    table = found.evaluation.per_brief.query("ranker == @MODEL and view == @OUTCOMES")
+    table = found.evaluation.per_brief.query(
+        "ranker == @MODEL and view == @OUTCOMES and slice == 'all'"
+    )
     assert not table["brief_id"].duplicated().any()
     assert table["brief_id"].nunique() > trained.evaluation.per_brief["brief_id"].nunique()
     again = evaluate_version(registry.load(found.version), world.tables, embeddings, split="brand")
@@ -185,7 +187,8 @@ def test_the_headline_is_about_outcomes_unless_being_chosen_is_all_there_is(
             *((ROSTER, MODEL, 0.6), (ROSTER, "random", 0.2)),
         )
     ]
-    rows = [row | {"brief_id": f"b{i}", "brand_id": f"x{i}"} for row in rows for i in range(3)]
+    ids = [{"slice": "all", "brief_id": f"b{i}", "brand_id": f"x{i}"} for i in range(3)]
+    rows = [row | own for row in rows for own in ids]
     evaluation = Evaluation(pd.DataFrame(rows))
     told = headline(evaluation, config)
     assert told == pytest.approx(
@@ -240,3 +243,19 @@ def test_users_vector_spaces_become_features(
     )
     version = train(extended, VERSIONS, config, embeddings, registry).version
     assert registry.load(version).config.features.spaces == ("video",)
+
+
+def test_outcomes_that_need_a_rate_nobody_knew_are_counted(
+    world: World, config: Config, embeddings: Embeddings, tmp_path: Path
+) -> None:
+    sold = world.tables.collaborations.merge(world.tables.briefs[["brief_id", "goal"]])
+    sold = sold[(sold["goal"] == "conversion") & sold["cost"].notna()]["collaboration_id"]
+    outcomes = world.tables.outcomes
+    foreign = outcomes["collaboration_id"].isin(sold) & (outcomes["horizon_days"] == 30)
+    euros = outcomes.assign(currency=outcomes["currency"].mask(foreign, "EUR"))
+    registry = Registry(tmp_path)
+    made = train(world.tables.replace(outcomes=euros), VERSIONS, config, embeddings, registry)
+    assert made.unconverted == foreign.sum() > 0
+    version = registry.client.get_model_version(MODEL_NAME, made.version)
+    params = registry.client.get_run(version.run_id).data.params
+    assert params["outcomes_unconverted"] == str(made.unconverted)

@@ -6,8 +6,16 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from training.significance import paired_bootstrap, paired_permutation
+from training.significance import (
+    chance_of_no_harm,
+    holm,
+    minimum_detectable_effect,
+    paired_bootstrap,
+    paired_permutation,
+)
 
 
 def simulated(
@@ -131,3 +139,60 @@ def test_refuses_what_is_not_paired():
         paired_bootstrap(a, b, brands, level=95)
     with pytest.raises(ValueError, match="Got draws=0"):
         paired_permutation(a, b, brands, draws=0)
+
+
+def test_the_detectable_effect_is_found_as_often_as_it_says():
+    found = 0
+    for seed in range(400):
+        a, b, brands = simulated(20, 4, seed=seed)
+        # Of the same spread whatever the shift: what these briefs could have shown.
+        shift = minimum_detectable_effect(a - b, brands)
+        found += paired_bootstrap(a + shift, b, brands, draws=400, seed=seed).low > 0
+    assert 0.74 <= found / 400 <= 0.88
+
+
+def test_the_detectable_effect_shrinks_with_more_brands_and_grows_with_what_is_asked():
+    a, b, brands = simulated(20, 4, seed=0)
+    many = simulated(80, 4, seed=0)
+    usual = minimum_detectable_effect(a - b, brands)
+    assert minimum_detectable_effect(many[0] - many[1], many[2]) == pytest.approx(
+        usual / 2, rel=0.3
+    )
+    assert minimum_detectable_effect(a - b, brands, power=0.9) > usual
+    assert minimum_detectable_effect(a - b, brands, confidence=0.99) > usual
+    alike = brands.where(brands == "", "one brand")
+    assert minimum_detectable_effect(a - b, alike) == math.inf
+    assert minimum_detectable_effect((a - b).head(0), brands) == math.inf
+    with pytest.raises(ValueError, match=r"Got power=1 but expected a share"):
+        minimum_detectable_effect(a - b, brands, power=1)
+
+
+def test_harm_is_seen_even_in_a_slice_of_few_brands():
+    index = [f"b{i}" for i in range(5)]
+    brands = pd.Series(list("vwxyz"), index=index)
+    worse = pd.Series([-0.3, -0.25, -0.35, -0.28, None], index=index)
+    assert chance_of_no_harm(worse, brands) < 0.001
+    assert chance_of_no_harm(-worse, brands) > 0.999
+    assert chance_of_no_harm(worse, brands, harm=0.3) > 0.5
+    assert chance_of_no_harm(worse.head(1), brands) == 1.0
+    same = pd.Series(-0.1, index=index)
+    assert (chance_of_no_harm(same, brands), chance_of_no_harm(same * 0, brands)) == (0.0, 1.0)
+
+
+@given(st.lists(st.floats(0, 1), max_size=8))
+def test_holm_keeps_order_never_lowers_and_asks_most_of_the_smallest(values: list[float]):
+    p = pd.Series([*values, float("nan")], dtype=float)
+    found = holm(p)
+    told = found.dropna()
+    assert len(told) == len(values)
+    assert (told >= p[told.index]).all()
+    assert (told <= 1).all()
+    if values:
+        order = p.dropna().argsort()
+        assert told.iloc[order].is_monotonic_increasing
+        assert told.iloc[order.iloc[0]] == min(1.0, len(values) * min(values))
+
+
+def test_a_p_outside_its_range_is_refused():
+    with pytest.raises(ValueError, match="p-value outside 0-1"):
+        holm(pd.Series([0.1, 1.2]))

@@ -62,6 +62,14 @@ def test_every_brief_has_enough_to_choose_from(world: World):
     assert (shown >= 15).mean() > 0.95
 
 
+def test_the_dollar_moves_slowly_and_is_quoted_from_before_the_first_day(world: World):
+    rates = world.tables.exchange_rates
+    assert rates["quoted_at"].min() < world.tables.collaborations["shown_at"].min()
+    assert (rates["quoted_at"] < world.as_of).all()
+    assert rates["rate"].between(6, 8).all()
+    assert 0 < np.log(rates["rate"]).diff().abs().max() < 0.03
+
+
 def test_persons_with_two_accounts_are_on_two_platforms(world: World):
     accounts = world.tables.kols.drop_duplicates("kol_id").groupby("person_id")
     counts = accounts["platform"].agg(["size", "nunique"])

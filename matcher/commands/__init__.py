@@ -1,0 +1,1 @@
+"""The commands of `kolmatch`, by what they are about."""

@@ -1,0 +1,105 @@
+"""Commands about lists: match briefs with KOLs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from matcher.commands.shared import (
+    LAKE,
+    STALE,
+    ConfigFile,
+    DataPath,
+    MappingFile,
+    TrackingUri,
+    load_config,
+    open_embeddings,
+    open_source,
+    read_time,
+    terminal_of_run,
+)
+
+
+def match(
+    data: DataPath = LAKE,
+    brief: Annotated[
+        list[str] | None, typer.Option("--brief", help="Brief id; repeat for more. Default: open.")
+    ] = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="Moment of the decision, UTC. Default: now.")
+    ] = None,
+    top: Annotated[int | None, typer.Option(min=1, help="Matches per brief. Default: 20.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", file_okay=False, help="Folder for the lists. Default: beside the data."
+        ),
+    ] = None,
+    run_id: Annotated[
+        str | None, typer.Option("--run-id", help="Name of the run; twice the same is one run.")
+    ] = None,
+    language: Annotated[
+        Literal["zh", "en"], typer.Option(help="Language of the lists and reasons.")
+    ] = "en",
+    config: ConfigFile = None,
+    mapping: MappingFile = None,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Rank KOLs for briefs with the champion and publish the lists as a run, CSV and XLSX.
+
+    Without a champion KOLs are ranked by likeness of content and audience, and every row says so.
+    """
+    import pandas as pd
+
+    from matcher.registry import Registry
+    from matcher.screens import show_matches
+    from serving.job import serve
+    from serving.workbook import write_files
+
+    terminal = terminal_of_run()
+    now = pd.Timestamp.now(tz="UTC").floor("s")
+    moment = now if as_of is None else read_time(as_of)
+    settings = load_config(config)
+    with terminal.progress() as progress:
+        source = open_source(data, mapping, progress)
+        loaded = Registry(source.home, tracking_uri).champion()
+        if loaded:
+            settings = loaded.matcher.config
+            if config:
+                terminal.warn(f"--config {config} is not used: the champion brings its settings")
+        served = serve(
+            source.tables,
+            source.versions,
+            source.home,
+            loaded,
+            settings,
+            open_embeddings(source, settings, progress),
+            as_of=moment,
+            created_at=now,
+            brief_ids=brief or (),
+            top=top,
+            run_id=run_id,
+            progress=progress,
+        )
+    result = served.result
+    files = write_files(
+        out or source.home / "lists",
+        served.run,
+        result.matches,
+        result.exclusions,
+        source.tables.briefs,
+        language,
+    )
+    show_matches(terminal, result.matches, result.exclusions, source.tables.briefs, language)
+    for file in files:
+        terminal.say(f"Wrote {file}", file=str(file))
+    terminal.say(f"Run {served.run.run_id} is published.", run_id=served.run.run_id)
+    if served.stale:
+        terminal.warn(
+            f"the registry could not give the champion ({served.stale}); served the last good "
+            f"copy, version {served.run.model_version}",
+            stale=served.stale,
+        )
+        raise typer.Exit(STALE)

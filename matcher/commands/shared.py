@@ -1,0 +1,142 @@
+"""What the commands share: options, exit codes, the terminal, and how data is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from features.lake import Data
+    from features.progress import Progress
+    from features.vectors import Embeddings
+    from matcher.config import Config
+    from matcher.console import Terminal
+
+OK, USAGE, BAD_DATA, REFUSED, STALE = 0, 2, 3, 4, 5
+
+EPILOG = (
+    "Exit codes: 0 done, 2 wrong usage, 3 bad data (every fault is listed), 4 the gate refused a "
+    "model, 5 done, but with an older model because the registry could not give the champion."
+)
+
+DataPath = Annotated[
+    Path,
+    typer.Argument(help="A lake made by `kolmatch ingest`, or a folder of CSV, XLSX or Parquet."),
+]
+Folder = Annotated[Path, typer.Argument(help="A folder of CSV, XLSX or Parquet files.")]
+MappingFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--mapping",
+        exists=True,
+        dir_okay=False,
+        help="TOML that says which column of your files is which of ours.",
+    ),
+]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        exists=True,
+        dir_okay=False,
+        help="TOML with settings; the rest keep their defaults.",
+    ),
+]
+TrackingUri = Annotated[
+    str | None,
+    typer.Option(
+        "--tracking-uri",
+        envvar="MLFLOW_TRACKING_URI",
+        help="MLflow store; by default an SQLite file beside the data.",
+    ),
+]
+Split = Annotated[
+    Literal["auto", "time", "brand"],
+    typer.Option(
+        help="'time': learn from the past, test on the latest briefs. 'brand': brand-grouped "
+        "folds, for data without an order in time. 'auto': by time, unless there are only "
+        "judgments that tell none."
+    ),
+]
+LAKE = Path("lake")
+
+
+class Run:
+    """What one run of the command line shares."""
+
+    terminal: Terminal | None = None
+    typed: Sequence[str] = ()
+
+
+STATE = Run()
+
+
+def terminal_of_run() -> Terminal:
+    """Return where output goes; a mistake may need it before any option was understood."""
+    if STATE.terminal is None:
+        from matcher.console import Terminal
+
+        STATE.terminal = Terminal("--json" in STATE.typed)
+    return STATE.terminal
+
+
+def existing(path: Path) -> Path:
+    """Return the path of data, refusing what is no folder."""
+    from features.errors import UserError
+
+    if not path.is_dir():
+        raise UserError(
+            f"Got {path} but expected a folder: a lake made by `kolmatch ingest`, or one with "
+            "CSV, XLSX or Parquet files"
+        )
+    return path
+
+
+def load_config(path: Path | None) -> Config:
+    """Read settings, or take the defaults."""
+    from matcher.config import Config
+
+    return Config.load(path)
+
+
+def open_source(path: Path, mapping: Path | None, progress: Progress) -> Data:
+    """Read a lake, or a folder of files."""
+    from features.lake import open_data
+
+    return open_data(existing(path), mapping, progress)
+
+
+def open_embeddings(data: Data, config: Config, progress: Progress) -> Embeddings:
+    """Return text vectors by the settings' encoder, kept beside the data."""
+    from features.encoder import SentenceEncoder
+    from features.vectors import Embeddings, VectorStore
+
+    # A lake that was moved or copied has taken the encoders that were tuned on it along.
+    mine = data.encoders / Path(config.encoder.model).name
+    told = {"model": str(mine.resolve())} if mine.is_dir() else {}
+    return Embeddings(
+        SentenceEncoder(config.encoder.model_copy(update=told)),
+        VectorStore(data.home / "vectors"),
+        lambda done, total: progress("encoding texts", done, total),
+    )
+
+
+def read_time(text: str) -> pd.Timestamp:
+    """Read a date or time; not as pandas does, to which "12" is the twelfth of this month."""
+    from datetime import datetime
+
+    import pandas as pd
+
+    try:
+        time = pd.Timestamp(datetime.fromisoformat(text))
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"{text!r} is not a date or time such as 2026-06-30 or 2026-06-30T18:00+08:00",
+            param_hint="--as-of",
+        ) from error
+    return time.tz_localize("UTC") if time.tzinfo is None else time.tz_convert("UTC")
