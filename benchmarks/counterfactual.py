@@ -184,14 +184,17 @@ def _errors(rows: pd.DataFrame) -> pd.DataFrame:
                 "covered": part["true"].between(part["low"], part["high"]).mean(),
                 "width": (part["high"] - part["low"]).mean(),
                 "ESS": part["ess"].mean(),
-                "draws": len(part),
             }
         )
     table = pd.DataFrame(found)
     naive = table[table["estimate"] == "naive"].set_index("policy")
-    for name, column in (("bias", "naive bias / bias"), ("RMSE", "naive RMSE / RMSE")):
+    table["ESS"] = table["ESS"].round()
+    for name in ("bias", "RMSE"):
         ratio = table["policy"].map(naive[name]).abs() / table[name].abs()
-        table[column] = ratio.where(~table["estimate"].str.contains("own"))
+        # A lift is another figure than the one that the naive mean is of.
+        table[f"naive {name} / {name}"] = ratio.round(1).where(
+            ~table["estimate"].str.contains("own")
+        )
     return table
 
 

@@ -57,7 +57,8 @@ def logged_lists(
     Returns
     -------
     DataFrame
-        LISTS, one row a brief and KOL, by brief_id and kol_id: brand_id; goal and currency, whose
+        LISTS, one row a brief and KOL, by brief_id and kol_id, without lists that are still
+        waiting: brand_id; goal and currency, whose
         rewards do not mix with others; ``unit`` of the reward in words; ``propensity``, 0-1, null
         where it was not logged; ``contacted``; ``reward``, null where there was no contact or
         nobody knows; and ``stands_for``, how many contacts a known reward stands for, itself
@@ -68,7 +69,10 @@ def logged_lists(
     asked = tables.briefs.set_index("brief_id")
     wanted = _ripe(tables, horizon_days) if briefs is None else briefs
     with_goal = log["brief_id"].map(asked["goal"]).isin(list(VALUED))
-    log = log[log["brief_id"].isin(wanted) & with_goal].reset_index(drop=True)
+    # Where nothing was decided and nobody contacted, the list may only be waiting.
+    chosen = (log["status"] != "shown").groupby(log["brief_id"]).transform("any")
+    chosen |= log["brief_id"].map(asked["decided_at"]).notna()
+    log = log[log["brief_id"].isin(wanted) & with_goal & chosen].reset_index(drop=True)
 
     values = outcome_values(tables, horizon_days).set_index("collaboration_id")
     if measure == "auto":

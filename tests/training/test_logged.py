@@ -103,6 +103,15 @@ def test_a_pair_shown_twice_counts_once() -> None:
     assert lists[["kol_id", "contacted"]].to_numpy().tolist() == [["k1", True]]
 
 
+def test_a_list_that_waits_is_no_choice() -> None:
+    tables = make_log([*SIX, {"brief": "b2", "kol": "k1", "status": "shown"}])
+    decided = logged_lists(tables, 30, briefs=BRIEFS)
+    waiting = tables.briefs.assign(decided_at=tables.briefs["decided_at"].where([True, False]))
+    lists = logged_lists(tables.replace(briefs=waiting), 30, briefs=BRIEFS)
+    assert decided["brief_id"].unique().tolist() == ["b1", "b2"]
+    assert lists["brief_id"].unique().tolist() == ["b1"]
+
+
 def test_units_are_what_an_average_contact_brings() -> None:
     rows = [*SIX, {"brief": "b2", "kol": "k4", "status": "delivered", "views": 500}]
     log = logged_lists(make_log(rows), 30, briefs=BRIEFS)
