@@ -51,7 +51,10 @@ HEADS = (
     HeadSpec("spread_rate", "spread", "views", own=("engagement.shares", "engagement.saves")),
     HeadSpec("ctr", "clicks", "views"),
     HeadSpec("cvr", "orders", "clicks"),
+    HeadSpec("refund_rate", "returned", "orders"),
 )
+RATES = {spec.name: spec for spec in HEADS if spec.exposure}
+"""Heads that forecast a rate, by name."""
 _SPECS = {spec.name: spec for spec in HEADS}
 _FLOOR = 1e-6
 
@@ -111,7 +114,7 @@ class Head:
         signals : DataFrame, shape (n, f)
             Signals as of each decision.
         outcomes : DataFrame, shape (n, ...)
-            Counts, aligned to `signals`; null where not measured.
+            Counts, aligned to `signals`; null where not measured, as are columns it lacks.
         config : HeadConfig
             Size of the forest.
         seed : int
@@ -123,12 +126,7 @@ class Head:
             ``None`` if fewer than ``config.least_rows`` rows have been measured, or if nothing was
             ever counted: a rate that never was above 0 has no logarithm.
         """
-        counts = outcomes[spec.count].to_numpy(dtype=np.float64)
-        exposure = (
-            outcomes[spec.exposure].to_numpy(dtype=np.float64)
-            if spec.exposure
-            else np.ones(len(outcomes))
-        )
+        counts, exposure = counted(spec, outcomes)
         used = np.isfinite(counts) & (exposure > 0)
         if used.sum() < config.least_rows or not counts[used].sum() > 0:
             return None
@@ -164,6 +162,17 @@ class Head:
             data |= {"label": np.log1p(counts)}
         forest = Forest.fit(params, data, None, trees=config.trees, patience=0, seed=seed)
         return cls(spec.name, forest, typical)
+
+
+def counted(
+    spec: HeadSpec, outcomes: pd.DataFrame
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the counts of a head and their exposure, shape (n,) each; NaN where not measured."""
+    told = outcomes.reindex(columns=[name for name in (spec.count, spec.exposure) if name])
+    counts = told[spec.count].to_numpy(dtype=np.float64)
+    if not spec.exposure:
+        return counts, np.ones(len(outcomes))
+    return counts, told[spec.exposure].to_numpy(dtype=np.float64)
 
 
 def _own(spec: HeadSpec, signals: pd.DataFrame, typical: float) -> NDArray[np.float64]:

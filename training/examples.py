@@ -32,6 +32,7 @@ from matcher.forecast import Forecaster, log_price
 from matcher.ranker import GOOD, JUDGMENTS, OUTCOMES, Basis, RankingData
 from training.labels import (
     COUNTS,
+    MONEY,
     Grader,
     labels_known_before,
     outcome_values,
@@ -51,8 +52,8 @@ class Examples:
     ----------
     pairs : DataFrame
         PAIRS with brand_id, goal, grade, judged (a person's grade), success (is the grade
-        `matcher.ranker.GOOD`), achieved, known (was the grade observed) and the counts of
-        `training.labels.COUNTS`; by time of decision.
+        `matcher.ranker.GOOD`), achieved, known (was the grade observed), and the counts and
+        sales of `training.labels.COUNTS` and ``MONEY``; by time of decision.
     signals : DataFrame
         Signals, aligned to `pairs`.
     """
@@ -168,10 +169,10 @@ def graded_pairs(
     Returns
     -------
     DataFrame
-        PAIRS with grade (1-4, or the judges' 0-4), judged, success, achieved and counts; one row
-        a pair, by as_of, brief_id and kol_id. A judgment (the mean of several, rounded) stands in
-        where there is no graded outcome: what a campaign brought says more than what was expected
-        of it.
+        PAIRS with grade (1-4, or the judges' 0-4), judged, success, achieved, counts and sales;
+        one row a pair, by as_of, brief_id and kol_id. A judgment (the mean of several, rounded)
+        stands in where there is no graded outcome: what a campaign brought says more than what was
+        expected of it.
     """
     told = labels_known_before(tables, known_before)
     tried = outcome_values(told, config.horizon_days)
@@ -190,7 +191,8 @@ def graded_pairs(
     pairs["grade"] = pairs["grade"].fillna(pairs["opinion"])
     pairs["success"] = pairs["grade"] >= GOOD
     pairs = pairs[pairs["grade"].notna()]
-    columns = ["brief_id", "kol_id", "as_of", "grade", "judged", "success", "achieved", *COUNTS]
+    columns = ["brief_id", "kol_id", "as_of", "grade", "judged", "success", "achieved"]
+    columns += [*COUNTS, *MONEY]
     return pairs[columns].sort_values(["as_of", "brief_id", "kol_id"], ignore_index=True)
 
 
