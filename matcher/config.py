@@ -45,6 +45,20 @@ class HeadConfig(_Frozen):
     least_rows: int = Field(100, ge=1, description="fewer measured outcomes give no head")
 
 
+class IntervalConfig(_Frozen):
+    """The forests that learn for whom forecasts of views go astray by how much."""
+
+    least_rows: int = Field(
+        1000, ge=1, description="fewer outcomes give all forecasts intervals of the same width"
+    )
+    trees: int = Field(100, ge=1)
+    leaves: int = Field(4, ge=2, le=64)
+    learning_rate: float = Field(0.05, gt=0, le=1)
+    min_rows_per_leaf: int = Field(60, ge=1)
+    feature_share: float = Field(0.5, gt=0, le=1)
+    row_share: float = Field(0.6, gt=0, le=1)
+
+
 class RetrievalConfig(_Frozen):
     """Who is ranked at all where more may serve a brief than can be ranked in time.
 
@@ -225,6 +239,10 @@ class ServingConfig(_Frozen):
         0.5, gt=0, le=1, description="share of the chances that is the same for all candidates"
     )
 
+    draws: int = Field(
+        1000, ge=100, description="futures drawn of each match, for orders, sales and return"
+    )
+
     def changed(self, **settings: float | None) -> ServingConfig:
         """Return a copy with some settings exchanged; those that are ``None`` stay.
 
@@ -270,6 +288,7 @@ class Config(_Frozen):
     finetune: FinetuneConfig = FinetuneConfig()
     affinity: AffinityConfig = AffinityConfig()
     forecast: HeadConfig = HeadConfig()
+    intervals: IntervalConfig = IntervalConfig()
     ranker: RankerConfig = RankerConfig()
     training: TrainingConfig = TrainingConfig()
     gate: GateConfig = GateConfig()

@@ -51,7 +51,10 @@ HEADS = (
     HeadSpec("spread_rate", "spread", "views", own=("engagement.shares", "engagement.saves")),
     HeadSpec("ctr", "clicks", "views"),
     HeadSpec("cvr", "orders", "clicks"),
+    HeadSpec("refund_rate", "returned", "orders"),
 )
+RATES = {spec.name: spec for spec in HEADS if spec.exposure}
+"""Heads that forecast a rate, by name."""
 _SPECS = {spec.name: spec for spec in HEADS}
 _FLOOR = 1e-6
 
@@ -112,7 +115,7 @@ class Head:
         signals : DataFrame, shape (n, f)
             Signals as of each decision.
         outcomes : DataFrame, shape (n, ...)
-            Counts, aligned to `signals`; null where not measured.
+            Counts, aligned to `signals`; null where not measured, as are columns it lacks.
         config : HeadConfig
             Size of the forest.
         seed : int
@@ -126,23 +129,18 @@ class Head:
             ``None`` if fewer than ``config.least_rows`` rows have been measured, or if nothing was
             ever counted: a rate that never was above 0 has no logarithm.
         """
-        counts = outcomes[spec.count].to_numpy(dtype=np.float64)
-        exposure = (
-            outcomes[spec.exposure].to_numpy(dtype=np.float64)
-            if spec.exposure
-            else np.ones(len(outcomes))
-        )
+        counts, exposure = counted(spec, outcomes)
         used = np.isfinite(counts) & (exposure > 0)
         if used.sum() < config.least_rows or not counts[used].sum() > 0:
             return None
         counts, exposure, signals = counts[used], exposure[used], signals[used]
-        counted = np.ones(len(counts)) if weight is None else weight[used]
+        trust = np.ones(len(counts)) if weight is None else weight[used]
         known = _own(spec, signals, np.nan)
         # Trees that start far from the mean would spend themselves on getting there.
         typical = float(
             np.nanmedian(known)
             if np.isfinite(known).any()
-            else np.log(np.average(counts / exposure, weights=_weight(exposure) * counted))
+            else np.log(np.average(counts / exposure, weights=_weight(exposure) * trust))
         )
         data: dict[str, Any] = {
             "data": signals.reset_index(drop=True),
@@ -158,7 +156,7 @@ class Head:
             "lambda_l2": config.l2,
         }
         if spec.exposure:
-            rate, said = counts / exposure, _weight(exposure) * counted
+            rate, said = counts / exposure, _weight(exposure) * trust
             # Scaled so that a row's mean hessian is 1, which is what l2 is meant for.
             said = said / max(float(np.mean(said * rate)), _FLOOR)
             params |= {"objective": "poisson", "min_sum_hessian_in_leaf": 1e-3}
@@ -166,9 +164,20 @@ class Head:
         else:
             params |= {"objective": "regression"}
             data |= {"label": np.log1p(counts)}
-            data |= {} if weight is None else {"weight": counted}
+            data |= {} if weight is None else {"weight": trust}
         forest = Forest.fit(params, data, None, trees=config.trees, patience=0, seed=seed)
         return cls(spec.name, forest, typical)
+
+
+def counted(
+    spec: HeadSpec, outcomes: pd.DataFrame
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the counts of a head and their exposure, shape (n,) each; NaN where not measured."""
+    told = outcomes.reindex(columns=[name for name in (spec.count, spec.exposure) if name])
+    counts = told[spec.count].to_numpy(dtype=np.float64)
+    if not spec.exposure:
+        return counts, np.ones(len(outcomes))
+    return counts, told[spec.exposure].to_numpy(dtype=np.float64)
 
 
 def _own(spec: HeadSpec, signals: pd.DataFrame, typical: float) -> NDArray[np.float64]:

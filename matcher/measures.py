@@ -63,10 +63,10 @@ class Measure:
         return [f"{self.name}_{part}" for part in parts]
 
 
-def _amount(name: str, en: str, zh: str, *also: str, plus: float = 0.0) -> Measure:
+def _amount(name: str, en: str, zh: str, plus: float = 0.0) -> Measure:
     return Measure(
         name,
-        (f"{name}_p50", *also),
+        (f"{name}_p50",),
         name,
         en,
         zh,
@@ -77,7 +77,7 @@ def _amount(name: str, en: str, zh: str, *also: str, plus: float = 0.0) -> Measu
 
 
 MEASURES = (
-    _amount("views", "views", "播放量", "forecast_views", plus=0.5),
+    _amount("views", "views", "播放量", plus=0.5),
     _amount("engagements", "engagements", "互动量", plus=0.5),
     _amount("clicks", "clicks", "点击量", plus=0.5),
     _amount("orders", "orders", "订单量", plus=0.5),

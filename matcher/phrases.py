@@ -17,6 +17,11 @@ PEERS = 5
 LEAST = 0.01
 """A share or a growth below this would be written as 0% and says nothing."""
 ENGAGEMENTS = tuple(f"engagement.{kind}" for kind in ("likes", "comments", "shares", "saves"))
+BAND = ("price.low", "price.high")
+PLACED = (("below", "低于"), ("within", "处于"), ("above", "高于"))
+"""Ends of what peers ask, and where a price lies."""
+SLACK = (1 - 1e-9, 1 + 1e-9)
+"""The ends themselves are within, though the price went through a logarithm."""
 KEPT = 0.8
 """Share of their usual views that sponsored posts must keep to speak for a KOL."""
 
@@ -227,7 +232,19 @@ def _price(facts: Facts) -> Reason | None:
     if below >= LEAST:
         en += f", price {_place(below)} below comparable KOLs"
         zh += f"，刊例价比同平台同量级达人低 {_place(below)}，性价比高"
-    return Reason(en, zh, facts.evidence("price.per_view", "price.against_peers", "price.log"))
+    shown = ["price.per_view", "price.against_peers", "price.log"]
+    if facts.known(*BAND, "price.log"):
+        (low_en, low_zh), (high_en, high_zh) = (
+            _money(facts.signals[end], facts.currency) for end in BAND
+        )
+        amount = _exp(facts.signals["price.log"])
+        low, high = (facts.signals[end] * slack for end, slack in zip(BAND, SLACK, strict=True))
+        place = int(amount >= low) + int(amount > high)
+        unit = f" {facts.currency}"
+        en += f"; {PLACED[place][0]} what such KOLs ask ({low_en.removesuffix(unit)}–{high_en})"
+        zh += f"；报价{PLACED[place][1]}同类达人常见区间（{low_zh}–{high_zh}）"
+        shown += BAND
+    return Reason(en, zh, facts.evidence(*shown))
 
 
 def _reach(facts: Facts) -> Reason | None:

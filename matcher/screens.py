@@ -10,13 +10,14 @@ import pandas as pd
 
 from matcher.console import Terminal
 from matcher.model import CONTENT
+from matcher.phrases import short, wan
 from matcher.ranker import JUDGMENTS
 
 BRIEFS_SHOWN, PLACES_SHOWN, REASONS_SHOWN = 2, 5, 2
 """How much of a run is printed; the files hold all of it."""
 _HEADINGS = {
-    "en": ("#", "KOL", "platform", "followers", "price", "fit", "CVR", "why"),
-    "zh": ("#", "达人", "平台", "粉丝数", "报价", "匹配度", "转化率", "推荐理由"),
+    "en": ("#", "KOL", "platform", "price", "fit", "says yes", "views", "ROI", "why"),
+    "zh": ("#", "达人", "平台", "报价", "匹配度", "接受概率", "播放量", "ROI", "推荐理由"),
 }
 _METRICS = {
     "ndcg@10": "NDCG@10",
@@ -103,13 +104,13 @@ def show_matches(
     if (matches["basis"] == CONTENT).any():
         terminal.say(
             "There is no champion: KOLs are ranked by likeness of content and audience, and no "
-            "fit or conversion is forecast.",
+            "fit or return is forecast.",
             basis=CONTENT,
         )
     if (matches["basis"] == JUDGMENTS).any():
         terminal.say(
             "The champion learned from people's grades alone: fit is the chance of a grade of 3 "
-            "or 4, and no views or conversion are forecast.",
+            "or 4, and no views or returns are forecast.",
             basis=JUDGMENTS,
         )
     titles = briefs.set_index("brief_id")["title"]
@@ -138,12 +139,29 @@ def _row(match: dict[Any, Any], language: str) -> tuple[object, ...]:
         int(match["rank"]),
         _text(match["display_name"]) or match["kol_id"],
         _text(match["platform"]),
-        "" if pd.isna(match["followers"]) else float(match["followers"]),
         price,
-        "" if pd.isna(match["fit"]) else f"{math.floor(100 * match['fit'])}%",
-        "" if pd.isna(match["cvr"]) else f"{match['cvr']:.2%}",
+        _chance(match["fit"]),
+        _chance(match["accept"]),
+        _views(match, language),
+        "" if pd.isna(match["roi_p50"]) else f"{match['roi_p50']:+.0%}",
         "\n".join(match[f"reasons_{language}"][:REASONS_SHOWN]),
     )
+
+
+def _chance(share: float) -> str:
+    """Write a chance, never rounded up: 100% would be a promise."""
+    return "" if pd.isna(share) else f"{math.floor(100 * share)}%"
+
+
+def _views(match: dict[Any, Any], language: str) -> str:
+    """Write the median of the views expected, and between what they will lie in 8 of 10 cases."""
+    write = wan if language == "zh" else short
+    if pd.isna(match["views_p50"]):
+        return ""
+    middle = write(match["views_p50"])
+    if pd.isna(match["views_p10"]):
+        return middle
+    return f"{middle} ({write(match['views_p10'])}–{write(match['views_p90'])})"
 
 
 def _text(value: Any) -> str:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _RUN, _ROW = "run_id", "_row"
 """Columns beside those of the table: the run, and the place of the row in it."""
+_RENAMED = {"matches": {"forecast_views": "views_p50"}}
+"""Columns of earlier runs, and what they are called by now."""
 _RUN_ID = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,80}")
 
 
@@ -314,8 +316,12 @@ def _write_run(home: Path, run: Run, content: str) -> None:
 def _read_rows(home: Path, spec: TableSpec, run_id: str) -> pd.DataFrame:
     """Return a run's rows as they were given."""
     table = open_table(home / "results" / spec.name)
-    rows = table.to_pyarrow_table(filters=[(_RUN, "=", run_id)])
-    return to_frame(spec, rows.sort_by(_ROW))
+    rows = table.to_pyarrow_table(filters=[(_RUN, "=", run_id)]).sort_by(_ROW)
+    frame = to_frame(spec, rows)
+    for old, new in _RENAMED.get(spec.name, {}).items():
+        if old in rows.column_names:
+            frame[new] = frame[new].fillna(rows[old].to_pandas().astype(frame[new].dtype))
+    return frame
 
 
 def _runs_frame(home: Path) -> pd.DataFrame:

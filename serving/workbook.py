@@ -49,6 +49,7 @@ _NUMBERS = {
     "money": "#,##0.00",
     "percent": "0.0%",
     "rate": "0.00%",
+    "ratio": "0.00",
 }
 # Control characters but tab and line feed, halves of surrogate pairs, and non-characters.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")

@@ -37,6 +37,7 @@ from matcher.forecast import Forecaster, log_price
 from matcher.ranker import GOOD, JUDGMENTS, OUTCOMES, Basis, RankingData
 from training.labels import (
     COUNTS,
+    MONEY,
     Grader,
     in_usual_currency,
     labels_known_before,
@@ -58,9 +59,10 @@ class Examples:
     ----------
     pairs : DataFrame
         PAIRS with brand_id, goal, grade, judged (a person's grade), success (is the grade
-        `matcher.ranker.GOOD`), achieved, known (was the grade observed), the counts of
-        `training.labels.COUNTS`, and what `training.selection.choices` tells: choice, position
-        and propensity, ``""``, 0 and null for who was not shown; by time of decision.
+        `matcher.ranker.GOOD`), achieved, known (was the grade observed), the counts and sales of
+        `training.labels.COUNTS` and ``MONEY``, and what `training.selection.choices` tells:
+        choice, position and propensity, ``""``, 0 and null for who was not shown; by time of
+        decision.
     signals : DataFrame
         Signals, aligned to `pairs`.
     """
@@ -212,10 +214,10 @@ def graded_pairs(
     Returns
     -------
     DataFrame
-        PAIRS with grade (1-4, or the judges' 0-4), judged, success, achieved and counts; one row
-        a pair, by as_of, brief_id and kol_id. A judgment (the mean of several, rounded) stands in
-        where there is no graded outcome: what a campaign brought says more than what was expected
-        of it.
+        PAIRS with grade (1-4, or the judges' 0-4), judged, success, achieved, counts and sales;
+        one row a pair, by as_of, brief_id and kol_id. A judgment (the mean of several, rounded)
+        stands in where there is no graded outcome: what a campaign brought says more than what was
+        expected of it.
     """
     told = labels_known_before(tables, known_before)
     tried = outcome_values(told, config.horizon_days)
@@ -235,7 +237,8 @@ def graded_pairs(
     pairs["grade"] = pairs["grade"].fillna(pairs["opinion"])
     pairs["success"] = pairs["grade"] >= GOOD
     pairs = pairs[pairs["grade"].notna()]
-    columns = ["brief_id", "kol_id", "as_of", "grade", "judged", "success", "achieved", *COUNTS]
+    columns = ["brief_id", "kol_id", "as_of", "grade", "judged", "success", "achieved"]
+    columns += [*COUNTS, *MONEY]
     return pairs[columns].sort_values(["as_of", "brief_id", "kol_id"], ignore_index=True)
 
 

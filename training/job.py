@@ -16,10 +16,12 @@ from features.progress import Progress, silent
 from features.tables import Tables
 from features.vectors import Embeddings
 from matcher.config import Config
-from matcher.model import Matcher
+from matcher.model import NOTHING, Matcher
 from matcher.ranker import JUDGMENTS, OUTCOMES
 from matcher.registry import Registry, TrackedRun
+from matcher.returns import returns
 from training.calibration import calibration_error, noise_floor, poisson_deviance
+from training.coverage import forecast_metrics
 from training.evaluate import HEADLINE, MODEL, ROSTER, Evaluation, evaluate
 from training.examples import Examples, graded_pairs
 from training.finetune import Choice, better_fit, tunable
@@ -154,6 +156,7 @@ def train(
             | policy
             | headline(evaluation, config)
             | calibration_metrics(forecasts)
+            | forecast_metrics(forecasts)
             | {
                 f"briefs_{part}": float(n)
                 for part, n in rounds_planned[0].part.value_counts().items()
@@ -257,12 +260,20 @@ def forecast_tried(matcher: Matcher, test: Examples) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns of `training.examples.Examples.pairs`, fit and cvr.
+        Columns of `training.examples.Examples.pairs`, and every forecast that needs no price.
     """
     judged = matcher.basis == JUDGMENTS
     tried = test.where((test.pairs["known"] & (test.pairs["judged"] == judged)).to_numpy())
-    # Counts keep their names; of the forecasts only the two shown to people are wanted.
-    return pd.concat([tried.pairs, matcher.score(tried.signals)[["fit", "cvr"]]], axis=1)
+    told = matcher.score(tried.signals).drop(columns="score")
+    unpriced = tried.pairs[["brief_id", "kol_id"]].assign(price=np.nan, currency=None)
+    brings = returns(
+        matcher.forecaster or NOTHING,
+        tried.signals,
+        unpriced,
+        draws=matcher.config.serving.draws,
+        seed=matcher.config.seed,
+    ).dropna(axis=1, how="all")
+    return pd.concat([tried.pairs, told, brings], axis=1)
 
 
 def calibration_metrics(forecasts: pd.DataFrame) -> dict[str, float]:

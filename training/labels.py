@@ -54,8 +54,11 @@ VALUED: Mapping[str, str] = MappingProxyType(
 """The column of an outcome that each goal is after."""
 FORECAST: Mapping[str, str] = MappingProxyType({**VALUED, "conversion": "orders"})
 """The count of an outcome that each goal's forecast is of (`matcher.forecast.VALUE`)."""
-COUNTS = ["views", "engagements", "spread", "clicks", "orders"]
-"""Counts of an outcome; ``spread`` is saves + shares, or engagements where those are unknown."""
+COUNTS = ["views", "engagements", "spread", "clicks", "orders", "returned"]
+"""Counts of an outcome; ``spread`` is saves + shares, or engagements where those are unknown, and
+``returned`` the orders whose worth was sent back."""
+MONEY = ["gmv", "product_price", "revenue_currency"]
+"""Sales; the product's price where it is told in their currency; and that currency."""
 CUTS = (0.25, 0.5, 0.75)
 """Quantiles that part the grades of finished collaborations: 1 to 4."""
 WHENEVER = pd.Timestamp("2262-01-01", tz="UTC")
@@ -140,22 +143,28 @@ def outcome_values(tables: Tables, horizon_days: int) -> pd.DataFrame:
     -------
     DataFrame
         One row a collaboration, sorted by as_of and collaboration_id: collaboration_id, brief_id,
-        kol_id, as_of, measured_at, goal, vertical; the counts of `COUNTS`; ``value``, what the
-        goal is after; ``cost``, null where unknown or nothing; ``currency`` of both where they
-        are money: of the cost, or of the revenue where no cost is told, empty where neither is;
-        ``value_per_cost``, null where no cost is told; ``unconverted`` (bool), where it is null
-        because revenue and cost are in two currencies of which no rate before ``measured_at`` is
-        known; and ``achieved``, the log of the count that the goal's forecast is of.
+        kol_id, as_of, measured_at, goal, vertical; the counts of `COUNTS`; `MONEY`; ``value``,
+        what the goal is after; ``cost``, null where unknown or nothing; ``currency`` of both where
+        they are money: of the cost, or of the revenue where no cost is told, empty where neither
+        is; ``value_per_cost``, null where no cost is told; ``unconverted`` (bool), where it is
+        null because revenue and cost are in two currencies of which no rate before ``measured_at``
+        is known; and ``achieved``, the log of the count that the goal's forecast is of.
     """
     ripe = ripe_outcomes(tables.outcomes, horizon_days)
     done = tables.collaborations[tables.collaborations["status"] == "delivered"]
-    briefs = tables.briefs[["brief_id", "goal", "vertical", "gross_margin"]]
+    briefs = tables.briefs[
+        ["brief_id", "goal", "vertical", "gross_margin", "product_price", "currency"]
+    ].rename(columns={"currency": "currency_of_brief"})
     rows = done.merge(
         ripe, on="collaboration_id", suffixes=("", "_of_revenue"), validate="1:1"
     ).merge(briefs, on="brief_id", validate="m:1")
     rows["as_of"] = rows["brief_id"].map(decision_times(tables)).astype(TIME)
 
     rows["spread"] = rows[["saves", "shares"]].sum(axis=1, min_count=1).fillna(rows["engagements"])
+    rows["returned"] = rows["orders"] * rows["refunded_gmv"] / rows["gmv"].where(rows["gmv"] > 0)
+    earned_in = rows["currency_of_revenue"].fillna(rows["currency_of_brief"])
+    rows["product_price"] = rows["product_price"].where(earned_in == rows["currency_of_brief"])
+    rows["revenue_currency"] = earned_in.fillna("")
     kept = (rows["gmv"] - rows["refunded_gmv"].fillna(0.0)).clip(lower=0.0)
     rows["net_revenue"] = kept * rows["gross_margin"].fillna(1.0)
     rows["value"] = _by_goal(rows, VALUED)
@@ -172,7 +181,7 @@ def outcome_values(tables: Tables, horizon_days: int) -> pd.DataFrame:
     rows["value"], rows["currency"] = earned, own.fillna("")
     rows["value_per_cost"] = rows["value"] / rows["cost"]
     columns = ["collaboration_id", "brief_id", "kol_id", "as_of", "measured_at", "goal", "vertical"]
-    columns += COUNTS
+    columns += [*COUNTS, *MONEY]
     columns += ["value", "cost", "currency", "value_per_cost", "unconverted", "achieved"]
     return rows[columns].sort_values(["as_of", "collaboration_id"], ignore_index=True)
 

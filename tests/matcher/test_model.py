@@ -157,7 +157,7 @@ def test_an_untrained_matcher_ranks_by_likeness_and_says_so_in_every_row(
     signals = pipeline.transform(pairs, History(world.tables))
     np.testing.assert_array_equal(matches["score"], likeness(signals))
     assert (matches["basis"] == "content").all()
-    assert matches[["fit", "cvr", "forecast_views"]].isna().all(axis=None)
+    assert matches[["fit", "cvr", "views_p50", "roi_p50", "accept"]].isna().all(axis=None)
     assert matches["reasons_en"].map(len).ge(1).all()
 
 

@@ -94,7 +94,7 @@ def tables(**outcome: float) -> Tables:
 
 
 def listing(*pairs: str, **columns: Any) -> list[dict[str, Any]]:
-    return [{"brief_id": p[:2], "kol_id": p[2:], "forecast_views": 800.0} | columns for p in pairs]
+    return [{"brief_id": p[:2], "kol_id": p[2:], "views_p50": 800.0} | columns for p in pairs]
 
 
 @pytest.fixture
@@ -122,8 +122,8 @@ def test_what_came_stands_beside_what_was_forecast(home: Path) -> None:
 
 
 def test_the_last_list_before_the_choice_counts(home: Path) -> None:
-    publish_list(home, "last", 10, listing("b1k1", forecast_views=900.0))
-    publish_list(home, "late", 10.5, listing("b1k1", forecast_views=999.0))
+    publish_list(home, "last", 10, listing("b1k1", views_p50=900.0))
+    publish_list(home, "late", 10.5, listing("b1k1", views_p50=999.0))
     ledger = join(home, tables(), 30)[0].set_index("collaboration_id")
     assert ledger["run_id"].to_dict() == {"b1k1": "last", "b2k1": "first"}
     assert ledger.loc["b1k1", "views_forecast"] == 900
@@ -136,17 +136,7 @@ def test_a_brief_that_got_nobody_since_has_no_forecast(home: Path) -> None:
     assert left_out["not_listed"] == 4
 
 
-def test_new_names_of_forecasts_win_and_intervals_come_along(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from features.columns import Column
-    from serving import publish as publishing
-    from serving.results import MATCHES
-
-    more = tuple(Column(f"views_p{p}", "count") for p in (10, 50, 90))
-    more += (Column("accept", "share"),)
-    spec = type(MATCHES)(MATCHES.name, MATCHES.key, None, (*MATCHES.columns, *more))
-    monkeypatch.setattr(publishing, "MATCHES", spec)
+def test_intervals_and_acceptance_come_along(home: Path) -> None:
     range_ = {"views_p10": 500.0, "views_p50": 990.0, "views_p90": 2000.0, "accept": 0.9}
     publish_list(home, "new", 5, listing("b1k1", "b1k2", "b1k3", "b2k3", **range_))
     ledger = join(home, tables(), 30)[0].set_index("collaboration_id")
