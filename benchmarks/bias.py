@@ -10,7 +10,8 @@ the true expected value per price, as in ``benchmarks/seeded_world.py``.
 
 Models that learn from choices are also asked what they are really after: to order each test
 brief's list as the agency would if it read it whole, which the logged chances tell once the
-attention to each place is taken out of them.
+attention to each place is taken out of them. Chances at the bounds of the log's policy tell no
+order and are left out.
 
 The last part asks for quantities rather than rankings: how many views those on the lists would
 bring, estimated from the collaborations that happened, and how far view forecasts are off on the
@@ -34,6 +35,7 @@ from features.history import History
 from features.pipeline import FeaturePipeline
 from features.simulate import World, simulate
 from features.simulate.clock import CNY_PER_USD
+from features.simulate.policy import PROPENSITY_RANGE
 from features.tables import Tables
 from features.vectors import Embeddings, VectorStore
 from matcher.candidates import candidates
@@ -67,6 +69,7 @@ SHRUNK = 1.0
 CLIPS = (3.0, 10.0, 30.0)
 LUCK = float(digamma(8.0) - np.log(8.0))
 """Mean log of the luck of views, a gamma of shape 8 and mean 1 (`features.simulate.outcomes`)."""
+PARTS = ("outcomes", "choices", "estimates")
 TRUTH, PREFERENCE = "truth", "preference"
 
 
@@ -76,6 +79,7 @@ def main() -> None:
     parser.add_argument("--briefs", type=int, default=200)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--attention", type=float, nargs="+", default=[0.0, 1.0])
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--vectors", type=Path, help="keep text vectors in this folder")
     arguments = parser.parse_args()
     print(
@@ -83,23 +87,28 @@ def main() -> None:
         "means over worlds"
     )
     for attention in arguments.attention:
+        print(f"\n## attention {attention:g}")
         found = [measure(arguments, seed, attention) for seed in arguments.seeds]
-        print(f"\n## attention {attention:g}\n\nNDCG@10 against the truth, less that of {NAIVE}\n")
-        print(_rankings([part[0] for part in found]).round(3).to_markdown(index=False))
-        print("\nNDCG@10 against the agency's preference, test lists, less that of choices\n")
-        print(
-            _rankings([p[0] for p in found], PREFERENCE, CHOICES).round(3).to_markdown(index=False)
-        )
-        print("\nMean log views of everybody on the lists, from those who delivered: error\n")
-        print(_mean(part[1] for part in found).round(3).to_markdown())
-        print("\nLog of forecast views, whole rosters of test briefs: error\n")
-        print(_mean(part[2] for part in found).round(3).to_markdown())
+        tables = [pd.concat(part[0]) for part in found if part[0]]
+        if "outcomes" in arguments.parts:
+            print(f"\nNDCG@10 against the truth, and the difference to {NAIVE}\n")
+            print(_rankings(tables, TRUTH, NAIVE).round(3).to_markdown(index=False))
+            print("\nLog of forecast views, whole rosters of test briefs: error\n")
+            print(_mean(part[1] for part in found).round(3).to_markdown())
+        if "choices" in arguments.parts:
+            print(f"\nNDCG@10 against the truth, and the difference to {CHOICES}\n")
+            print(_rankings(tables, TRUTH, CHOICES).round(3).to_markdown(index=False))
+            print("\nNDCG@10 against the agency's preference, lists of test briefs\n")
+            print(_rankings(tables, PREFERENCE, CHOICES).round(3).to_markdown(index=False))
+        if "estimates" in arguments.parts:
+            print("\nMean log views of everybody on the lists, from those who delivered: error\n")
+            print(_mean(part[2] for part in found).round(3).to_markdown())
 
 
 def measure(
     arguments: argparse.Namespace, seed: int, attention: float
-) -> tuple[Evaluation, pd.DataFrame, pd.DataFrame]:
-    """Train every variant on one world and measure it."""
+) -> tuple[list[pd.DataFrame], pd.DataFrame, pd.DataFrame]:
+    """Train the variants on one world; return metrics by brief, errors of views, estimates."""
     started = time.perf_counter()
     world = simulate(arguments.kols, arguments.briefs, seed, attention=attention)
     tables = world.tables
@@ -107,10 +116,15 @@ def measure(
     embeddings = Embeddings(SentenceEncoder(base.encoder), VectorStore(arguments.vectors))
     history, pipeline = History(tables), FeaturePipeline(base.features, embeddings)
     plan = plan_by_time(tables, base)
-    evaluations, forecasts = [], {}
-    for names in _by_examples():
+    measured, errors = [], pd.DataFrame()
+    for part in ("outcomes", "choices"):
+        if part not in arguments.parts:
+            continue
+        names = [
+            n for n, changes in VARIANTS.items() if ("unknown" in changes) == (part == "choices")
+        ]
         # Those on the lists are in the examples whether a variant counts them or not.
-        wide = _config(base, {"passed_over": 1.0} | _only(VARIANTS[names[0]], "unknown"))
+        wide = _config(base, VARIANTS[names[0]] | {"passed_over": 1.0})
         examples, learned = plan_examples(plan, history, pipeline, wide)
         fitted = {}
         for name in names:
@@ -118,20 +132,22 @@ def measure(
             fitted[name] = fit_matcher(examples, plan, config, learned)
         _say(seed, attention, f"{len(fitted)} models trained", started)
         evaluation, views = _against_truth(world, plan, history, learned, fitted, base)
-        evaluations.append(evaluation.per_brief)
-        if CHOICES in fitted:
+        measured.append(evaluation.per_brief)
+        if part == "outcomes":
+            errors = pd.DataFrame(views).T
+        else:
             listed = examples.of(plan.briefs("test"))
             preferred = _against_preference(listed, fitted, tables, attention)
-            evaluations.append(preferred.per_brief)
-        if names[0] == NAIVE:
-            forecasts = views
+            measured.append(preferred.per_brief)
         _say(seed, attention, "measured", started)
-    table = pd.concat(evaluations, ignore_index=True)
     # The same names are other briefs and brands in another world.
-    table = table.assign(
-        brief_id=f"{seed}-" + table["brief_id"], brand_id=f"{seed}-" + table["brand_id"]
-    )
-    return Evaluation(table), estimates(world), pd.DataFrame(forecasts).T
+    told = [
+        table.assign(
+            brief_id=f"{seed}-" + table["brief_id"], brand_id=f"{seed}-" + table["brand_id"]
+        )
+        for table in measured
+    ]
+    return told, errors, estimates(world)
 
 
 def estimates(world: World) -> pd.DataFrame:
@@ -207,7 +223,9 @@ def _against_preference(
     test: Examples, fitted: dict[str, Matcher], tables: Tables, attention: float
 ) -> Evaluation:
     """Order the lists of test briefs, graded by whom the agency would choose at equal places."""
-    test = test.where((test.pairs["choice"] != "").to_numpy())
+    low, high = PROPENSITY_RANGE
+    inside = test.pairs["propensity"].between(low, high, inclusive="neither")
+    test = test.where(((test.pairs["choice"] != "") & inside).to_numpy())
     chance = test.pairs["propensity"] * test.pairs["position"] ** attention
     grades = true_grades(chance, test.pairs["brief_id"])
     brands = tables.briefs.set_index("brief_id")["brand_id"]
@@ -227,20 +245,10 @@ def plan_times(plan: Plan, history: History) -> pd.DataFrame:
     return times.rename("as_of").rename_axis("brief_id").reset_index()
 
 
-def _by_examples() -> list[list[str]]:
-    """Group variants by the pairs they learn from."""
-    taught = [name for name, change in VARIANTS.items() if "unknown" not in change]
-    return [taught, [name for name in VARIANTS if name not in taught]]
-
-
 def _config(base: Config, changes: dict[str, Any], shrink: float = 0.0) -> Config:
     training = TrainingConfig.model_validate(base.training.model_dump() | changes)
     ranker = base.ranker.model_copy(update={"position_regularization": shrink})
     return base.model_copy(update={"training": training, "ranker": ranker})
-
-
-def _only(changes: dict[str, Any], *names: str) -> dict[str, Any]:
-    return {name: value for name, value in changes.items() if name in names}
 
 
 def _rankings(evaluations: list[Evaluation], view: str = TRUTH, plain: str = NAIVE) -> pd.DataFrame:
