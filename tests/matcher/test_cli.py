@@ -157,6 +157,7 @@ def test_every_command_of_the_help_is_known_here(kolmatch: Kolmatch) -> None:
         (("ingest", "files", "--lake", "files"), "which holds other files"),
         (("match", "files", "--language", "fr"), "'fr' is not one of 'zh', 'en'"),
         (("match", "files", "--top", "0"), "should be greater than or equal to 1"),
+        (("match", "files", "--explore", "0.6"), "should be less than or equal to 0.5"),
         (("match", "files", "--as-of", "12"), "'12' is not a date or time such as 2026-06-30"),
         (("match", "files", "--as-of", "NaT"), "'NaT' is not a date or time"),
         (("match", "files", "--out", "files/kols.csv"), "is a file"),
