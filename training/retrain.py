@@ -125,7 +125,8 @@ def alone(home: Path, wait: float) -> Iterator[None]:
 
     home.mkdir(parents=True, exist_ok=True)
     try:
-        lock = FileLock(home / "retrain.lock", timeout=wait).acquire()
+        # Hidden: a folder that is to become a lake holds nothing else that shows.
+        lock = FileLock(home / ".retrain.lock", timeout=wait).acquire()
     except Timeout:
         raise BusyError(str(home)) from None
     with lock:
