@@ -143,7 +143,12 @@ class Forecaster:
 
     @classmethod
     def fit(
-        cls, signals: pd.DataFrame, outcomes: pd.DataFrame, config: HeadConfig, seed: int
+        cls,
+        signals: pd.DataFrame,
+        outcomes: pd.DataFrame,
+        config: HeadConfig,
+        seed: int,
+        weight: NDArray[np.float64] | None = None,
     ) -> Forecaster:
         """Fit every head that has enough data.
 
@@ -153,10 +158,12 @@ class Forecaster:
             Signals of finished collaborations as of their decision.
         outcomes : DataFrame, shape (n, ...)
             views, engagements, spread, clicks and orders, aligned to `signals`.
+        weight : ndarray, shape (n,), optional
+            How much each row counts; by default all the same.
         """
         fitted = {}
         for spec in HEADS:
-            head = Head.fit(spec, signals, outcomes, config, seed)
+            head = Head.fit(spec, signals, outcomes, config, seed, weight)
             if head is not None:
                 fitted[spec.name] = head
         raw = cls(fitted, {})._log_value(signals)

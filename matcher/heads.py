@@ -101,6 +101,7 @@ class Head:
         outcomes: pd.DataFrame,
         config: HeadConfig,
         seed: int,
+        weight: NDArray[np.float64] | None = None,
     ) -> Head | None:
         """Fit on past outcomes.
 
@@ -116,6 +117,8 @@ class Head:
             Size of the forest.
         seed : int
             Seed of sampling.
+        weight : ndarray, shape (n,), optional
+            How much each row counts beside what its exposure says; by default all the same.
 
         Returns
         -------
@@ -133,12 +136,13 @@ class Head:
         if used.sum() < config.least_rows or not counts[used].sum() > 0:
             return None
         counts, exposure, signals = counts[used], exposure[used], signals[used]
+        counted = np.ones(len(counts)) if weight is None else weight[used]
         known = _own(spec, signals, np.nan)
         # Trees that start far from the mean would spend themselves on getting there.
         typical = float(
             np.nanmedian(known)
             if np.isfinite(known).any()
-            else np.log(np.average(counts / exposure, weights=_weight(exposure)))
+            else np.log(np.average(counts / exposure, weights=_weight(exposure) * counted))
         )
         data: dict[str, Any] = {
             "data": signals.reset_index(drop=True),
@@ -154,14 +158,15 @@ class Head:
             "lambda_l2": config.l2,
         }
         if spec.exposure:
-            rate, weight = counts / exposure, _weight(exposure)
+            rate, said = counts / exposure, _weight(exposure) * counted
             # Scaled so that a row's mean hessian is 1, which is what l2 is meant for.
-            weight = weight / max(float(np.mean(weight * rate)), _FLOOR)
+            said = said / max(float(np.mean(said * rate)), _FLOOR)
             params |= {"objective": "poisson", "min_sum_hessian_in_leaf": 1e-3}
-            data |= {"label": rate, "weight": weight}
+            data |= {"label": rate, "weight": said}
         else:
             params |= {"objective": "regression"}
             data |= {"label": np.log1p(counts)}
+            data |= {} if weight is None else {"weight": counted}
         forest = Forest.fit(params, data, None, trees=config.trees, patience=0, seed=seed)
         return cls(spec.name, forest, typical)
 

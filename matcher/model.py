@@ -23,7 +23,9 @@ from features.tables import Tables
 from features.vectors import Embeddings
 from matcher.archive import Fitted
 from matcher.candidates import Candidates, candidates
-from matcher.explain import explain
+from matcher.config import ServingConfig
+from matcher.explain import explain, explain_draw
+from matcher.explore import choose_places
 from matcher.heads import HEADS
 from matcher.likeness import likeness
 from matcher.retrieval import Retrieval
@@ -41,7 +43,8 @@ class MatchResult:
     matches : DataFrame
         One row a match, by brief and rank: brief_id, rank, kol_id, platform, display_name, tier,
         followers, mode, price, currency, fit, score, cvr, forecast_views, risk, median_views,
-        reasons_en, reasons_zh, evidence, basis.
+        reasons_en, reasons_zh, evidence, basis; propensity and explored, the chance to be in the
+        list and whether it was drawn (`matcher.explore`).
     exclusions : DataFrame
         For each brief, how many of the roster each filter refused (`matcher.eligibility.funnel`).
     """
@@ -74,6 +77,7 @@ class Matcher(Fitted):
         embeddings: Embeddings,
         *,
         top: int | None = None,
+        explore_share: float | None = None,
         progress: Progress = silent,
     ) -> MatchResult:
         """Rank KOLs for briefs with what was known before a moment.
@@ -92,6 +96,8 @@ class Matcher(Fitted):
             Text vectors of the encoder that the model was trained on.
         top : int, optional
             Matches kept per brief; by default ``config.serving.top``.
+        explore_share : float, optional
+            Share of the places drawn by chance, 0-0.5; by default ``config.serving``'s.
         progress : Progress
             Told after each chunk of briefs.
 
@@ -108,10 +114,11 @@ class Matcher(Fitted):
         questions = pd.DataFrame({"brief_id": list(dict.fromkeys(brief_ids))})
         questions["as_of"] = pd.Series([as_of] * len(questions), dtype=TIME)
 
+        serving = self.config.serving.changed(top=top, explore_share=explore_share)
         lists, funnels, done = [], [], 0
         retrieval = Retrieval(history, pipeline, self.config.retrieval, self.scout, progress)
         for found in candidates(questions, history, pipeline, self.config, retrieval):
-            best = self._best(found, top or self.config.serving.top)
+            best = self._best(found, serving)
             lists.append(self._described(found.of(best.index), best, history, pipeline))
             funnels.append(found.funnel)
             done += found.funnel["brief_id"].nunique()
@@ -149,14 +156,14 @@ class Matcher(Fitted):
             return None
         return self.ranker.contributions(signals, self.forecaster)
 
-    def _best(self, found: Candidates, top: int) -> pd.DataFrame:
+    def _best(self, found: Candidates, serving: ServingConfig) -> pd.DataFrame:
         """Score candidates and keep the best of each brief, by brief and rank."""
         scored = pd.concat([found.pairs, self.score(found.signals)], axis=1)
         # Briefs in their given order; ties by id, so that a list never depends on row order.
         scored["_brief"] = pd.factorize(scored["brief_id"])[0]
         scored = scored.sort_values(["_brief", "score", "kol_id"], ascending=[True, False, True])
         scored["rank"] = scored.groupby("_brief").cumcount() + 1
-        return scored[scored["rank"] <= top]
+        return choose_places(scored, serving, self.config.seed)
 
     def _described(
         self,
@@ -189,7 +196,10 @@ class Matcher(Fitted):
         )
         parts = self.contributions(found.signals)
         reasons = explain(found.pairs, found.signals, offers["currency"], parts, history, pipeline)
-        return pd.concat([described, reasons], axis=1).assign(basis=self.basis)
+        reasons = explain_draw(reasons, scored)
+        return pd.concat([described, reasons], axis=1).assign(
+            basis=self.basis, propensity=scored["propensity"], explored=scored["explored"]
+        )
 
     def _check_use(self, pipeline: FeaturePipeline) -> None:
         """Refuse vectors or signals that the model was not trained on."""

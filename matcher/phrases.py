@@ -317,6 +317,17 @@ def _style(facts: Facts) -> Reason | None:
     )
 
 
+def drawn(chance: float, rank: float) -> Reason:
+    """Say that a place was drawn by chance, the chance that was, and the rank without it."""
+    share = f"{chance:.0%}" if chance >= 0.0995 else f"{chance:.1%}"
+    return Reason(
+        f"Drawn by chance, to learn about KOLs further down the ranking: ranked {rank:.0f}, with a "
+        f"chance of {share} to be on this list",
+        f"为了解排名靠后的达人而随机抽取：原排名第 {rank:.0f} 位，入选概率 {share}",
+        {"explore.rank": rank, "explore.chance": float(f"{chance:.6g}")},
+    )
+
+
 def _counted(count: float, noun: str) -> str:
     return f"{count:.0f} {noun}{'s' * (round(count) != 1)}"
 

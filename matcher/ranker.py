@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -168,11 +168,15 @@ class FitRanker:
             "feature_fraction": config.feature_share,
             "lambda_l2": config.l2,
         }
+        if train.position is not None:
+            # Places explain what they can of who was chosen; trees are fitted to the rest (Hu et
+            # al., WWW 2019, in LightGBM's additive form).
+            params["lambdarank_position_bias_regularization"] = config.position_regularization
         weight = config.forecast_weight if likeness is None else config.likeness_weight
         forest = Forest.fit(
             params,
             train.as_dataset(weight),
-            valid.as_dataset(weight),
+            replace(valid, position=None).as_dataset(weight),
             trees=config.trees,
             patience=config.patience,
             seed=seed,
@@ -206,6 +210,9 @@ class RankingData:
     success : Series of bool, shape (n,)
         Whether it was: the outcome landed in the upper half of its peers, or the grade is 3 or
         4; read where `told`.
+    position : Series, shape (n,), or None
+        Place of each pair on the list that its brief was shown, 0 where it was on none; ``None``
+        where places are not to be learned.
     """
 
     signals: pd.DataFrame
@@ -215,6 +222,7 @@ class RankingData:
     weight: pd.Series[Any]
     told: pd.Series[Any]
     success: pd.Series[Any]
+    position: pd.Series[Any] | None = None
 
     def as_dataset(self, start_weight: float) -> dict[str, Any]:
         """Return LightGBM's view: rows of one brief together, in a stable order.
@@ -235,10 +243,13 @@ class RankingData:
             raise ValueError(f"Got {int(bad.sum())} rows without a finite grade and weight > 0")
         order = np.argsort(self.brief_id.to_numpy(dtype=object), kind="stable")
         groups = self.brief_id.iloc[order].value_counts(sort=False)
-        return {
+        dataset = {
             "data": self.signals.iloc[order].reset_index(drop=True),
             "init_score": start_weight * self.known[order],
             "label": self.grade.to_numpy(dtype=np.float64)[order],
             "weight": self.weight.to_numpy(dtype=np.float64)[order],
             "group": groups.to_numpy(),
         }
+        if self.position is not None:
+            dataset["position"] = self.position.to_numpy(dtype=np.int32)[order]
+        return dataset

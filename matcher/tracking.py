@@ -50,6 +50,12 @@ class TrackedRun:
 
         mlflow.log_metrics({k: float(v) for k, v in values.items() if pd.notna(v)})
 
+    def tag(self, name: str, text: str) -> None:
+        """Say something of the run in words."""
+        import mlflow
+
+        mlflow.set_tag(name, text[:5000])
+
     def table(self, frame: pd.DataFrame, name: str) -> None:
         """Log a frame as a CSV artifact."""
         self.text(frame.to_csv(index=False), name)

@@ -187,6 +187,26 @@ MATCHES = (
             "Orders KOLs within one brief; means nothing between briefs",
         ),
     ),
+    Heading(
+        "explored",
+        Text("随机抽取", "Drawn"),
+        "text",
+        10,
+        Text(
+            "是：该名次由随机抽取产生，用于了解较少被选的达人",
+            "yes: this place was drawn by chance, to learn about KOLs that are seldom chosen",
+        ),
+    ),
+    Heading(
+        "propensity",
+        Text("入选概率", "Chance"),
+        "percent",
+        10,
+        Text(
+            "该达人进入本名单的概率；非抽取的名次为 100%",
+            "Chance of this KOL to be on this list; 100% for places that were not drawn",
+        ),
+    ),
     Heading("kol_id", Text("达人ID", "KOL ID"), "id", 22, Text("达人的编号", "Id of the KOL")),
 )
 
@@ -291,6 +311,7 @@ WORDS = {
         "macro": Text("头部", "macro"),
         "mega": Text("超头部", "mega"),
     },
+    "explored": {"true": Text("是", "yes"), "false": Text("否", "no")},
     "basis": {
         "outcomes": Text("历史成效", "outcomes"),
         "judgments": Text("人工评分", "judgments"),

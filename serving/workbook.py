@@ -174,6 +174,7 @@ def _for_people(matches: pd.DataFrame, briefs: pd.DataFrame, language: Language)
     frame = _with_brief(matches, briefs).assign(
         reasons=matches[f"reasons_{language}"].map("\n".join).to_numpy(),
         evidence=matches["evidence"].map(_evidence).to_numpy(),
+        explored=matches["explored"].map({True: "true", False: "false"}).to_numpy(),
     )
     for column, words in WORDS.items():
         told = {code: text.in_(language) for code, text in words.items()}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -116,8 +117,16 @@ def ripening(tables: Tables, horizon_days: int) -> pd.Timedelta:
     return min(max(least, pd.Timedelta(days=math.ceil(days))), 3 * horizon)
 
 
-def plan_by_time(tables: Tables, config: Config) -> Plan:
+def plan_by_time(
+    tables: Tables, config: Config, cuts: Mapping[str, str] = MappingProxyType({})
+) -> Plan:
     """Teach on the past, tune on what came next, test on the latest.
+
+    Parameters
+    ----------
+    cuts : mapping
+        Cuts of an earlier plan, to part these tables at the same moments: whatever was decided
+        since its test began tests. By default cuts are made where shares say.
 
     Raises
     ------
@@ -125,6 +134,45 @@ def plan_by_time(tables: Tables, config: Config) -> Plan:
         If too few briefs have labels, they lie too close in time, or what was decided before a
         cut became known only after it.
     """
+    if not cuts:
+        return plans_by_time(tables, config, 1)[0]
+    split = TimeSplit(
+        pd.Timestamp(cuts["valid_from"]),
+        pd.Timestamp(cuts["test_from"]),
+        pd.Timedelta(cuts["embargo"]),
+    )
+    return _time_plan(tables, config, _dated(tables, config), split, "time")
+
+
+def plans_by_time(tables: Tables, config: Config, origins: int) -> list[Plan]:
+    """Part the briefs at several moments (`training.split.TimeSplit.rolling`), the latest first.
+
+    Raises
+    ------
+    UserError
+        As `plan_by_time` does.
+    """
+    briefs = _dated(tables, config)
+    embargo = ripening(tables, config.training.horizon_days)
+    shares = (config.training.valid_share, config.training.test_share)
+    try:
+        splits = TimeSplit.rolling(briefs, origins, *shares, embargo=embargo)
+    except ValueError as error:
+        fewer = "fewer --origins need less; " if origins > 1 else ""
+        raise UserError(
+            f"{error}; {fewer}brand-grouped folds (--split brand) need no time"
+        ) from error
+    names = (
+        ["time"] if origins == 1 else [f"origin {n} of {origins}" for n in range(origins, 0, -1)]
+    )
+    return [
+        _time_plan(tables, config, briefs, split, name)
+        for split, name in zip(splits, names, strict=True)
+    ]
+
+
+def _dated(tables: Tables, config: Config) -> pd.DataFrame:
+    """Return the briefs with labels whose moment of choice is known."""
     briefs = _labelled(tables, config)
     dated = briefs["decided_at"].notna()
     if dated.sum() < config.training.least_briefs:
@@ -133,34 +181,38 @@ def plan_by_time(tables: Tables, config: Config) -> Plan:
             f"tell when they were decided or judged, but learning from the past needs "
             f"{config.training.least_briefs}; brand-grouped folds (--split brand) need no time"
         )
-    briefs = briefs[dated].reset_index(drop=True)
-    embargo = ripening(tables, config.training.horizon_days)
-    shares = (config.training.valid_share, config.training.test_share)
-    try:
-        split = TimeSplit.by_share(briefs, *shares, embargo=embargo)
-    except ValueError as error:
-        raise UserError(f"{error}; brand-grouped folds (--split brand) need no time") from error
+    return briefs[dated].reset_index(drop=True)
+
+
+def _time_plan(
+    tables: Tables, config: Config, briefs: pd.DataFrame, split: TimeSplit, name: str
+) -> Plan:
     part = split.part(briefs).set_axis(briefs["brief_id"])
     # Of the youngest briefs only what came quickly is known; they would test on that alone.
-    unripe = briefs["decided_at"].to_numpy() > tables.outcomes["measured_at"].max() - embargo
-    part = part[(part != "embargo") & ~(unripe & (part == "test").to_numpy())]
-    cut = {"train": split.valid_from, "valid": split.test_from, "test": WHENEVER}
-    cuts = {"valid_from": split.valid_from, "test_from": split.test_from, "embargo": embargo}
-    plan = Plan("time", part, part.map(cut), {name: str(at) for name, at in cuts.items()})
+    ripe_until = tables.outcomes["measured_at"].max() - split.embargo
+    unripe = briefs["decided_at"].to_numpy() > ripe_until
+    part = part[part.isin(["train", "valid", "test"]) & ~(unripe & (part == "test").to_numpy())]
+    until = {"train": split.valid_from, "valid": split.test_from, "test": WHENEVER}
+    cuts = {"valid_from": split.valid_from, "test_from": split.test_from, "embargo": split.embargo}
+    if split.test_until is not None:
+        cuts["test_until"] = split.test_until
+    plan = Plan(name, part, part.map(until), {cut: str(at) for cut, at in cuts.items()})
     told = labelled_pairs(
         labels_known_before(tables, plan.known_before), config.training.horizon_days
     )
-    for name in ("train", "valid"):
-        if plan.briefs(name).intersection(told.index).empty:
+    for each in ("train", "valid"):
+        if plan.briefs(each).intersection(told.index).empty:
             raise UserError(
-                f"Got no outcome or judgment of the {len(plan.briefs(name))} briefs of part {name} "
-                f"that was known before {cut[name]}; check measured_at and judged_at, which say "
+                f"Got no outcome or judgment of the {len(plan.briefs(each))} briefs of part {each} "
+                f"that was known before {until[each]}; check measured_at and judged_at, which say "
                 "when each became known, or use brand-grouped folds (--split brand)"
             )
     return plan
 
 
-def plans(tables: Tables, config: Config, split: str = "auto") -> tuple[str, list[Plan]]:
+def plans(
+    tables: Tables, config: Config, split: str = "auto", origins: int | None = None
+) -> tuple[str, list[Plan]]:
     """Part the briefs.
 
     Parameters
@@ -170,15 +222,17 @@ def plans(tables: Tables, config: Config, split: str = "auto") -> tuple[str, lis
     config : Config
         Settings.
     split : str
-        ``"time"`` (`plan_by_time`), ``"brand"`` (`plans_by_brand`), or ``"auto"``: by time, unless
-        judgments are all there is to learn from and they have no order in time.
+        ``"time"`` (`plans_by_time`), ``"brand"`` (`plans_by_brand`), or ``"auto"``: by time,
+        unless judgments are all there is to learn from and they have no order in time.
+    origins : int, optional
+        Rolling origins in time, by default those of the settings.
 
     Returns
     -------
     str
         How they were parted.
     list of Plan
-        One a round.
+        One a round; the first makes the model that is registered.
 
     Raises
     ------
@@ -190,7 +244,7 @@ def plans(tables: Tables, config: Config, split: str = "auto") -> tuple[str, lis
     if split == "brand":
         return "brand", plans_by_brand(tables, config)
     try:
-        return "time", [plan_by_time(tables, config)]
+        return "time", plans_by_time(tables, config, origins or config.training.origins)
     except UserError:
         if split == "time" or not outcome_values(tables, config.training.horizon_days).empty:
             raise
@@ -273,7 +327,9 @@ def plan_examples(
     """
     tables, settings = history.tables, config.training
     graded = graded_pairs(tables, plan.briefs("train"), plan.known_before, settings)
-    examples = build_examples(tables, history, pipeline, graded, settings, config.seed, progress)
+    examples = build_examples(
+        tables, history, pipeline, graded, settings, config.seed, progress, plan.known_before
+    )
     return learn_affinity(examples, plan.briefs("train"), history, pipeline, config)
 
 
@@ -370,4 +426,7 @@ def _likeness(examples: Examples, config: Config) -> Likeness:
 
 
 def _forecaster(known: Examples, config: Config) -> Forecaster:
-    return Forecaster.fit(known.signals, known.pairs, config.forecast, config.seed)
+    weight = None
+    if config.training.propensity_weights != "none":
+        weight = np.asarray(known.propensity_weight(config.training), dtype=np.float64)
+    return Forecaster.fit(known.signals, known.pairs, config.forecast, config.seed, weight)

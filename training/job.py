@@ -28,7 +28,9 @@ from training.examples import Examples, graded_pairs
 from training.finetune import Choice, better_fit, tunable
 from training.fit import Plan, fit_plan, plans
 from training.gate import PROBE, probe
+from training.labels import outcome_values
 from training.plots import plot_families, plot_rankers, plot_reliability
+from training.replay import log_value
 from training.summary import ARTIFACT, SignalSummary
 from training.window import TAUGHT, taught_by
 
@@ -51,6 +53,9 @@ class Trained:
         ``"time"`` or ``"brand"``.
     choice : Choice or None
         Whether the registered model reads with a tuned text encoder, where one was tuned.
+    unconverted : int
+        Outcomes that taught nothing per cost, since revenue and cost are in two currencies of
+        which no rate was known.
     """
 
     version: str
@@ -59,6 +64,7 @@ class Trained:
     cuts: dict[str, str]
     split: str
     choice: Choice | None = None
+    unconverted: int = 0
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,7 @@ class Round:
 
     plan: Plan
     matcher: Matcher
+    pipeline: FeaturePipeline
     test: Examples
     evaluation: Evaluation
     learned: SignalSummary
@@ -123,12 +130,15 @@ def train(
     history = History(tables)
     pipeline = FeaturePipeline(config.features, embeddings)
     parted, rounds_planned = plans(tables, config, split)
+    tried = outcome_values(tables, config.training.horizon_days)
+    unconverted = int(tried["unconverted"].sum())
     params = {
         "split": parted,
         "command": command,
         "data_versions": json.dumps(dict(versions)),
         "config": config.model_dump_json(),
         "encoder": embeddings.encoder.id,
+        "outcomes_unconverted": unconverted,
         **rounds_planned[0].cuts,
         **marks,
     }
@@ -142,8 +152,14 @@ def train(
         forecasts = pd.concat(
             [forecast_tried(r.matcher, r.test) for r in rounds], ignore_index=True
         )
+        policy, untold = log_value(
+            [(r.matcher, r.pipeline, r.plan.briefs("test")) for r in rounds], history
+        )
+        if untold:
+            run.tag("policy_not_identifiable", untold)
         metrics = (
             evaluation.metrics()
+            | policy
             | headline(evaluation, config)
             | calibration_metrics(forecasts)
             | {
@@ -157,7 +173,7 @@ def train(
         _log_for_later(run, rounds[0])
         version = run.register(rounds[0].matcher, rounds[0].test.signals.head(20))
     cuts = rounds_planned[0].cuts
-    return Trained(version, evaluation, metrics, cuts, parted, rounds[0].choice)
+    return Trained(version, evaluation, metrics, cuts, parted, rounds[0].choice, unconverted)
 
 
 def play(
@@ -183,7 +199,7 @@ def play(
     learned = SignalSummary.of(taught.signals, taught.pairs["brief_id"])
     roster = roster_summary(fit, plan, history, config)
     evaluation = evaluate(fit.matcher, test, history, fit.pipeline, progress)
-    return Round(plan, fit.matcher, test, evaluation, learned, roster, choice)
+    return Round(plan, fit.matcher, fit.pipeline, test, evaluation, learned, roster, choice)
 
 
 def evaluate_version(

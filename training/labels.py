@@ -1,9 +1,28 @@
 """What a past collaboration brought, and the grade that the ranker learns from.
 
 The value of a collaboration is what its brief was after, net of refunds, per unit of cost. Values
-of two goals or two currencies do not compare, so grades are quantiles among collaborations of the
-same goal, currency and vertical. Platforms do compare: a brief that allows two wants to know which
-one pays. Only ripe outcomes count: a campaign whose orders are still coming in is not a bad one.
+of two goals do not compare, so grades are quantiles among collaborations of the same goal and
+vertical. Nor do two currencies: amounts are converted by the last rate that was known before they
+were measured (`features.money`), and where there is none, each currency is graded by itself.
+Platforms do compare: a brief that allows two wants to know which one pays. Only ripe outcomes
+count: a campaign whose orders are still coming in is not a bad one.
+
+What each status means to fit, the chance of a good match:
+
+===========================  =======================================================================
+delivered, ripe outcome      graded among its peers (`Grader`)
+delivered, unripe or none;   nothing yet: left out, which is not zero
+signed
+cancelled                    nothing: the work never ran. It counts in the KOL's delivery record
+declined                     nothing: the KOL did not want to. It counts in acceptance
+contacted, no answer         nothing of what it would bring; only that it was chosen
+                             (`training.selection`)
+shown, others contacted      somebody looked and passed: a weak opinion, taken for as much as
+                             ``training.passed_over`` says
+shown, nobody contacted      nothing: the list is open, or nobody read it
+never shown                  unknown (`training.examples`)
+judged                       the person's grade, where no outcome is graded
+===========================  =======================================================================
 """
 
 from __future__ import annotations
@@ -18,6 +37,7 @@ import pandas as pd
 
 from features.columns import EPOCH, TIME
 from features.contract import SPECS
+from features.money import Exchange
 from features.outcomes import ripe_outcomes
 from features.tables import Tables
 from matcher.ranker import GOOD
@@ -121,10 +141,11 @@ def outcome_values(tables: Tables, horizon_days: int) -> pd.DataFrame:
     DataFrame
         One row a collaboration, sorted by as_of and collaboration_id: collaboration_id, brief_id,
         kol_id, as_of, measured_at, goal, vertical; the counts of `COUNTS`; ``value``, what the
-        goal is after; ``cost``, null where unknown or nothing; ``currency`` of the cost, or of
-        the revenue where no cost is told, empty where neither is; ``value_per_cost``, null where
-        no cost is told or the revenue is in another currency; and ``achieved``, the log of the
-        count that the goal's forecast is of.
+        goal is after; ``cost``, null where unknown or nothing; ``currency`` of both where they
+        are money: of the cost, or of the revenue where no cost is told, empty where neither is;
+        ``value_per_cost``, null where no cost is told; ``unconverted`` (bool), where it is null
+        because revenue and cost are in two currencies of which no rate before ``measured_at`` is
+        known; and ``achieved``, the log of the count that the goal's forecast is of.
     """
     ripe = ripe_outcomes(tables.outcomes, horizon_days)
     done = tables.collaborations[tables.collaborations["status"] == "delivered"]
@@ -142,14 +163,63 @@ def outcome_values(tables: Tables, horizon_days: int) -> pd.DataFrame:
     rows["achieved"] = np.log(_by_goal(rows, FORECAST) + 0.5)
 
     rows["cost"] = rows["cost"].where(rows["cost"] > 0)
-    foreign = (rows["goal"] == "conversion") & (rows["currency_of_revenue"] != rows["currency"])
-    rows["value_per_cost"] = (rows["value"] / rows["cost"]).mask(foreign)
-    paid_in = rows["currency"].where(rows["cost"].notna(), rows["currency_of_revenue"])
-    rows["currency"] = paid_in.fillna("")
+    own = rows["currency"].where(rows["cost"].notna(), rows["currency_of_revenue"])
+    earned = Exchange(tables.exchange_rates).convert(
+        rows["value"], rows["currency_of_revenue"], own, rows["measured_at"]
+    )
+    earned = earned.where(_is_money(rows), rows["value"])
+    rows["unconverted"] = rows["value"].notna() & earned.isna()
+    rows["value"], rows["currency"] = earned, own.fillna("")
+    rows["value_per_cost"] = rows["value"] / rows["cost"]
     columns = ["collaboration_id", "brief_id", "kol_id", "as_of", "measured_at", "goal", "vertical"]
     columns += COUNTS
-    columns += ["value", "cost", "currency", "value_per_cost", "achieved"]
+    columns += ["value", "cost", "currency", "value_per_cost", "unconverted", "achieved"]
     return rows[columns].sort_values(["as_of", "collaboration_id"], ignore_index=True)
+
+
+def usual_currency(tables: Tables) -> str:
+    """Return the currency that most collaborations are paid in, or sell in if no cost is told.
+
+    The first by name among equals; empty where there is none.
+    """
+    paid = tables.collaborations
+    told = paid.loc[paid["cost"] > 0, "currency"]
+    counts = (told if len(told) else tables.outcomes["currency"]).value_counts().sort_index()
+    return str(counts.idxmax()) if len(counts) else ""
+
+
+def in_usual_currency(values: pd.DataFrame, tables: Tables) -> pd.DataFrame:
+    """Convert what was paid and earned so that it can be compared, as far as rates are known.
+
+    Parameters
+    ----------
+    values : DataFrame
+        As `outcome_values` gives them.
+    tables : Tables
+        What tells the rates and the `usual_currency`.
+
+    Returns
+    -------
+    DataFrame
+        The same with ``currency`` and money in the usual currency, by the last rate before
+        ``measured_at``; rows without one stay as they are.
+    """
+    usual = usual_currency(tables)
+    rate = Exchange(tables.exchange_rates).rate(values["currency"], usual, values["measured_at"])
+    factor = rate.fillna(1.0)
+    sold = _is_money(values)
+    return values.assign(
+        value=values["value"].where(~sold, values["value"] * factor),
+        cost=values["cost"] * factor,
+        currency=values["currency"].mask(rate.notna(), usual),
+        # Money per money is the same in any currency.
+        value_per_cost=values["value_per_cost"].where(sold, values["value_per_cost"] / factor),
+    )
+
+
+def _is_money(rows: pd.DataFrame) -> pd.Series[bool]:
+    """Return where the value that a goal is after is money."""
+    return rows["goal"].map(dict(VALUED)) == "net_revenue"
 
 
 def _by_goal(rows: pd.DataFrame, columns: Mapping[str, str]) -> pd.Series[Any]:
@@ -182,7 +252,7 @@ class Grader:
         Parameters
         ----------
         values : DataFrame
-            As `outcome_values` gives them, of collaborations that may teach.
+            As `in_usual_currency` gives them, of collaborations that may teach.
         """
         measure = "value_per_cost" if values["cost"].notna().any() else "value"
         known = values[values[measure].notna()]

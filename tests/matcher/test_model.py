@@ -280,8 +280,8 @@ def test_other_signals_than_those_trained_on_are_refused(
 
 
 def test_unknown_likeness_counts_as_none_and_either_kind_of_vector_counts() -> None:
-    columns = ["content.top3", "vectors.mean_cosine", "content.bio", "audience.match"]
-    columns += ["category.vertical"]
+    columns = ["content.widened_top3", "vectors.mean_cosine", "content.bio"]
+    columns += ["audience.match", "category.vertical"]
     nan = np.nan
     rows = [
         [0.5, nan, 0.9, 1.0, nan],

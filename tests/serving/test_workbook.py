@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from openpyxl.utils import get_column_letter
 
 from serving import headings, workbook
 from serving.publish import Run
@@ -60,6 +61,8 @@ MATCHES = pd.DataFrame(
         "reasons_zh": [("内容相近", "报价低"), (), ("-1+1",)],
         "evidence": [{"content.best": 0.62345, "post_id": "p9"}, {}, {"x": 2}],
         "basis": ["outcomes"] * 3,
+        "propensity": [1.0, 0.04, np.nan],
+        "explored": pd.array([False, True, None], dtype="boolean"),
     }
 )
 EXCLUSIONS = pd.DataFrame(
@@ -110,7 +113,7 @@ def test_the_sheet_is_ready_to_use(tmp_path: Path) -> None:
     sheet = written(tmp_path)["book"]["Matches"]
 
     assert sheet.freeze_panes == "F2"
-    assert sheet.auto_filter.ref == "A1:U4"
+    assert sheet.auto_filter.ref == f"A1:{get_column_letter(len(headings.MATCHES))}4"
     ((bars,),) = [rules.rules for rules in sheet.conditional_formatting]
     assert bars.type == "dataBar"
     assert [str(r.sqref) for r in sheet.conditional_formatting] == ["I2:I4"]
@@ -293,3 +296,10 @@ def test_every_code_of_the_contract_has_words() -> None:
     assert set(headings.WORDS["platform"]) == set(PLATFORMS)
     assert set(headings.WORDS["mode"]) == set(MODES)
     assert set(headings.WORDS["basis"]) == set(headings.RESTS_ON) == set(BASES)
+
+
+def test_drawn_places_are_marked(tmp_path: Path) -> None:
+    write_files(tmp_path, RUN, MATCHES, EXCLUSIONS, BRIEFS, "en")
+    told = pd.read_csv(tmp_path / RUN.run_id / "matches.en.csv", keep_default_na=False)
+    assert told["Drawn"].tolist() == ["no", "yes", ""]
+    assert told["Chance"].tolist() == ["1", "0.04", ""]

@@ -71,6 +71,8 @@ def test_a_run_tells_how_good_the_model_is(run: SimpleNamespace, trained: Traine
         *("briefs_train", "briefs_valid", "briefs_test"),
     } <= set(tracked)
     assert tracked["headline"] == tracked["outcomes_ndcg_at_10"]
+    told = {"policy_snips", "policy_snips_low", "policy_dr", "policy_dr_high", "policy_ess"}
+    assert told <= set(tracked) or "of equal weight" in run.run.data.tags["policy_not_identifiable"]
     views = {OUTCOMES, ROSTER, JUDGMENTS}
     assert run.artifacts == {
         "evaluation/per_brief.csv",
@@ -241,3 +243,19 @@ def test_users_vector_spaces_become_features(
     )
     version = train(extended, VERSIONS, config, embeddings, registry).version
     assert registry.load(version).config.features.spaces == ("video",)
+
+
+def test_outcomes_that_need_a_rate_nobody_knew_are_counted(
+    world: World, config: Config, embeddings: Embeddings, tmp_path: Path
+) -> None:
+    sold = world.tables.collaborations.merge(world.tables.briefs[["brief_id", "goal"]])
+    sold = sold[(sold["goal"] == "conversion") & sold["cost"].notna()]["collaboration_id"]
+    outcomes = world.tables.outcomes
+    foreign = outcomes["collaboration_id"].isin(sold) & (outcomes["horizon_days"] == 30)
+    euros = outcomes.assign(currency=outcomes["currency"].mask(foreign, "EUR"))
+    registry = Registry(tmp_path)
+    made = train(world.tables.replace(outcomes=euros), VERSIONS, config, embeddings, registry)
+    assert made.unconverted == foreign.sum() > 0
+    version = registry.client.get_model_version(MODEL_NAME, made.version)
+    params = registry.client.get_run(version.run_id).data.params
+    assert params["outcomes_unconverted"] == str(made.unconverted)

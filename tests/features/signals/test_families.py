@@ -71,7 +71,8 @@ def test_content_prefers_who_writes_of_it_and_names_the_post(
     kols = {"kol_id": ["near", "far", "mute"], "bio": ["serum", "game", None]}
     found = ask({}, kols, posts=frame).loc["b"]
     assert found.loc["near", "content.best"] == pytest.approx(1.0, abs=1e-5)
-    for signal in ("best", "top3", "mean", "recent", "bio", "lexical_best", "lexical_bio"):
+    told = ("best", "top3", "mean", "recent", "bio", "lexical_best", "lexical_bio")
+    for signal in (*told, "widened_best", "widened_top3"):
         assert found.loc["near", f"content.{signal}"] > found.loc["far", f"content.{signal}"]
     assert found.loc["near", "content.sponsored_best"] < 0.9
     assert found.loc["far", "content.concentration"] == pytest.approx(1.0, abs=1e-5)
