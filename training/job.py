@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,8 @@ from matcher.registry import Registry, TrackedRun
 from matcher.returns import returns
 from training.calibration import calibration_error, noise_floor, poisson_deviance
 from training.coverage import forecast_metrics
+from training.drift import ROSTER as ROSTER_SUMMARY
+from training.drift import roster_summary
 from training.evaluate import HEADLINE, MODEL, ROSTER, Evaluation, evaluate
 from training.examples import Examples, graded_pairs
 from training.finetune import Choice, better_fit, tunable
@@ -76,6 +79,7 @@ class Round:
     test: Examples
     evaluation: Evaluation
     learned: SignalSummary
+    roster: SignalSummary
     choice: Choice | None = None
 
 
@@ -89,6 +93,7 @@ def train(
     split: str = "auto",
     command: str = "",
     encoders: Path | None = None,
+    marks: Mapping[str, str] = MappingProxyType({}),
     progress: Progress = silent,
 ) -> Trained:
     """Fit, evaluate, track and register a model.
@@ -113,6 +118,8 @@ def train(
         What was typed, for the record.
     encoders : Path, optional
         Where tuned text encoders are kept, needed where settings tune one.
+    marks : mapping
+        Parameters of the run beside those that every run has.
 
     Raises
     ------
@@ -135,6 +142,7 @@ def train(
         "encoder": embeddings.encoder.id,
         "outcomes_unconverted": unconverted,
         **rounds_planned[0].cuts,
+        **marks,
     }
     with registry.run(f"train {parted}", params) as run:
         rounds = [
@@ -165,7 +173,7 @@ def train(
         )
         run.metrics(metrics)
         _log_tables_and_plots(run, evaluation, forecasts, rounds[0].matcher)
-        _log_for_the_gate(run, rounds[0])
+        _log_for_later(run, rounds[0])
         version = run.register(rounds[0].matcher, rounds[0].test.signals.head(20))
     cuts = rounds_planned[0].cuts
     return Trained(version, evaluation, metrics, cuts, parted, rounds[0].choice, unconverted)
@@ -192,8 +200,9 @@ def play(
     test = fit.examples.of(plan.briefs("test"))
     taught = fit.examples.of(plan.briefs("train"))
     learned = SignalSummary.of(taught.signals, taught.pairs["brief_id"])
+    roster = roster_summary(fit, plan, history, config)
     evaluation = evaluate(fit.matcher, test, history, fit.pipeline, progress)
-    return Round(plan, fit.matcher, fit.pipeline, test, evaluation, learned, choice)
+    return Round(plan, fit.matcher, fit.pipeline, test, evaluation, learned, roster, choice)
 
 
 def evaluate_version(
@@ -303,8 +312,9 @@ def calibration_metrics(forecasts: pd.DataFrame) -> dict[str, float]:
     return values
 
 
-def _log_for_the_gate(run: TrackedRun, made: Round) -> None:
-    """Keep what `training.gate` must know of a training long after it."""
+def _log_for_later(run: TrackedRun, made: Round) -> None:
+    """Keep what `training.gate` and `training.drift` must know of a training long after it."""
+    run.text(made.roster.to_json(), ROSTER_SUMMARY)
     run.json(taught_by(made.plan), TAUGHT)
     run.text(made.learned.to_json(), ARTIFACT)
     run.text(probe(made.matcher, made.test.signals.head(20)), PROBE)
