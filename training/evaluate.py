@@ -206,7 +206,9 @@ def _by_brief(measured: pd.DataFrame, labels: pd.DataFrame) -> list[pd.DataFrame
     parts = []
     for dimension in OF_BRIEFS:
         value = told["brief_id"].map(of_brief[dimension])
-        parts.append(told[value.notna()].assign(slice=f"{dimension}: " + value.dropna()))
+        parts.append(
+            told[value.notna()].assign(slice=f"{dimension}: " + value.dropna().astype(str))
+        )
     return parts
 
 
