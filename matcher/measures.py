@@ -34,7 +34,8 @@ class Measure:
     low, high : str
         Columns of MATCHES between which 80% of what comes should lie; empty where none is told.
     plus : float
-        Added to both sides before they are divided: half a count, for 0 has no logarithm.
+        Added to both sides before they are divided: half a count, for 0 has no logarithm; 1 for a
+        return, which may be as low as -1.
     en, zh : str
         What people call it.
     """
@@ -83,7 +84,7 @@ MEASURES = (
     _amount("orders", "orders", "订单量", plus=0.5),
     _amount("gmv", "GMV", "成交额"),
     _amount("cpm", "cost per 1,000 views", "千次播放成本"),
-    _amount("roi", "return on cost", "投入产出比"),
+    _amount("roi", "return on cost", "投入产出比", plus=1.0),
     Measure("price", ("price",), "cost", "price", "报价"),
     Measure(
         "engagement_rate", ("engagement_rate",), "engagements", "engagement rate", "互动率", "views"
@@ -133,7 +134,8 @@ def actuals(
     alike = told["currency"] == told["currency_of_revenue"]
     kept = told["gmv"] - told["refunded_gmv"].fillna(0.0)
     told["cpm"] = 1000 * told["cost"] / told["views"].where(told["views"] > 0)
-    told["roi"] = (kept.clip(lower=0) / told["cost"]).where(alike)
+    margin = done["brief_id"].map(tables.briefs.set_index("brief_id")["gross_margin"])
+    told["roi"] = (kept.clip(lower=0) * margin / told["cost"] - 1.0).where(alike)
     answered = done["signed_at"].notna() | done["status"].isin(["signed", "delivered"])
     accepted = answered.astype(float).where(answered | (done["status"] == "declined"))
     told = told.assign(accepted=accepted, asked=accepted.notna().astype(float))

@@ -146,7 +146,7 @@ def rankers(matcher: Matcher) -> dict[str, Score]:
     """Return the model and every simple rule for data such as it was trained on, by name."""
 
     def model(pairs: pd.DataFrame, signals: pd.DataFrame) -> NDArray[np.float64]:
-        return matcher.score(signals)["score"].to_numpy()
+        return matcher.margin(signals)
 
     rules = BASELINES + (TEXT_BASELINES if matcher.basis == JUDGMENTS else ())
     return {MODEL: model} | {baseline.name: baseline.score for baseline in rules}

@@ -147,6 +147,18 @@ def test_intervals_and_acceptance_come_along(home: Path) -> None:
     assert "b1k3" not in ledger.index
 
 
+def test_a_return_is_what_was_earned_over_what_was_paid(home: Path) -> None:
+    range_ = {"roi_p10": -0.5, "roi_p50": 0.2, "roi_p90": 2.0}
+    publish_list(home, "new", 5, listing("b1k1", **range_))
+    told = tables()
+    margins = told.replace(briefs=told.briefs.assign(gross_margin=0.5))
+    row = join(home, margins, 30)[0].set_index("collaboration_id").loc["b1k1"]
+    assert row["roi_forecast"] == 0.2
+    assert row["roi_actual"] == pytest.approx(600 * 0.5 / 200 - 1)
+    untold = join(home, told, 30)[0].set_index("collaboration_id")
+    assert untold["roi_actual"].isna().all()
+
+
 def test_money_of_another_kind_is_not_compared(home: Path) -> None:
     priced = {"price": 150.0, "fit": np.nan, "cvr": np.nan}
     publish_list(home, "yuan", 5, listing("b1k1", **priced))
