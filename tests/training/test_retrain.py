@@ -274,7 +274,9 @@ def _code(arguments: list[str]) -> int:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     try:
-        with pytest.raises(SystemExit) as ended:
+        # MLflow leaves the store of the job before in the environment.
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as ended:
+            patch.delenv("MLFLOW_TRACKING_URI", raising=False)
             main(arguments)
     finally:
         root.handlers[:] = handlers
@@ -299,7 +301,6 @@ def test_killed_at_any_stage_the_next_run_ends_as_an_undisturbed_one(
     second.reach("train")
     _wait_for_training(place / "lake")
     monkeypatch.chdir(place)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setattr("features.encoder.SentenceEncoder", lambda config: embeddings.encoder)
     asked = ["retrain", "files", "--lake", "lake", "--config", "settings.toml"]
     assert _code(asked) == BUSY  # twice at once: the later one says so and leaves
