@@ -1,62 +1,45 @@
-"""Where models live: MLflow runs, versions and aliases. The only module that knows MLflow.
+"""Which models there are and which one serves: versions, aliases, and who was champion before.
 
 A version is never changed; the aliases ``challenger`` and ``champion`` move. A job resolves an
 alias to a version once and uses that version throughout, so that an alias that moves meanwhile
 cannot split a run between two models.
+
+In MLflow the last writer of an alias wins. Here a move names the version it believes to replace
+and fails if that is no longer so (compare and set), under a lock of the workspace; those who
+share a store by its URI but not the workspace are checked the same way, without the lock. Every
+champion is written down in a tag of the registered model, newest last, before it becomes one.
+What a crash leaves half done is therefore either not begun, or told apart by the alias itself.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
-import os
-import shutil
 import tempfile
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from functools import cached_property
-from importlib.metadata import version as installed
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from features.errors import UserError
+from matcher.flavor import find
+from matcher.keepsake import Keepsake, Loaded
 from matcher.model import Matcher
+from matcher.store import Store
+from matcher.tracking import CHALLENGER, CHAMPION, MODEL_NAME, TrackedRun, sweep, track
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-MODEL_NAME = "kolmatch"
-EXPERIMENT = "kolmatch"
-CHALLENGER, CHAMPION = "challenger", "champion"
-_FOLDER = "matcher"
+__all__ = ["CHALLENGER", "CHAMPION", "MODEL_NAME", "Loaded", "Registry", "TrackedRun"]
+
+CHAMPIONS = "champions"
+"""Tag of the registered model: versions that were champion, newest last."""
+REMEMBERED = 100
+"""Champions that are remembered."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """A model ready to serve.
-
-    Attributes
-    ----------
-    matcher : Matcher
-        The model.
-    version : str
-        Its version in the registry.
-    stale : str
-        Why an older local copy is served instead of the registry's; empty when it is not.
-    """
-
-    matcher: Matcher
-    version: str
-    stale: str = ""
 
 
 class Registry:
@@ -71,68 +54,23 @@ class Registry:
     """
 
     def __init__(self, home: Path, uri: str | None = None) -> None:
-        self.home = home
-        self.uri = uri or f"sqlite:///{(home / 'mlflow.db').resolve()}"
-        # MLflow writes absolute paths: a lake that was copied must not write into the original.
-        place = hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:8]
-        self._experiment = EXPERIMENT if uri else f"{EXPERIMENT} {place}"
-        self._artifacts = None if uri else (home / "mlartifacts").resolve().as_uri()
+        self.store = Store(home, uri)
+        self.keepsake = Keepsake(home / "models")
 
-    @cached_property
+    @property
     def client(self) -> MlflowClient:
-        """The MLflow client, with the store initialised.
+        """The MLflow client, with the store initialised (`matcher.store.Store.client`)."""
+        return self.store.client
 
-        Raises
-        ------
-        UserError
-            If the store cannot be used.
-        """
-        from filelock import FileLock
-
-        os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-        # What a version holds is told by our own commands; a log of every step only hides it.
-        os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
-        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-        # A server that is away must not hold up the night: the last good copy serves.
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
-        warnings.filterwarnings("ignore", message=".*input example was not provided.*")
-        import mlflow
-        from mlflow.exceptions import MlflowException
-
-        for name in ("mlflow", "alembic"):
-            logging.getLogger(name).setLevel(logging.ERROR)
-
-        mlflow.set_tracking_uri(self.uri)
-        mlflow.set_registry_uri(self.uri)
-        self.home.mkdir(parents=True, exist_ok=True)
-        try:
-            # Two processes that create a fresh SQLite store at once collide in its migrations.
-            with FileLock(self.home / "mlflow.lock"):
-                client = mlflow.MlflowClient(self.uri, self.uri)
-                if client.get_experiment_by_name(self._experiment) is None:
-                    client.create_experiment(self._experiment, artifact_location=self._artifacts)
-        except MlflowException as error:
-            raise UserError(
-                f"Got MLflow store {self.uri}, which cannot be used: {error}"
-            ) from error
-        return client
-
-    @contextmanager
-    def run(self, name: str, params: Mapping[str, Any]) -> Iterator[TrackedRun]:
+    def run(self, name: str, params: Mapping[str, Any]) -> AbstractContextManager[TrackedRun]:
         """Track one training run; what is raised inside marks it failed."""
-        client = self.client
-        import mlflow
+        return track(self.store, name, params)
 
-        experiment = mlflow.set_experiment(self._experiment)
-        with mlflow.start_run(experiment_id=experiment.experiment_id, run_name=name) as active:
-            tracked = TrackedRun(client, active.info.run_id)
-            mlflow.log_params({key: str(value)[:6000] for key, value in params.items()})
-            yield tracked
+    def sweep(self) -> list[str]:
+        """Put an end to what killed runs left (`matcher.tracking.sweep`)."""
+        return sweep(self.store)
 
-    def promote(self, version: str) -> None:
-        """Make `version` the champion."""
-        self.client.set_registered_model_alias(MODEL_NAME, CHAMPION, version)
+    # -- aliases -----------------------------------------------------------------------------
 
     def resolve(self, alias: str) -> str | None:
         """Return the version an alias names now, or ``None``."""
@@ -144,6 +82,98 @@ class Registry:
             if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 return None
             raise
+
+    def move(self, alias: str, to: str, expected: str | None) -> None:
+        """Let an alias name another version, if it still names the expected one.
+
+        Parameters
+        ----------
+        alias : str
+            ``champion`` or ``challenger``.
+        to : str
+            A version.
+        expected : str or None
+            What `resolve` said when the decision was made.
+
+        Raises
+        ------
+        UserError
+            If there is no version `to`, or somebody moved the alias meanwhile.
+        """
+        self._made_by(to)  # is it there at all?
+        with self.store.lock("aliases"):
+            self._check_unmoved(alias, expected)
+            if alias == CHAMPION and to != expected:
+                self._write_champions([*self.champions(), to])
+            self.client.set_registered_model_alias(MODEL_NAME, alias, to)
+
+    def champions(self) -> list[str]:
+        """Return the versions that were champion, newest last: the last one is it now.
+
+        Empty where there is none. One that a rollback took back is forgotten.
+        """
+        now = self.resolve(CHAMPION)
+        if now is None:
+            return []
+        tags = self.client.get_registered_model(MODEL_NAME).tags
+        told = [str(version) for version in json.loads(tags.get(CHAMPIONS, "[]"))]
+        if now not in told:  # other hands than ours moved the alias
+            return [*told, now]
+        # What follows the champion was announced by a move that was killed, or taken back.
+        while told[-1] != now:
+            told.pop()
+        return told
+
+    def rollback(self, expected: str | None) -> str:
+        """Make the previous champion champion again, forgetting the present one.
+
+        Repeated, it goes back champion by champion.
+
+        Parameters
+        ----------
+        expected : str or None
+            The champion that is to go.
+
+        Returns
+        -------
+        str
+            The version that is champion now.
+
+        Raises
+        ------
+        UserError
+            If there is no previous champion or it cannot be loaded, or somebody moved the alias
+            meanwhile.
+        """
+        with self.store.lock("aliases"):
+            self._check_unmoved(CHAMPION, expected)
+            before = self.champions()
+            if len(before) < 2:
+                raise UserError(
+                    "Got no champion to roll back"
+                    if not before
+                    else f"Got champion {before[0]}, before which there was none: nothing to roll "
+                    "back to"
+                )
+            back = before[-2]
+            self.load(back)  # a model that cannot be loaded must not become champion
+            self.client.set_registered_model_alias(MODEL_NAME, CHAMPION, back)
+            self._write_champions(before[:-1])
+        return back
+
+    def _check_unmoved(self, alias: str, expected: str | None) -> None:
+        now = self.resolve(alias)
+        if now != expected:
+            raise UserError(
+                f"Got {alias} version {now or 'none'} but expected {expected or 'none'}: somebody "
+                "moved it meanwhile; look at it and run the command again"
+            )
+
+    def _write_champions(self, versions: list[str]) -> None:
+        told = json.dumps(versions[-REMEMBERED:])
+        self.client.set_registered_model_tag(MODEL_NAME, CHAMPIONS, told)
+
+    # -- versions ----------------------------------------------------------------------------
 
     def metrics(self, version: str) -> dict[str, float]:
         """Return the metrics of the run that made a version.
@@ -165,20 +195,46 @@ class Registry:
         """
         return dict(self._made_by(version).data.params)
 
-    def _made_by(self, version: str) -> Run:
-        from mlflow.exceptions import MlflowException
+    def status(self, version: str) -> str:
+        """Return how the run that made a version ended, ``FINISHED`` if well.
+
+        Raises
+        ------
+        UserError
+            If there is no such version.
+        """
+        return str(self._made_by(version).info.status)
+
+    def text(self, version: str, name: str) -> str | None:
+        """Return a text artifact of the run that made a version; ``None`` where it has none.
+
+        Raises
+        ------
+        UserError
+            If there is no such version.
+        """
+        run = self._made_by(version)
+        import mlflow
 
         try:
-            made = self.client.get_model_version(MODEL_NAME, version)
-        except MlflowException as error:
-            raise UserError(
-                f"Got model version {version} but expected one of: {self._versions()}"
-            ) from error
-        return self.client.get_run(str(made.run_id))
+            return str(mlflow.artifacts.load_text(f"{run.info.artifact_uri}/{name}"))
+        except (OSError, ValueError, mlflow.MlflowException) as error:
+            log.info("version %s has no %s: %s", version, name, error)
+            return None
 
-    def _versions(self) -> str:
-        found = self.client.search_model_versions(f"name = '{MODEL_NAME}'")
-        return ", ".join(sorted((str(v.version) for v in found), key=int)) or "none"
+    def note(self, version: str, texts: Mapping[str, str], tags: Mapping[str, str]) -> None:
+        """Add text artifacts to the run that made a version, and tags to the version.
+
+        Raises
+        ------
+        UserError
+            If there is no such version.
+        """
+        run_id = self._made_by(version).info.run_id
+        for name, text in texts.items():
+            self.client.log_text(run_id, text, name)
+        for key, value in tags.items():
+            self.client.set_model_version_tag(MODEL_NAME, version, key, value)
 
     def load(self, version: str) -> Matcher:
         """Load a version, checking every file's digest.
@@ -196,7 +252,7 @@ class Registry:
                 local = mlflow.artifacts.download_artifacts(
                     artifact_uri=f"models:/{MODEL_NAME}/{version}", dst_path=temporary
                 )
-                return Matcher.load(_find(Path(local)))
+                return Matcher.load(find(Path(local)))
         except (OSError, ValueError, mlflow.MlflowException) as error:
             raise UserError(
                 f"Got model version {version}, which cannot be loaded: {error}"
@@ -219,150 +275,32 @@ class Registry:
             version = self.resolve(CHAMPION)
             if version is None:
                 # A store that forgot its champion (moved, emptied, mistyped) is no new store.
-                return self._kept("the registry names no champion")
+                return self.keepsake.kept("the registry names no champion")
             loaded = Loaded(self.load(version), version)
         except Exception as error:
             # Whatever ails the registry (network, disk, damage), the night's lists must come out.
             reason = str(error) or type(error).__name__
-            kept = self._kept(reason)
+            kept = self.keepsake.kept(reason)
             if kept is None:
                 raise UserError(f"Got no champion from the registry: {reason}") from error
             return kept
         try:
-            self._keep(loaded)
+            self.keepsake.keep(loaded)
         except OSError as error:  # a full disk must not stop the lists
             log.warning("the champion could not be kept for bad days: %s", error)
         return loaded
 
-    @property
-    def _local(self) -> Path:
-        return self.home / "models"
-
-    def _keep(self, loaded: Loaded) -> None:
-        # Named by content: another store gives the same version number to another model.
-        name = loaded.matcher.hash
-        folder = self._local / name
-        if not _is_whole(folder):
-            self._local.mkdir(parents=True, exist_ok=True)
-            temporary = Path(tempfile.mkdtemp(dir=self._local))
-            loaded.matcher.save(temporary)
-            shutil.rmtree(folder, ignore_errors=True)
-            try:
-                temporary.replace(folder)
-            except OSError:  # another process kept the same model first
-                shutil.rmtree(temporary)
-        pointer = self._local / f"champion.{os.getpid()}.tmp"
-        told = {"version": loaded.version, "hash": name}
-        pointer.write_text(json.dumps(told), encoding="utf-8")
-        pointer.replace(self._local / "champion.json")
-
-    def _kept(self, reason: str) -> Loaded | None:
-        """Return the last good copy, or ``None`` where there is none that is whole."""
-        try:
-            told = json.loads((self._local / "champion.json").read_text(encoding="utf-8"))
-            return Loaded(Matcher.load(self._local / told["hash"]), str(told["version"]), reason)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            log.info("no good local copy of the champion: %s", error)
-            return None
-
-
-@dataclass(frozen=True)
-class TrackedRun:
-    """One open MLflow run."""
-
-    client: MlflowClient
-    run_id: str
-
-    def metrics(self, values: Mapping[str, float]) -> None:
-        """Log metrics; those without a value are left out."""
-        import mlflow
-
-        mlflow.log_metrics({k: float(v) for k, v in values.items() if pd.notna(v)})
-
-    def table(self, frame: pd.DataFrame, name: str) -> None:
-        """Log a frame as a CSV artifact."""
-        import mlflow
-
-        mlflow.log_text(frame.to_csv(index=False), name)
-
-    def figure(self, figure: Figure, name: str) -> None:
-        """Log a plot."""
-        import mlflow
-
-        mlflow.log_figure(figure, name)
-
-    def register(self, matcher: Matcher, sample: pd.DataFrame) -> str:
-        """Log and register a model as a new version under the alias ``challenger``.
-
-        Parameters
-        ----------
-        matcher : Matcher
-            A trained model.
-        sample : DataFrame
-            A few rows of signals, for the signature.
-
-        Returns
-        -------
-        str
-            The new version.
-        """
-        import mlflow
+    def _made_by(self, version: str) -> Run:
         from mlflow.exceptions import MlflowException
-        from mlflow.models import infer_signature
 
-        with tempfile.TemporaryDirectory() as temporary:
-            folder = Path(temporary) / _FOLDER
-            matcher.save(folder)
-            info = mlflow.pyfunc.log_model(
-                name="model",
-                loader_module="matcher.registry",
-                data_path=str(folder),
-                signature=infer_signature(sample, _Scorer(matcher).predict(sample)),
-                pip_requirements=_requirements(),
-            )
-        with suppress(MlflowException):  # it exists already
-            self.client.create_registered_model(MODEL_NAME)
-        made = self.client.create_model_version(
-            MODEL_NAME, info.model_uri, run_id=self.run_id, model_id=info.model_id
-        )
-        version = str(made.version)
-        self.client.set_registered_model_alias(MODEL_NAME, CHALLENGER, version)
-        return version
+        try:
+            made = self.client.get_model_version(MODEL_NAME, version)
+        except MlflowException as error:
+            raise UserError(
+                f"Got model version {version} but expected one of: {self._versions()}"
+            ) from error
+        return self.client.get_run(str(made.run_id))
 
-
-def _requirements() -> list[str]:
-    # Named explicitly: letting MLflow infer them imports the world and takes 10 s.
-    packages = ("kolmatch", "lightgbm", "numpy", "pandas", "pydantic", "scipy")
-    return [f"{package}=={installed(package)}" for package in packages]
-
-
-def _is_whole(folder: Path) -> bool:
-    try:
-        Matcher.load(folder)
-    except ValueError:
-        return False
-    return True
-
-
-def _find(folder: Path) -> Path:
-    """Return the folder inside a downloaded artifact that `Matcher.save` wrote."""
-    found = sorted(folder.rglob("model.json"))
-    if not found:
-        raise ValueError(f"Got a registered model without model.json in {folder.name}")
-    return found[0].parent
-
-
-class _Scorer:
-    """What MLflow's generic tools (``mlflow.pyfunc``, its Spark UDF) see of a Matcher."""
-
-    def __init__(self, matcher: Matcher) -> None:
-        self._matcher = matcher
-
-    def predict(self, features: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Score a frame of signals: columns score, fit and cvr, one row a pair."""
-        del params
-        return self._matcher.score(features)
-
-
-def _load_pyfunc(path: str) -> _Scorer:
-    return _Scorer(Matcher.load(_find(Path(path))))
+    def _versions(self) -> str:
+        found = self.client.search_model_versions(f"name = '{MODEL_NAME}'")
+        return ", ".join(sorted((str(v.version) for v in found), key=int)) or "none"

@@ -27,7 +27,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, matcher: Matcher, past: Past)
     home = tmp_path_factory.mktemp("home") / "made" / "when needed"
     registry = Registry(home)
     assert _register(registry, matcher, past[1]) == "1"
-    registry.promote("1")
+    registry.move(CHAMPION, "1", None)
     other = replace(matcher, config=matcher.config.model_copy(update={"seed": 9}))
     assert _register(registry, other, past[1], headline=0.7) == "2"
     return home
@@ -111,14 +111,14 @@ def test_a_stale_copy_serves_until_the_new_champion_can_be_had(
     home: Path, broken: Path, matcher: Matcher
 ) -> None:
     registry = Registry(home)
-    registry.promote("2")
+    registry.move(CHAMPION, "2", "1")
     try:
         loaded = registry.champion()
         assert loaded is not None
         assert (loaded.matcher, loaded.version) == (matcher, "1")
         assert "version 2" in loaded.stale
     finally:
-        registry.promote("1")
+        registry.move(CHAMPION, "1", "2")
 
 
 def test_a_store_that_forgot_its_champion_is_no_new_store(

@@ -1,0 +1,89 @@
+"""The last good local copy of the champion, for nights on which the registry is away."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from matcher.model import Matcher
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model ready to serve.
+
+    Attributes
+    ----------
+    matcher : Matcher
+        The model.
+    version : str
+        Its version in the registry.
+    stale : str
+        Why an older local copy is served instead of the registry's; empty when it is not.
+    """
+
+    matcher: Matcher
+    version: str
+    stale: str = ""
+
+
+@dataclass(frozen=True)
+class Keepsake:
+    """A folder of whole models, and a pointer to the one that was champion last.
+
+    Attributes
+    ----------
+    folder : Path
+        Made when needed.
+    """
+
+    folder: Path
+
+    def keep(self, loaded: Loaded) -> None:
+        """Keep a champion; where it is kept already, only the pointer moves.
+
+        Raises
+        ------
+        OSError
+            If the disk is full or refuses; what was kept before still stands.
+        """
+        # Named by content: another store gives the same version number to another model.
+        name = loaded.matcher.hash
+        folder = self.folder / name
+        if not _is_whole(folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            temporary = Path(tempfile.mkdtemp(dir=self.folder))
+            loaded.matcher.save(temporary)
+            shutil.rmtree(folder, ignore_errors=True)
+            try:
+                temporary.replace(folder)
+            except OSError:  # another process kept the same model first
+                shutil.rmtree(temporary)
+        pointer = self.folder / f"champion.{os.getpid()}.tmp"
+        told = {"version": loaded.version, "hash": name}
+        pointer.write_text(json.dumps(told), encoding="utf-8")
+        pointer.replace(self.folder / "champion.json")
+
+    def kept(self, reason: str) -> Loaded | None:
+        """Return the last good copy as stale for a reason; ``None`` where none is whole."""
+        try:
+            told = json.loads((self.folder / "champion.json").read_text(encoding="utf-8"))
+            return Loaded(Matcher.load(self.folder / told["hash"]), str(told["version"]), reason)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            log.info("no good local copy of the champion: %s", error)
+            return None
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        Matcher.load(folder)
+    except ValueError:
+        return False
+    return True

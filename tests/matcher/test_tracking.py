@@ -1,0 +1,103 @@
+"""What a killed training leaves, and who may clear it away."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from matcher.model import Matcher
+from matcher.registry import CHALLENGER, MODEL_NAME, Registry
+from matcher.tracking import LEASE, WORKSPACE
+
+Past = tuple[pd.DataFrame, pd.DataFrame]
+
+_TRAINING = """
+import sys
+from pathlib import Path
+from matcher.registry import Registry
+registry = Registry(Path(sys.argv[1]))
+with registry.run("victim", {}) as run:
+    if sys.argv[2] == "half made":
+        registry.client.create_logged_model(
+            registry.client.get_run(run.run_id).info.experiment_id, source_run_id=run.run_id
+        )
+    print(run.run_id, flush=True)
+    input()
+"""
+
+
+def _training(home: Path, state: str = "running") -> tuple["subprocess.Popen[str]", str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", _TRAINING, str(home), state],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    return process, process.stdout.readline().strip()
+
+
+def _status(registry: Registry, run_id: str) -> str:
+    return str(registry.client.get_run(run_id).info.status)
+
+
+def test_the_next_training_sweeps_a_killed_one_and_lets_a_living_one_be(tmp_path: Path) -> None:
+    registry = Registry(tmp_path)
+    _ = registry.client
+    killed, dead = _training(tmp_path, "half made")
+    living, alive = _training(tmp_path)
+    killed.kill()
+    killed.wait()
+    assert (_status(registry, dead), _status(registry, alive)) == ("RUNNING", "RUNNING")
+    experiment = registry.client.get_run(dead).info.experiment_id
+    assert len(registry.client.search_logged_models([experiment])) == 1
+
+    with registry.run("next", {}) as run:
+        assert (_status(registry, dead), _status(registry, alive)) == ("KILLED", "RUNNING")
+        assert _status(registry, run.run_id) == "RUNNING"
+        assert registry.sweep() == []
+    assert registry.client.search_logged_models([experiment]) == []
+    assert _status(registry, run.run_id) == "FINISHED"
+    living.communicate("end\n", timeout=60)
+    assert _status(registry, alive) == "FINISHED"
+    assert list((tmp_path / "leases").iterdir()) == []
+    assert registry.sweep() == []
+
+
+def test_runs_of_other_places_and_without_a_lease_are_let_be(tmp_path: Path) -> None:
+    registry = Registry(tmp_path)
+    experiment = registry.client.get_experiment_by_name(registry.store.experiment)
+    assert experiment is not None
+    for tags in (
+        {},
+        {WORKSPACE: registry.store.workspace},
+        {WORKSPACE: registry.store.workspace, LEASE: "../aliases"},
+        {WORKSPACE: "elsewhere:/lake", LEASE: "abc"},
+    ):
+        registry.client.create_run(experiment.experiment_id, tags=tags)
+    assert registry.sweep() == []
+    found = registry.client.search_runs([experiment.experiment_id])
+    assert {run.info.status for run in found} == {"RUNNING"}
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_version_of_a_killed_run_stays_if_its_files_are_there(
+    tmp_path: Path, matcher: Matcher, past: Past, whole: bool
+) -> None:
+    registry = Registry(tmp_path)
+    with registry.run("train", {}) as run:
+        version = run.register(matcher, past[1].head(3))
+    # As a kill right after the registering would have left it.
+    client = registry.client
+    client.set_tag(run.run_id, LEASE, "0123abc")
+    client.set_terminated(run.run_id, "RUNNING")
+    if not whole:
+        shutil.rmtree(tmp_path / "mlartifacts")
+    assert registry.sweep() == [run.run_id]
+    assert _status(registry, run.run_id) == "KILLED"
+    left = [str(v.version) for v in client.search_model_versions(f"name = '{MODEL_NAME}'")]
+    assert left == ([version] if whole else [])
+    assert registry.resolve(CHALLENGER) == (version if whole else None)
