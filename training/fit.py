@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SPLITS = ("auto", "time", "brand")
+CUTS = ("valid_from", "test_from", "embargo")
+"""What of a plan in time is on record, by which it can be made again."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ METRICS = ("ndcg@5", "ndcg@10", "ndcg@20", "recall@20", "recall@50", "map", "mrr
 """Metrics whose means get intervals."""
 ALPHA = 0.05
 """How often one verdict among all slices may be wrong by chance."""
-BETTER, WORSE, UNSURE, FEW = "better", "worse", "not sure", "too few to tell"
+VERDICTS = ("better", "worse", "not sure", "too few to tell")
+BETTER, WORSE, UNSURE, FEW = VERDICTS
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ class Reliability:
         Forecasts of which something came, and the brands they are of.
     base_rate : float
         Share that came true.
-    ece, ece_floor : float
+    ece, ece_noise_floor : float
         Calibration error over bins of equal mass, and the 95th percentile of what chance alone
         gives a perfect model (`training.calibration.noise_floor`): below it nothing speaks against
         the chances.
@@ -54,7 +54,7 @@ class Reliability:
     brands: int
     base_rate: float
     ece: float
-    ece_floor: float
+    ece_noise_floor: float
     brier: float
     brier_base: float
     slope: float
@@ -96,7 +96,7 @@ class Reliability:
     @property
     def believable(self) -> bool:
         """Whether the calibration error is no more than chance gives a perfect model."""
-        return self.ece <= self.ece_floor
+        return self.ece <= self.ece_noise_floor
 
     def metrics(self, name: str) -> dict[str, float]:
         """Return every number as ``<name>_<number>``."""

@@ -29,8 +29,9 @@ from training.finetune import (
     tuned_folder,
 )
 from training.fit import Fit, Plan, plan_by_time
-from training.job import Trained, evaluate_version, play, train
+from training.job import Trained, evaluate_version, train
 from training.labels import question_times
+from training.rounds import play
 from training.triplets import Lessons, Told, Triplet
 
 MakeModel = Callable[..., Path]

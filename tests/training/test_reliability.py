@@ -67,7 +67,7 @@ def test_too_little_to_recalibrate_is_told_as_unknown() -> None:
 
 def test_numbers_are_named_for_tracking() -> None:
     told = Reliability.of(*drawn(100, seed=4)).metrics("fit")
-    assert {"fit_ece", "fit_ece_floor", "fit_brier", "fit_slope_low", "fit_rows"} <= set(told)
+    assert {"fit_ece", "fit_ece_noise_floor", "fit_brier", "fit_slope_low", "fit_rows"} <= set(told)
     assert all(isinstance(value, float) for value in told.values())
 
 
