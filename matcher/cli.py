@@ -31,6 +31,7 @@ for command in (
     models.train,
     models.evaluate,
     models.promote,
+    models.rollback,
     lists.match,
 ):
     app.command(epilog=EPILOG)(command)

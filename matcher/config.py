@@ -144,6 +144,43 @@ class TrainingConfig(_Frozen):
     )
 
 
+class GateConfig(_Frozen):
+    """What a challenger must show before it may serve (`training.gate`)."""
+
+    confidence: float = Field(
+        0.95, gt=0, lt=1, description="of the interval of the lead, and of every other verdict"
+    )
+    tolerance: float = Field(
+        0.0, ge=0, description="NDCG@10 above which the lower limit of the lead must lie"
+    )
+    least_gain: float = Field(0.005, ge=0, description="lead in NDCG@10 that is worth a change")
+    least_briefs: int = Field(10, ge=2, description="fewer test briefs decide nothing")
+    least_brands: int = Field(5, ge=2, description="nor do those of fewer brands")
+    power: float = Field(0.8, gt=0, lt=1, description="chance with which a lead shall be found")
+    detectable: float = Field(
+        0.05, gt=0, description="where a lead this large could be missed, nothing is decided"
+    )
+    slice_harm: float = Field(
+        0.02, ge=0, description="NDCG@10 that a slice may lose against the champion"
+    )
+    calibration: float = Field(
+        0.02, ge=0, description="error of fit allowed above its noise floor and the champion's"
+    )
+    exposure: float = Field(
+        0.2, ge=0, le=1, description="share of its places that every follower tier must keep"
+    )
+    listed_briefs: int = Field(40, ge=1, description="test briefs whose whole lists are compared")
+    most_gain: float = Field(
+        0.15, gt=0, description="lead over a champion that is too good to be true"
+    )
+    reliance: float = Field(
+        0.8, gt=0, le=1, description="share of the lead that may hang on one new signal"
+    )
+    drift: float = Field(
+        2.0, gt=0, description="stability index of a signal that carries weight, at most"
+    )
+
+
 class ServingConfig(_Frozen):
     """How a run is cut and written."""
 
@@ -164,6 +201,7 @@ class Config(_Frozen):
     forecast: HeadConfig = HeadConfig()
     ranker: RankerConfig = RankerConfig()
     training: TrainingConfig = TrainingConfig()
+    gate: GateConfig = GateConfig()
     serving: ServingConfig = ServingConfig()
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 
@@ -27,6 +27,34 @@ _METRICS = {
     "first_positive_rank": "first hit",
     "briefs": "briefs",
 }
+
+
+class Check(Protocol):
+    """What is shown of `training.verdict.Check`, which the matcher may not know."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def passed(self) -> bool: ...  # noqa: D102
+    @property
+    def words(self) -> str: ...  # noqa: D102
+
+
+def show_verdict(terminal: Terminal, against: str, window: str, checks: Iterable[Check]) -> None:
+    """Print what the gate found, one row a check.
+
+    Parameters
+    ----------
+    terminal : Terminal
+        Where to.
+    against, window : str
+        What the challenger was compared with, and on which briefs.
+    checks : iterable of Check
+        In the order made.
+    """
+    rows = [(check.name, "holds" if check.passed else "NO", check.words) for check in checks]
+    title = f"Gate: compared with {against} on {window}"
+    terminal.table(["check", "", "found"], rows, title=title)
 
 
 def show_evaluation(terminal: Terminal, views: Iterable[tuple[str, pd.DataFrame]]) -> None:

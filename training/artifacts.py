@@ -69,7 +69,7 @@ def report_tables(report: Report) -> dict[str, pd.DataFrame]:
         "exposure": report.tiers.reset_index(),
         "roster_coverage": report.roster_coverage.reset_index(),
     }
-    for view in evaluation.views:
+    for view in report.views:
         tables[view] = evaluation.summary(view).reset_index()
         tables[f"{view}_leads"] = report.intervals[view]
         tables[f"{view}_slices"] = report.slices[view]

@@ -43,7 +43,7 @@ def render_card(report: Report, version: str = "") -> str:
         markets=_markets(report),
         not_for=_not_for(report),
         split=how_split(report),
-        views=[_view(report, view) for view in report.evaluation.views],
+        views=[_view(report, view) for view in report.views],
         weak=weak_slices(slices).to_dict("records"),
         few=list(slices["slice"][slices["verdict"] == FEW]),
         calibration=calibration_words(report),
@@ -129,8 +129,9 @@ def _limits(report: Report) -> list[str]:
     if len(tiers) and tiers["value"].notna().any():
         gap = (tiers[MODEL] - tiers["value"]).to_numpy()
         told = [
-            f"tier {tiers.index[at]} gets {tiers[MODEL].iloc[at]:.0%} of the places and brought "
-            f"{tiers['value'].iloc[at]:.0%} of the value"
+            f"tier {tiers.index[at]} gets {tiers[MODEL].iloc[at]:.0%} of the places; of the tried "
+            f"it was {tiers['tried'].iloc[at]:.0%}, had {tiers['cost'].iloc[at]:.0%} of the money "
+            f"and brought {tiers['value'].iloc[at]:.0%} of the value"
             for at in (int(gap.argmax()), int(gap.argmin()))
         ]
         lines.append(f"Exposure: {'; '.join(told)}.")

@@ -97,7 +97,7 @@ class Exposure:
         Parameters
         ----------
         brought : DataFrame
-            brief_id, tier and value of the tried pairs.
+            brief_id, tier, cost and value of the tried pairs.
         rankers : iterable of str
             Whose lists to look at.
 
@@ -105,9 +105,9 @@ class Exposure:
         -------
         DataFrame
             Indexed by tier, smallest first, those that are there: ``roster`` (share of the
-            eligible), one column a ranker (share of its places), ``tried`` and ``value`` (share
-            of the tried and of what they brought, every brief counting alike; null where nothing
-            is known). Columns sum to 1.
+            eligible), one column a ranker (share of its places), ``tried``, ``cost`` and ``value``
+            (share of the tried, of what they cost and of what they brought, every brief counting
+            alike; null where nothing is known). Columns sum to 1.
         """
         table = pd.DataFrame(index=pd.Index(TIERS, name="tier"))
         table["roster"] = self.eligible.groupby("tier")["briefs"].sum()
@@ -115,12 +115,11 @@ class Exposure:
             own = self.places[self.places["ranker"] == ranker]
             table[ranker] = own.groupby("tier")["briefs"].sum()
         table = table.fillna(0.0).astype(np.float64)
-        told = brought[brought.groupby("brief_id")["value"].transform("sum") > 0]
-        share = told.groupby("brief_id")["value"].transform(lambda value: value / value.sum())
-        alike = 1 / told.groupby("brief_id")["value"].transform("size")
-        by = told["tier"].fillna("unknown")
-        table["tried"] = alike.groupby(by).sum().reindex(table.index, fill_value=0.0)
-        table["value"] = share.groupby(by).sum().reindex(table.index, fill_value=0.0)
+        told = brought[brought.groupby("brief_id")["value"].transform("sum") > 0].assign(tried=1.0)
+        tier_of = told["tier"].fillna("unknown")
+        for name in ("tried", "cost", "value"):
+            share = told[name] / told.groupby("brief_id")[name].transform("sum")
+            table[name] = share.groupby(tier_of).sum().reindex(table.index, fill_value=0.0)
         table = table.loc[table.sum(axis=1) > 0]
         return table / table.sum().replace(0.0, np.nan)
 

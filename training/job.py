@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
 
+from features.errors import UserError
 from features.history import History
 from features.pipeline import FeaturePipeline
 from features.progress import Progress, silent
@@ -15,15 +16,18 @@ from features.tables import Tables
 from features.vectors import Embeddings
 from matcher.config import Config
 from matcher.model import Matcher
-from matcher.registry import Registry
+from matcher.registry import Registry, TrackedRun
 from training.artifacts import log_report
 from training.choices import ARTIFACT, as_ranker, from_json
 from training.evaluate import Evaluation, evaluate
 from training.examples import Examples, graded_pairs
 from training.finetune import Choice, tunable
 from training.fit import CUTS, plan_by_time, plans
+from training.gate import PROBE, probe
 from training.report import Report, Subject
 from training.rounds import Round, play
+from training.summary import ARTIFACT as SUMMARY
+from training.window import TAUGHT, taught_by
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,7 @@ def train(
         report = _report(rounds, tables, command, parted, versions)
         metrics = report.metrics() | tuning_metrics(rounds[0].choice)
         run.metrics(metrics)
+        _log_for_the_gate(run, rounds[0])
         version = run.register(rounds[0].matcher, rounds[0].test.signals.head(20))
         log_report(run, report, version)
     return Trained(version, report, metrics, planned[0].cuts, parted, rounds[0].choice)
@@ -206,6 +211,11 @@ def evaluate_again(
     """
     matcher, made = registry.load(version), registry.params(version)
     split, config = made["split"], matcher.config
+    if refit is not None and registry.metrics(version).get("finetune_taken"):
+        raise UserError(
+            f"Got version {version}, which reads with a text encoder tuned on its own past: fitted "
+            "anew it would know what came later; use `kolmatch train --origins` to tune at each"
+        )
     name = f"evaluate v{version}" if refit is None else f"evaluate v{version} refitted"
     params = {
         "model_version": version,
@@ -254,6 +264,14 @@ def tuning_metrics(choice: Choice | None) -> dict[str, float]:
         "finetune_valid_tuned": choice.tuned,
         "finetune_valid_lead_low": choice.low,
     }
+
+
+def _log_for_the_gate(run: TrackedRun, made: Round) -> None:
+    """Keep what `training.gate` must know of a training long after it."""
+    run.json(taught_by(made.plan), TAUGHT)
+    run.text(probe(made.matcher, made.test.signals.head(20)), PROBE)
+    if made.learned is not None:
+        run.text(made.learned.to_json(), SUMMARY)
 
 
 def _report(

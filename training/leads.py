@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,6 +77,11 @@ class Lead:
             WORSE: f"kolmatch ranks worse than the best simple rule, {self.rule}",
             UNSURE: "It is not sure that kolmatch ranks better than the best simple rule",
         }
+        if not math.isfinite(self.low):
+            return (
+                f"Nothing can be said for sure: {self.briefs} test briefs of {self.brands} brands "
+                "have something to tell, and what is drawn anew for an interval is the brand."
+            )
         best = f"the best, {self.rule}" if self.verdict == BETTER else self.rule
         return (
             f"{how[self.verdict]}: NDCG@10 {self.model:.3f} against {self.against:.3f} of {best}, "

@@ -6,7 +6,7 @@ they are.
 
 from __future__ import annotations
 
-import math
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -14,8 +14,8 @@ import pandas as pd
 from matcher.ranker import JUDGMENTS
 from training.baselines import BASELINES, TEXT_BASELINES
 from training.choices import LEARNED
-from training.evaluate import HEADLINE, MODEL, VIEWS
-from training.leads import METRICS
+from training.evaluate import HEADLINE, MODEL, ROSTER, VIEWS
+from training.leads import FEW, METRICS
 from training.plots import (
     as_svg,
     plot_families,
@@ -35,6 +35,12 @@ if TYPE_CHECKING:
 EXTREMES, ROWS = 5, 500
 """Briefs shown in full at either end, and most rows of the table of all."""
 TEMPLATES = "templates"
+ROUND = ["round", "test_from", "briefs_train", "briefs_valid", "briefs_test", "model", "rule"]
+ROUND += ["against", "difference", "low", "high"]
+ROSTER_NOTE = (
+    "On the roster whoever was never tried counts as 0, so that view rewards agreeing with the "
+    "choices of the past: a ranking that finds better KOLs than were tried falls behind there."
+)
 DOCS = {
     MODEL: "the model",
     LEARNED: "learned from whom the agency tried, never from what it brought",
@@ -79,12 +85,14 @@ def render_page(report: Report, figures: dict[str, str], version: str = "") -> s
             facts=facts(report, version),
             how_split=how_split(report),
             rankers_count=len(every) - 1,
-            views=[_view(report, view) for view in _views(report)],
+            views=[_view(report, view) for view in report.views],
             docs={name: DOCS.get(name, "") for name in every},
-            rounds=_rows(report.by_round),
+            rounds=_rows(report.by_round.reindex(columns=ROUND)),
             rounds_words=_rounds_words(report),
             slices=_rows(report.slices[report.view]),
+            few=[row for row in _rows(report.slices[report.view]) if row["verdict"] == FEW],
             slices_words=_slices_words(report),
+            note=ROSTER_NOTE if ROSTER in report.evaluation.views else "",
             reliability=report.reliability,
             calibration_words=calibration_words(report),
             coverage=_rows(report.coverage),
@@ -225,6 +233,8 @@ def _measured(report: Report) -> str:
 
 def _tiles(report: Report) -> list[dict[str, str]]:
     lead = report.lead
+    if not isfinite(lead.low):
+        return []
     tiles = [
         {
             "figure": f"{lead.model:.3f}",
@@ -276,11 +286,6 @@ def _sections(report: Report, figures: dict[str, str]) -> list[tuple[str, str]]:
     return [(at, words) for at, words in told if at not in absent]
 
 
-def _views(report: Report) -> list[str]:
-    """Return the views, the deciding one first."""
-    return [report.view, *(view for view in report.evaluation.views if view != report.view)]
-
-
 def _view(report: Report, view: str) -> dict[str, Any]:
     others = [metric for metric in METRICS if metric != HEADLINE]
     summary = report.evaluation.summary(view)
@@ -291,14 +296,14 @@ def _view(report: Report, view: str) -> dict[str, Any]:
             "ranker": ranker,
             **lead.loc[ranker].to_dict(),
             "others": [float(summary.loc[ranker, metric]) for metric in others],
-            "first_hit": summary.loc[ranker, "first_positive_rank"],
         }
         for ranker in summary.index
     ]
     names = [
         metric.upper() if "@" not in metric else metric.replace("ndcg", "NDCG") for metric in others
     ]
-    words = f"{view}: {VIEWS[view]}"
+    briefs = int(summary["briefs"][MODEL])
+    words = f"{view}: {VIEWS[view]} ({briefs:,} briefs)"
     return {"words": words, "rows": rows, "others": names}
 
 
@@ -348,7 +353,7 @@ def _rows(table: pd.DataFrame) -> list[dict[Any, Any]]:
 
 
 def _unknown(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value)) or value is pd.NaT
+    return value is None or value is pd.NaT or (isinstance(value, float) and not isfinite(value))
 
 
 def _day(time: Any) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from features.signals import FAMILIES
+from features.signals import FAMILIES, affinity_family
 from training.leads import BETTER, WORSE
 from training.reliability import reliability_bins
 
@@ -42,7 +42,7 @@ def plot_leads(lead: pd.DataFrame, metric: str = "NDCG@10") -> Figure:
 def plot_slices(leads: pd.DataFrame) -> Figure:
     """Draw the lead in each slice that has an interval, coloured by its verdict."""
     told = leads.dropna(subset=["low"]).iloc[::-1]
-    title = "Lead in NDCG@10 by slice, 95% interval; colour: Holm's verdict"
+    title = "Lead in NDCG@10 by slice, 95% interval"
     figure, axes = _axes(0.26 * len(told) + 1.1, title)
     colors = np.select([told["verdict"] == BETTER, told["verdict"] == WORSE], [GOOD, BAD], MUTED)
     names = told["slice"] + told["briefs"].map("  ({:,} briefs)".format)
@@ -117,7 +117,7 @@ def plot_families(gain: pd.Series[float]) -> Figure:
 
 def by_family(gain: pd.Series[float]) -> pd.Series[float]:
     """Add the gains of signals up by family, called as a person calls it, highest first."""
-    labels = {family.name: family.label_en for family in FAMILIES}
+    labels = {family.name: family.label_en for family in (*FAMILIES, affinity_family(()))}
     families = gain.groupby(gain.index.str.split(".").str[0]).sum()
     return families.rename(index=labels).sort_values(ascending=False)
 
@@ -125,8 +125,8 @@ def by_family(gain: pd.Series[float]) -> pd.Series[float]:
 def as_svg(figure: Figure, name: str, label: str) -> str:
     """Return a figure as SVG that may stand in a page among others.
 
-    Text stays text; identifiers begin with `name`, so that no two figures share one; the same
-    figure gives the same bytes.
+    Text stays text; identifiers begin with `name`, so that no two figures share one; figures that
+    were drawn alike give the same bytes.
 
     Parameters
     ----------
@@ -182,5 +182,12 @@ def _intervals(
     axes.hlines(place, low, high, colors=list(colors), linewidth=2)
     axes.scatter(mean, place, c=list(colors), s=22, zorder=3)
     # A name that somebody else gave may hold a dollar sign, which is no formula.
-    axes.set_yticks(place, [str(name) for name in names], parse_math=False)
+    axes.set_yticks(place, [_short(str(name)) for name in names], parse_math=False)
     axes.set_ylim(-0.7, len(mean) - 0.3)
+
+
+def _short(name: str, length: int = 48) -> str:
+    """Leave room for the plot, whatever a slice is called."""
+    if len(name) <= length:
+        return name
+    return f"{name[: length - 15].rstrip()}…{name[-14:]}"

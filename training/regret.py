@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+_FEW = 12
+"""KOLs of whom every set is tried; of more the solver finds the best one."""
 SPEND = 0.5
 """Share of what a brief spent on its logged list that a choice among it may spend."""
 CHOICES = ["brief_id", "kol_id", "tier", "value", "cost", "currency"]
@@ -124,6 +126,10 @@ def best_choice(value: Floats, cost: Floats, budget: float, most: int) -> NDArra
     -------
     ndarray of bool, shape (n,)
     """
+    if len(value) <= _FEW:
+        sets = (np.arange(2 ** len(value))[:, None] >> np.arange(len(value))) & 1
+        paid = (sets @ cost <= budget) & (sets.sum(axis=1) <= most)
+        return np.asarray(sets[np.where(paid, sets @ value, -1.0).argmax()], dtype=np.bool_)
     from scipy.optimize import Bounds, LinearConstraint, milp
 
     # In shares of the largest: the solver's tolerances are absolute.

@@ -104,6 +104,11 @@ class Report:
         """The view that decides."""
         return headline_view(self.evaluation, self.config)
 
+    @property
+    def views(self) -> list[str]:
+        """The view that decides, and the others that have anything to tell."""
+        return [self.view, *(view for view in self.evaluation.views if view != self.view)]
+
     @cached_property
     def lead(self) -> Lead:
         """The model's lead over the best simple rule."""
@@ -113,13 +118,13 @@ class Report:
     def intervals(self) -> dict[str, pd.DataFrame]:
         """By view, every ranker's metrics and the model's leads (`training.leads.intervals`)."""
         seed = self.config.seed
-        return {v: intervals(self.evaluation, v, seed) for v in self.evaluation.views}
+        return {view: intervals(self.evaluation, view, seed) for view in self.views}
 
     @cached_property
     def slices(self) -> dict[str, pd.DataFrame]:
         """By view, the lead in every slice (`training.leads.slice_leads`)."""
         seed = self.config.seed
-        return {v: slice_leads(self.evaluation, v, seed) for v in self.evaluation.views}
+        return {view: slice_leads(self.evaluation, view, seed) for view in self.views}
 
     @cached_property
     def by_round(self) -> pd.DataFrame:
@@ -128,7 +133,7 @@ class Report:
         for each in self.rounds:
             row: dict[str, Any] = {"round": each.plan.name, **each.plan.cuts}
             row |= {f"briefs_{part}": len(each.plan.briefs(part)) for part in _PARTS}
-            if self.view in each.evaluation.views:
+            if len(each.evaluation.of(self.view)):
                 lead = lead_over_rules(each.evaluation, self.view, self.config.seed)
                 row |= {"model": lead.model, "rule": lead.rule, "against": lead.against}
                 row |= {"difference": lead.difference, "low": lead.low, "high": lead.high}

@@ -22,6 +22,7 @@ from training.examples import Examples
 from training.finetune import Choice, better_fit
 from training.fit import Plan, fit_plan
 from training.reliability import HIGH, LOW, MIDDLE, Reliability, interval_coverage
+from training.summary import SignalSummary
 
 QUANTILES = (LOW, MIDDLE, HIGH)
 
@@ -42,6 +43,8 @@ class Round:
         How it and the rules ranked them.
     choice : Choice or None
         Which text encoder the model is on, where one was tuned.
+    learned : SignalSummary or None
+        How the signals that taught it were spread, where it was fitted here.
     chosen : Likeness or None
         What was learned from choices alone, to compare with.
     """
@@ -51,6 +54,7 @@ class Round:
     test: Examples
     evaluation: Evaluation
     choice: Choice | None = None
+    learned: SignalSummary | None = None
     chosen: Likeness | None = None
 
     @property
@@ -78,10 +82,12 @@ def play(
     if config.finetune.epochs and encoders is not None:
         fit, choice = better_fit(fit, plan, history, config, encoders, progress)
     test = fit.examples.of(plan.briefs("test"))
-    chosen = learn_choices(fit.examples.of(plan.briefs("train")))
+    taught = fit.examples.of(plan.briefs("train"))
+    learned = SignalSummary.of(taught.signals, taught.pairs["brief_id"])
+    chosen = learn_choices(taught)
     others = as_ranker(chosen)
     evaluation = evaluate(fit.matcher, test, history, fit.pipeline, progress, others)
-    return Round(plan, fit.matcher, test, evaluation, choice, chosen)
+    return Round(plan, fit.matcher, test, evaluation, choice, learned, chosen)
 
 
 def forecast_tried(matcher: Matcher, test: Examples) -> pd.DataFrame:

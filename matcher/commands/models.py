@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,6 +26,7 @@ from matcher.commands.shared import (
 
 if TYPE_CHECKING:
     from matcher.console import Terminal
+    from matcher.registry import Registry
     from training.evaluate import Evaluation
     from training.finetune import Choice
 
@@ -32,6 +34,14 @@ if TYPE_CHECKING:
 def train(
     data: DataPath = LAKE,
     split: Split = "auto",
+    origins: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Test at so many moments in time (rolling origins), the latest making the model; "
+            "by default as the settings say.",
+        ),
+    ] = None,
     config: ConfigFile = None,
     mapping: MappingFile = None,
     tracking_uri: TrackingUri = None,
@@ -46,6 +56,9 @@ def train(
 
     terminal = terminal_of_run()
     settings = load_config(config)
+    if origins is not None:
+        rolling = settings.training.model_copy(update={"origins": origins})
+        settings = settings.model_copy(update={"training": rolling})
     with terminal.progress() as progress:
         source = open_source(data, mapping, progress)
         embeddings = open_embeddings(source, settings, progress)
@@ -70,6 +83,7 @@ def train(
             "by brand (--split brand).",
             split=trained.split,
         )
+    terminal.say(trained.report.lead.sentence, verdict=trained.report.lead.verdict)
     where = f" --tracking-uri {tracking_uri}" if tracking_uri else ""
     terminal.say(
         f"Model version {trained.version} is the challenger; "
@@ -84,17 +98,31 @@ def evaluate(
     version: Annotated[
         str | None, typer.Option("--version", help="Model version; by default the champion.")
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", dir_okay=False, help="Page to write; by default beside the data."),
+    ] = None,
+    refit: Annotated[
+        bool,
+        typer.Option(
+            "--refit", help="Fit the version's recipe anew at several origins and measure those."
+        ),
+    ] = False,
+    origins: Annotated[
+        int, typer.Option(min=1, help="With --refit, at how many moments in time.")
+    ] = 3,
     mapping: MappingFile = None,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Measure a registered model against simple rules on the latest briefs of the data.
+    """Measure a registered model against simple rules and write a page about it.
 
-    The briefs are parted as they were for its training: parted otherwise, those that taught it
-    would test it. Where the data has not changed this repeats what `kolmatch train` printed.
+    It is tested on all briefs decided since its own test began (or, in folds by brand, on those
+    kept from it). Where the data has not changed this repeats what `kolmatch train` printed. The
+    page is one HTML file; page, tables, plots and card are also kept in MLflow as a run.
     """
     from features.errors import UserError
     from matcher.registry import CHAMPION, Registry
-    from training.job import evaluate_version
+    from training.job import evaluate_again
 
     terminal = terminal_of_run()
     with terminal.progress() as progress:
@@ -103,14 +131,32 @@ def evaluate(
         chosen = version or registry.resolve(CHAMPION)
         if chosen is None:
             raise UserError("Got no champion; train and promote a model, or name a --version")
-        matcher = registry.load(chosen)
-        embeddings = open_embeddings(source, matcher.config, progress)
-        split = registry.params(chosen)["split"]
-        evaluation = evaluate_version(
-            matcher, source.tables, embeddings, split=split, progress=progress
+        embeddings = open_embeddings(source, registry.load(chosen).config, progress)
+        found = evaluate_again(
+            chosen,
+            source.tables,
+            source.versions,
+            embeddings,
+            registry,
+            refit=origins if refit else None,
+            command=shlex.join(["kolmatch", *STATE.typed]),
+            encoders=source.encoders,
+            progress=progress,
         )
-    _show_evaluation(terminal, evaluation)
-    terminal.say(f"Evaluated version {chosen}.", version=chosen, metrics=evaluation.metrics())
+    path = out or source.home / f"evaluation-v{chosen}{'-refitted' if refit else ''}.html"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(found.page, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"Got {path} for the page, which cannot be written: {error}") from error
+    _show_evaluation(terminal, found.report.evaluation)
+    terminal.say(found.report.lead.sentence, verdict=found.report.lead.verdict)
+    terminal.say(
+        f"Evaluated version {chosen}. Page: {path}",
+        version=chosen,
+        page=str(path),
+        metrics=found.metrics,
+    )
 
 
 def promote(
@@ -120,44 +166,99 @@ def promote(
     ] = None,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Promote even if it does not surely beat the simple rules."),
+        typer.Option("--force", help="Promote even if the gate refuses; that is written down."),
     ] = False,
+    config: ConfigFile = None,
+    mapping: MappingFile = None,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Make a model the champion, which `kolmatch match` serves.
+    """Make a model the champion, which `kolmatch match` serves, if the gate lets it.
 
-    Refused (exit 4) if the model did not rank its test briefs surely better than the best simple
-    rule (the 95% interval of its lead in NDCG@10 must lie above 0), or cannot be loaded.
+    The gate compares it with the champion on briefs that neither has seen, or with the best simple
+    rule where there is none. Refused (exit 4) unless it is surely better, worse nowhere, honest,
+    and no leak; every check is told in words. [gate] in --config, or in the settings it was
+    trained with, says how much is asked.
     """
-    import math
-
     from features.errors import UserError
     from features.lake import home_of
-    from matcher.registry import CHALLENGER, Registry
+    from matcher.registry import CHALLENGER, CHAMPION, Registry
+    from matcher.screens import show_verdict
+    from training.gate import judge, take_over
 
     terminal = terminal_of_run()
+    settings = load_config(config).gate if config else None
     registry = Registry(home_of(existing(data)), tracking_uri)
     chosen = version or registry.resolve(CHALLENGER)
     if chosen is None:
         raise UserError("Got no challenger to promote; run `kolmatch train` first")
-    metrics = registry.metrics(chosen)
-    model = metrics.get("headline", math.nan)
-    rule = metrics.get("headline_best_baseline", math.nan)
-    least = metrics.get("headline_lead_low", math.nan)
-    if not least > 0 and not force:
+    registry.status(chosen)  # is it there at all? Before the data is read, not after
+    if chosen == registry.resolve(CHAMPION):
+        raise UserError(f"Got version {chosen}, which is the champion already")
+    with terminal.progress() as progress:
+        source = open_source(data, mapping, progress)
+        verdict = judge(
+            registry,
+            chosen,
+            source.tables,
+            lambda settings: open_embeddings(source, settings, progress),
+            settings=settings,
+            progress=progress,
+        )
+    refused = not verdict.passed
+    if refused and force:
+        _force(terminal, registry, chosen, verdict.champion)
+    else:
+        verdict = take_over(registry, verdict)
+        refused = not verdict.passed
+    show_verdict(terminal, verdict.against, verdict.window, verdict.checks)
+    if refused and not force:
         terminal.fail(
-            f"version {chosen} is not promoted: NDCG@10 {model:.3f} on its test briefs against "
-            f"{rule:.3f} of the best simple rule; the 95% interval of the lead begins at "
-            f"{least:+.3f}, which must be above 0 (--force overrides)"
+            f"version {chosen} is not promoted: {'; '.join(verdict.reasons)} (--force overrides)",
+            version=chosen,
+            reasons=verdict.reasons,
         )
         raise typer.Exit(REFUSED)
+    if refused:
+        terminal.warn(
+            f"version {chosen} was promoted by force: {'; '.join(verdict.reasons)}",
+            reasons=verdict.reasons,
+        )
+    terminal.say(
+        f"Model version {chosen} is the champion.", version=chosen, before=verdict.champion
+    )
+
+
+def _force(terminal: Terminal, registry: Registry, version: str, expected: str | None) -> None:
+    """Promote what the gate refused, unless it cannot even be loaded."""
+    from features.errors import UserError
+    from matcher.registry import CHAMPION
+
     try:
-        registry.load(chosen)  # a model that cannot be loaded must not become champion
+        registry.load(version)  # a model that cannot be loaded must not become champion
     except UserError as error:
-        terminal.fail(f"version {chosen} is not promoted: {error}")
+        terminal.fail(f"version {version} is not promoted: {error}", version=version)
         raise typer.Exit(REFUSED) from error
-    registry.promote(chosen)
-    terminal.say(f"Model version {chosen} is the champion.", version=chosen)
+    registry.move(CHAMPION, version, expected)
+    registry.note(version, {}, {"gate": "forced"})
+
+
+def rollback(
+    data: DataPath = LAKE,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Make the previous champion champion again; repeated, it goes back one by one."""
+    from features.lake import home_of
+    from matcher.registry import CHAMPION, Registry
+
+    terminal = terminal_of_run()
+    registry = Registry(home_of(existing(data)), tracking_uri)
+    gone = registry.resolve(CHAMPION)
+    version = registry.rollback(gone)
+    terminal.say(
+        f"Model version {version} is the champion again, after version {gone}.",
+        version=version,
+        after=gone,
+    )
 
 
 def _show_evaluation(terminal: Terminal, evaluation: Evaluation) -> None:

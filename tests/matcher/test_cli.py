@@ -10,16 +10,18 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from features.errors import UserError
 from features.simulate import World
 from features.vectors import Embeddings
 from matcher.cli import main
 from matcher.commands.shared import BAD_DATA, OK, REFUSED, STALE, USAGE
 from matcher.config import Config
 from matcher.model import Matcher
-from matcher.registry import CHALLENGER, Loaded, Registry
+from matcher.registry import CHALLENGER, CHAMPION, Loaded, Registry
+from training.verdict import Check, Verdict
 
 AS_OF = ("--as-of", "2026-06-30")
-COMMANDS = ("check", "ingest", "simulate", "train", "evaluate", "promote", "match")
+COMMANDS = ("check", "ingest", "simulate", "train", "evaluate", "promote", "rollback", "match")
 
 
 @dataclass
@@ -162,6 +164,8 @@ def test_every_command_of_the_help_is_known_here(kolmatch: Kolmatch) -> None:
         (("train", "files"), "but training needs 20; until then"),
         (("promote", "files"), "Got no challenger to promote; run `kolmatch train` first"),
         (("promote", "files", "--version", "7"), "Got model version 7 but expected one of: none"),
+        (("rollback", "files"), "Got no champion to roll back"),
+        (("rollback", "absent"), "Got absent but expected a folder"),
         (("evaluate", "files"), "Got no champion; train and promote a model"),
         (("evaluate", "files", "--version", "7"), "Got model version 7 but expected one of"),
     ],
@@ -281,63 +285,102 @@ def test_an_older_copy_of_the_model_is_told_and_has_its_own_code(
 
 
 @pytest.fixture
-def challenger(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
-    """Make version 3 the challenger with given test results; return what gets promoted."""
+def challenger(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[tuple[str, str | None]]]:
+    """Make version 3 the challenger of 2, let the gate say something; return what gets promoted."""
 
-    def make(loads: bool = True, **metrics: float) -> list[str]:
-        from features.errors import UserError
-
+    def make(*checks: Check, loads: bool = True, now: str = "2") -> list[tuple[str, str | None]]:
         def load(self: Registry, version: str) -> Matcher:
             if not loads:
                 raise UserError(f"Got model version {version}, which cannot be loaded: damaged")
             return Matcher(Config(), "words")
 
-        promoted: list[str] = []
-        monkeypatch.setattr(
-            Registry, "resolve", lambda self, alias: "3" if alias == CHALLENGER else None
-        )
-        monkeypatch.setattr(Registry, "metrics", lambda self, version: metrics)
+        def move(self: Registry, alias: str, to: str, expected: str | None) -> None:
+            if expected != now:
+                raise UserError(f"Got champion version {now} but expected {expected}")
+            promoted.append((to, expected))
+
+        promoted: list[tuple[str, str | None]] = []
+        aliases = {CHALLENGER: "3", CHAMPION: "2"}
+        verdict = Verdict("3", "2", "version 2", "50 briefs of 9 brands", checks)
+        monkeypatch.setattr(Registry, "resolve", lambda self, alias: aliases[alias])
         monkeypatch.setattr(Registry, "load", load)
-        monkeypatch.setattr(Registry, "promote", lambda self, version: promoted.append(version))
+        monkeypatch.setattr(Registry, "status", lambda self, version: "FINISHED")
+        monkeypatch.setattr(Registry, "move", move)
+        monkeypatch.setattr(Registry, "note", lambda self, version, texts, tags: None)
+        monkeypatch.setattr("training.gate.judge", lambda *_, **__: verdict)
         return promoted
 
     return make
 
 
-def test_a_better_model_is_promoted(
-    kolmatch: Kolmatch, files: Path, challenger: Callable[..., list[str]]
+GAIN = Check("gain", True, "NDCG@10 0.610 against 0.580")
+LOST = Check("slices", False, "clearly worse: goal: seeding")
+Challenger = Callable[..., list[tuple[str, str | None]]]
+
+
+def test_what_the_gate_lets_pass_is_promoted_and_every_check_is_told(
+    kolmatch: Kolmatch, files: Path, challenger: Challenger
 ) -> None:
-    promoted = challenger(headline=0.61, headline_best_baseline=0.60, headline_lead_low=0.001)
+    promoted = challenger(GAIN)
     said = kolmatch("promote", files)
-    assert (said.code, promoted) == (OK, ["3"])
+    assert (said.code, promoted) == (OK, [("3", "2")])
     assert said.err == "Model version 3 is the champion.\n"
+    for word in ("version 2 on 50 briefs", "gain", "holds", "NDCG@10 0.610 against 0.580"):
+        assert word in said.out
 
 
-@pytest.mark.parametrize(
-    "metrics",
-    [{"headline": 0.62, "headline_best_baseline": 0.6, "headline_lead_low": -0.01}, {}],
-)
-def test_a_model_that_beats_no_rule_is_refused_unless_forced(
-    kolmatch: Kolmatch,
-    files: Path,
-    challenger: Callable[..., list[str]],
-    metrics: dict[str, float],
+def test_what_the_gate_refuses_is_not_promoted_unless_forced(
+    kolmatch: Kolmatch, files: Path, challenger: Challenger
 ) -> None:
-    promoted = challenger(**metrics)
+    promoted = challenger(GAIN, LOST)
     said = kolmatch("promote", files)
     assert (said.code, promoted) == (REFUSED, [])
-    assert "version 3 is not promoted: NDCG@10" in said.err
-    assert kolmatch("promote", files, "--force").code == OK
-    assert promoted == ["3"]
+    assert "version 3 is not promoted: slices: clearly worse: goal: seeding" in said.err
+    assert "NO" in said.out
+    told = kolmatch("--json", "promote", files)
+    assert told.code == REFUSED
+    assert told.lines[-1]["reasons"] == ["slices: clearly worse: goal: seeding"]
+    assert promoted == []
+    forced = kolmatch("promote", files, "--force")
+    assert (forced.code, promoted) == (OK, [("3", "2")])
+    assert "was promoted by force: slices: clearly worse" in forced.err
 
 
 def test_a_model_that_cannot_be_loaded_is_refused_even_if_forced(
-    kolmatch: Kolmatch, files: Path, challenger: Callable[..., list[str]]
+    kolmatch: Kolmatch, files: Path, challenger: Challenger
 ) -> None:
-    promoted = challenger(loads=False, headline=0.9, headline_best_baseline=0.1)
+    promoted = challenger(Check("files", False, "damaged"), loads=False)
     said = kolmatch("promote", files, "--force")
     assert (said.code, promoted) == (REFUSED, [])
     assert "not promoted: Got model version 3, which cannot be loaded" in said.err
+
+
+def test_a_champion_that_somebody_moved_meanwhile_is_left_alone(
+    kolmatch: Kolmatch, files: Path, challenger: Challenger
+) -> None:
+    promoted = challenger(GAIN, now="4")
+    said = kolmatch("promote", files)
+    assert (said.code, promoted) == (REFUSED, [])
+    assert "alias: Got champion version 4 but expected 2" in said.err
+
+
+def test_the_champion_is_no_challenger(
+    kolmatch: Kolmatch, files: Path, challenger: Challenger
+) -> None:
+    challenger(GAIN)
+    said = kolmatch("promote", files, "--version", "2")
+    assert said.code == USAGE
+    assert "Got version 2, which is the champion already" in said.err
+
+
+def test_rollback_says_who_is_champion_again(
+    kolmatch: Kolmatch, files: Path, challenger: Challenger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    challenger()
+    monkeypatch.setattr(Registry, "rollback", lambda self, expected: f"before {expected}")
+    said = kolmatch("rollback", files)
+    assert said.code == OK
+    assert said.err == "Model version before 2 is the champion again, after version 2.\n"
 
 
 def test_what_nobody_foresaw_is_a_traceback_for_people_and_a_line_for_logs(

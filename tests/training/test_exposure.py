@@ -52,6 +52,7 @@ def test_places_stand_beside_the_roster_and_what_was_brought(seen: Exposure) -> 
             "brief_id": ["a", "a", "b", "b", "c"],
             "tier": ["nano", "mega", "nano", "nano", "mega"],
             "value": [1.0, 3.0, 50.0, 50.0, 0.0],
+            "cost": [2.0, 2.0, 1.0, 1.0, 9.0],
         }
     )
     table = seen.by_tier(brought, ["same", "tied"])
@@ -61,12 +62,13 @@ def test_places_stand_beside_the_roster_and_what_was_brought(seen: Exposure) -> 
     assert table["same"].tolist() == [0.5, 0.5, 0.0]
     # Every brief counts alike, whatever its goal counts; one that got nothing tells nothing.
     assert table["tried"].tolist() == [0.75, 0.25, 0.0]
+    assert table["cost"].tolist() == [0.75, 0.25, 0.0]
     assert table["value"].tolist() == [(0.25 + 1) / 2, 0.75 / 2, 0.0]
 
 
 def test_where_nothing_was_tried_value_is_unknown(seen: Exposure) -> None:
-    table = seen.by_tier(pd.DataFrame(columns=["brief_id", "tier", "value"]), ["same"])
-    assert table[["tried", "value"]].isna().all(axis=None)
+    table = seen.by_tier(pd.DataFrame(columns=["brief_id", "tier", "cost", "value"]), ["same"])
+    assert table[["tried", "cost", "value"]].isna().all(axis=None)
     assert table["same"].sum() == 1.0
 
 
@@ -83,4 +85,4 @@ def test_coverage_and_gini(seen: Exposure) -> None:
 def test_nothing_seen_tells_nothing() -> None:
     nothing = Exposure.together([])
     assert nothing.coverage().empty
-    assert nothing.by_tier(pd.DataFrame(columns=["brief_id", "tier", "value"]), []).empty
+    assert nothing.by_tier(pd.DataFrame(columns=["brief_id", "tier", "cost", "value"]), []).empty

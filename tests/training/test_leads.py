@@ -64,6 +64,13 @@ def test_the_verdict_is_one_sentence_with_its_interval(
     assert 0 < lead.detectable < 0.1
 
 
+def test_one_brand_alone_proves_nothing() -> None:
+    table = measured(0.8, 0.5).assign(brand_id="only")
+    lead = lead_over_rules(Evaluation(table), OUTCOMES)
+    assert lead.verdict == UNSURE
+    assert lead.sentence.startswith("Nothing can be said for sure: 40 test briefs of 1 brands")
+
+
 def test_every_metric_of_every_ranker_has_an_interval() -> None:
     evaluation = Evaluation(measured(0.8, 0.5))
     table = intervals(evaluation, OUTCOMES).set_index(["metric", "ranker"])

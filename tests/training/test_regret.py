@@ -77,6 +77,17 @@ def test_the_best_choice_is_the_best_of_all(
     assert value @ chosen == pytest.approx((sets @ value).max())
 
 
+def test_the_solver_finds_what_trying_every_set_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        value, cost = np.exp(rng.normal(8, 2, 10)), np.exp(rng.normal(6, 1, 10))
+        tried = best_choice(value, cost, cost.sum() / 2, 6)
+        with monkeypatch.context() as patch:
+            patch.setattr("training.regret._FEW", 0)
+            solved = best_choice(value, cost, cost.sum() / 2, 6)
+        assert value @ solved == pytest.approx(value @ tried, rel=1e-9)
+
+
 def test_logged_pairs_need_a_value_a_cost_and_one_currency(past: Callable[..., Tables]) -> None:
     tables = past(
         [

@@ -1,0 +1,343 @@
+"""A gate that lets nothing bad pass and turns nothing good away."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.history import History
+from features.pipeline import FeaturePipeline
+from features.simulate import World
+from features.vectors import Embeddings
+from matcher.config import Config, GateConfig
+from matcher.registry import CHAMPION as SERVING
+from matcher.registry import Registry
+from training import guards
+from training.contest import CHALLENGER, CHAMPION, Contest, Corner, contest
+from training.examples import Examples
+from training.fit import Fit, Plan, fit_matcher, fit_plan, plan_by_time
+from training.gate import _same_scores, decide, judge, probe, take_over
+from training.job import Trained, train
+from training.summary import SignalSummary
+from training.verdict import Check, Verdict
+from training.window import Past, taught_by, window
+
+SETTINGS = GateConfig(least_briefs=5, detectable=1.0, most_gain=1.0, drift=50.0)
+
+
+@pytest.fixture(scope="module")
+def plan(world: World, config: Config) -> Plan:
+    return plan_by_time(world.tables, config)
+
+
+@pytest.fixture(scope="module")
+def fit(plan: Plan, history: History, pipeline: FeaturePipeline, config: Config) -> Fit:
+    return fit_plan(plan, history, pipeline, config)
+
+
+@pytest.fixture(scope="module")
+def learned(fit: Fit, plan: Plan) -> SignalSummary:
+    train = fit.examples.of(plan.briefs("train"))
+    return SignalSummary.of(train.signals, train.pairs["brief_id"])
+
+
+@pytest.fixture(scope="module")
+def met(
+    fit: Fit, plan: Plan, world: World, history: History, embeddings: Embeddings, config: Config
+) -> Contest:
+    """Return a contest of a model with itself."""
+    cut = pd.Timestamp(plan.cuts["test_from"])
+    past = Past("1", "time", cut, frozenset(taught_by(plan)))
+    judges = window(world.tables, config.training, past, past, least=5)
+    assert set(judges.briefs) <= set(plan.briefs("test"))
+    return contest(fit.matcher, fit.matcher, judges, history, lambda _: embeddings)
+
+
+def _said(
+    met: Contest, learned: SignalSummary, settings: GateConfig = SETTINGS
+) -> dict[str, Check]:
+    _, checks = decide(met, settings, learned)
+    return {check.name: check for check in checks}
+
+
+def _refusals(said: dict[str, Check]) -> set[str]:
+    return {name for name, check in said.items() if not check.passed}
+
+
+def _scoring(corner: Corner, **columns: Any) -> Corner:
+    return replace(corner, scored=corner.scored.assign(**columns))
+
+
+@pytest.fixture(scope="module")
+def whole(met: Contest, fit: Fit) -> Contest:
+    """Return a contest on every brief, for scores that are made up."""
+    corner = Corner.of(fit.matcher, fit.examples.signals)
+    return replace(met, pairs=fit.examples.pairs, challenger=corner, champion=corner)
+
+
+@pytest.fixture(scope="module")
+def better(whole: Contest) -> Contest:
+    """Return a contest in which the challenger knows the grades, and more than noise of them."""
+    noise = np.random.default_rng(0).normal(0, 0.5, len(whole.pairs))
+    return replace(
+        whole,
+        challenger=_scoring(whole.challenger, score=whole.pairs["grade"].fillna(0.0) + noise),
+        champion=_scoring(whole.challenger, score=noise),
+    )
+
+
+def test_a_model_is_no_better_than_itself_and_nothing_else_is_wrong(
+    met: Contest, learned: SignalSummary
+) -> None:
+    said = _said(met, learned)
+    assert _refusals(said) == {"gain"}
+    assert said["gain"].figures["lead"] == 0
+    assert said["enough briefs"].figures["detectable"] == 0
+
+
+def test_a_better_model_passes(better: Contest, learned: SignalSummary) -> None:
+    said = _said(better, learned)
+    assert _refusals(said) == set()
+    assert said["gain"].figures["low"] > 0
+    assert "95% interval" in said["gain"].words
+
+
+@pytest.mark.parametrize(
+    ("asked", "check"),
+    [
+        ({"tolerance": 0.9}, "gain"),
+        ({"least_gain": 0.9}, "gain"),
+        ({"most_gain": 0.01}, "plausible"),
+    ],
+)
+def test_as_much_is_asked_as_the_settings_say(
+    better: Contest, learned: SignalSummary, asked: dict[str, float], check: str
+) -> None:
+    said = _said(better, learned, SETTINGS.model_copy(update=asked))
+    assert check in _refusals(said)
+
+
+def test_too_few_briefs_say_how_many_would_do(met: Contest, learned: SignalSummary) -> None:
+    brief = pd.factorize(met.pairs["brief_id"])[0]
+    # One knows the grades of every other brief, the other those of the rest.
+    known = met.pairs["grade"].fillna(0.0) * np.where(brief % 2, 1.0, -1.0)
+    torn = replace(
+        met,
+        challenger=_scoring(met.challenger, score=known),
+        champion=_scoring(met.challenger, score=-known),
+    )
+    settings = SETTINGS.model_copy(update={"detectable": 0.001})
+    enough = _said(torn, learned, settings)["enough briefs"]
+    assert not enough.passed
+    assert enough.figures["needed"] > 100 * enough.figures["briefs"]
+    assert f"a lead of 0.001 would need about {int(enough.figures['needed']):,}" in enough.words
+    few = _said(met, learned, SETTINGS.model_copy(update={"least_briefs": 500}))["enough briefs"]
+    assert "not enough to tell" in few.words
+    assert "at least 500 of 5 brands" in few.words
+
+
+def test_a_lost_slice_is_named(better: Contest, learned: SignalSummary) -> None:
+    goal = better.pairs["goal"]
+    broken = better.pairs[better.tried].groupby("goal")["brief_id"].nunique().idxmax()
+    # Known the wrong way round for one goal, better everywhere else.
+    score = better.challenger.scored["score"]
+    lost = replace(
+        better,
+        challenger=_scoring(better.challenger, score=score.where(goal != broken, -score)),
+        champion=_scoring(better.challenger, score=score.where(goal == broken, 0.0)),
+    )
+    slices = _said(lost, learned)["slices"]
+    assert not slices.passed
+    assert f"goal: {broken}" in slices.words
+
+
+def test_dishonest_odds_are_refused(better: Contest, learned: SignalSummary) -> None:
+    good = better.pairs["success"]
+    lying = _scoring(better.challenger, fit=np.where(good, 0.05, 0.95))
+    said = _said(replace(better, challenger=lying), learned)
+    assert _refusals(said) == {"calibration"}
+    as_bad = replace(better, challenger=lying, champion=lying)
+    assert "calibration" not in _refusals(_said(as_bad, learned))
+    silent = replace(better, challenger=_scoring(better.challenger, fit=np.nan))
+    assert "no pair" in _said(silent, learned)["calibration"].words
+
+
+def test_lists_that_show_the_largest_alone_are_refused(better: Contest) -> None:
+    top = better.challenger.matcher.config.serving.top
+    tiers = ["nano", "micro", "mega"] * top
+    rosters = pd.DataFrame(
+        {
+            "brief_id": "b1",
+            "kol_id": [f"k{i}" for i in range(len(tiers))],
+            "tier": tiers,
+            CHALLENGER: [float(tier == "mega") for tier in tiers],
+            CHAMPION: [float(tier != "mega") for tier in tiers],
+        }
+    )
+    rosters = pd.concat([rosters, rosters.assign(brief_id="b2")], ignore_index=True)
+    shares = guards.tier_shares(rosters, CHALLENGER, top)
+    assert shares.to_dict() == {"nano": 0, "micro": 0, "mid": 0, "macro": 0, "mega": 1}
+    said = guards.exposure(replace(better, rosters=rosters), SETTINGS)
+    assert not said.passed
+    assert "hardly shown any more: nano 0% (champion 50%), micro 0% (champion 50%)" in said.words
+    same = rosters.assign(**{CHALLENGER: rosters[CHAMPION]})
+    assert guards.exposure(replace(better, rosters=same), SETTINGS).passed
+    allowed = SETTINGS.model_copy(update={"exposure": 0.0})
+    assert guards.exposure(replace(better, rosters=rosters), allowed).passed
+
+
+def test_signals_that_died_are_named(met: Contest, learned: SignalSummary) -> None:
+    first = guards.carrying(met.challenger.matcher).index[0]
+    for value, words in ((np.nan, f"{first} is unknown"), (1.0, f"{first} is the same")):
+        dead = Corner.of(met.challenger.matcher, met.challenger.signals.assign(**{first: value}))
+        said = guards.alive(replace(met, challenger=dead), learned, SETTINGS)
+        assert not said.passed
+        assert words in said.words
+    moved = met.challenger.signals.assign(**{first: met.challenger.signals[first] + 100.0})
+    far = replace(met, challenger=Corner.of(met.challenger.matcher, moved))
+    said = guards.alive(far, learned, SETTINGS.model_copy(update={"drift": 2.0}))
+    assert not said.passed
+    assert f"far otherwise than when it learned: {first}" in said.words
+    assert not guards.alive(met, None, SETTINGS).passed
+
+
+def test_a_lead_that_hangs_on_a_leaked_column_is_refused(
+    fit: Fit,
+    plan: Plan,
+    whole: Contest,
+    config: Config,
+    pipeline: FeaturePipeline,
+    learned: SignalSummary,
+) -> None:
+    leak, (pairs, known) = "record.conversion", (fit.examples.pairs, fit.examples.signals)
+    signals = known.assign(**{leak: pairs["grade"].where(pairs["known"])})
+    matcher = fit_matcher(Examples(pairs, signals), plan, config, pipeline)
+    said = _said(replace(whole, challenger=Corner.of(matcher, signals)), learned)
+    assert not said["one signal"].passed
+    assert f"without {leak}" in said["one signal"].words
+    assert "is it known before the decision?" in said["one signal"].words
+
+
+def test_without_a_champion_the_best_simple_rule_stands_in(
+    better: Contest, learned: SignalSummary
+) -> None:
+    alone = replace(better, champion=None)
+    rival, checks = decide(alone, SETTINGS, learned)
+    assert rival in alone.rankers
+    assert rival not in (CHALLENGER, CHAMPION)
+    assert all(check.passed for check in checks)
+
+
+def test_a_verdict_is_told_to_people_and_machines() -> None:
+    held = Check("gain", True, "leads", {"lead": 0.1, "low": float("nan")})
+    lost = Check("slices", False, "goal | seeding")
+    verdict = Verdict("2", "1", "version 1", "9 briefs", (held, lost))
+    assert (verdict.passed, verdict.reasons) == (False, ["slices: goal | seeding"])
+    told = json.loads(verdict.to_json())
+    assert (told["passed"], told["champion"]) == (False, "1")
+    assert told["checks"][0]["figures"] == {"lead": 0.1, "low": None}
+    assert "| slices | **no** | goal \\| seeding |" in verdict.to_markdown()
+    assert "# Version 2 is refused" in verdict.to_markdown()
+    assert Verdict("2", None, "", "", (held,)).passed
+    assert not Verdict("2", None, "", "", ()).passed
+
+
+def test_scores_must_be_those_of_training_to_the_last_bit(fit: Fit) -> None:
+    text = probe(fit.matcher, fit.examples.signals.head(10))
+    assert _same_scores(fit.matcher, text).passed
+    assert not _same_scores(fit.matcher, None).passed
+    head, first, *rest = text.splitlines()
+    cells = first.split(",")
+    at = head.split(",").index("said.score")
+    cells[at] = repr(np.nextafter(float(cells[at]), 9.0).item())
+    off = _same_scores(fit.matcher, "\n".join([head, ",".join(cells), *rest]))
+    assert not off.passed
+    assert "scores differ from those of its training" in off.words
+    renamed = _same_scores(fit.matcher, text.replace("price.log", "price.lgo"))
+    assert not renamed.passed
+    assert "missing ['price.log']" in renamed.words
+
+
+# -- through the registry ----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
+    return Registry(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="module")
+def first(world: World, config: Config, embeddings: Embeddings, registry: Registry) -> Trained:
+    return train(world.tables, {}, config, embeddings, registry)
+
+
+def test_the_first_champion_beats_a_rule_and_the_same_again_beats_nobody(
+    first: Trained, world: World, embeddings: Embeddings, registry: Registry, config: Config
+) -> None:
+    verdict = judge(registry, first.version, world.tables, lambda _: embeddings, settings=SETTINGS)
+    assert verdict.champion is None
+    assert verdict.against.startswith("the simple rule")
+    names = [check.name for check in verdict.checks]
+    assert names[:3] == ["run", "signals", "reload"]
+    assert all(check.passed for check in verdict.checks[:3])
+    told = json.loads(registry.text(first.version, "gate.json") or "")
+    assert told == json.loads(verdict.to_json())
+    tags = registry.client.get_model_version("kolmatch", first.version).tags
+    assert tags["gate"] == ("passed" if verdict.passed else "refused")
+    assert take_over(registry, replace(verdict, checks=verdict.checks[:3])).passed
+    assert registry.resolve(SERVING) == first.version
+
+    with registry.run("again", {"split": "time", **first.cuts}) as run:
+        for name in ("taught.json", "signals_summary.json", "probe.csv"):
+            run.text(registry.text(first.version, name) or "", name)
+        matcher = registry.load(first.version)
+        version = run.register(matcher, first_signals(registry, first.version))
+    again = judge(registry, version, world.tables, lambda _: embeddings, settings=SETTINGS)
+    assert again.against == f"version {first.version}"
+    assert [reason.split(":")[0] for reason in again.reasons] == ["gain"]
+    assert take_over(registry, again) == again
+    assert registry.resolve(SERVING) == first.version
+    # Somebody else was quicker.
+    late = take_over(registry, replace(again, checks=again.checks[:3], champion="7"))
+    assert [reason.split(":")[0] for reason in late.reasons] == ["alias"]
+    assert registry.resolve(SERVING) == first.version
+
+
+def first_signals(registry: Registry, version: str) -> pd.DataFrame:
+    from io import StringIO
+
+    told = pd.read_csv(StringIO(registry.text(version, "probe.csv") or ""), dtype=float)
+    return told[[name for name in told if not name.startswith("said.")]]
+
+
+@pytest.mark.parametrize(
+    ("damage", "check"), [("status", "run"), ("taught", "run"), ("encoder", "signals")]
+)
+def test_what_was_not_made_well_is_not_even_compared(
+    first: Trained,
+    world: World,
+    embeddings: Embeddings,
+    registry: Registry,
+    monkeypatch: pytest.MonkeyPatch,
+    damage: str,
+    check: str,
+) -> None:
+    if damage == "status":
+        monkeypatch.setattr(Registry, "status", lambda self, version: "KILLED")
+    elif damage == "taught":
+        whole = Registry.text
+        monkeypatch.setattr(
+            Registry,
+            "text",
+            lambda self, version, name: (
+                None if name == "taught.json" else whole(self, version, name)
+            ),
+        )
+    else:
+        monkeypatch.setattr(type(embeddings.encoder), "id", "another")
+    verdict = judge(registry, first.version, world.tables, lambda _: embeddings)
+    assert [reason.split(":")[0] for reason in verdict.reasons] == [check]
+    assert verdict.window == "no brief"
