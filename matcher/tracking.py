@@ -56,9 +56,11 @@ class TrackedRun:
 
         mlflow.log_params({key: str(value)[:6000] for key, value in values.items()})
 
-    def tag(self, name: str, value: str) -> None:
-        """Tag the run."""
-        self.client.set_tag(self.run_id, name, value)
+    def tag(self, name: str, text: str) -> None:
+        """Say something of the run in words."""
+        import mlflow
+
+        mlflow.set_tag(name, text[:5000])
 
     def table(self, frame: pd.DataFrame, name: str) -> None:
         """Log a frame as a CSV artifact."""

@@ -214,7 +214,7 @@ def test_new_briefs_are_matched_by_what_grades_taught(judged: Path) -> None:
     assert (matches["basis"] == "judgments").all()
     assert matches["fit"].between(0, 1).all()
     assert matches["fit"].nunique() > 5
-    assert matches[["cvr", "forecast_views", "price"]].isna().all(axis=None)
+    assert matches[["cvr", "views_p50", "price"]].isna().all(axis=None)
     assert matches[matches["rank"] == 1]["reasons_zh"].map(len).gt(0).all()
     table = pd.read_csv(judged / "lake" / "lists" / "judged" / "matches.en.csv", dtype=str)
     assert set(table["Basis"]) == {"judgments"}

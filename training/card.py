@@ -12,7 +12,7 @@ import pandas as pd
 
 from training.evaluate import HEADLINE, MODEL, VIEWS
 from training.leads import FEW, weak_slices
-from training.page import calibration_words, environment, facts, how_split
+from training.page import calibration_words, environment, facts, how_split, policy_words
 from training.plots import by_family
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def render_card(report: Report, version: str = "") -> str:
         few=list(slices["slice"][slices["verdict"] == FEW]),
         calibration=calibration_words(report),
         coverage=report.coverage.to_dict("records"),
+        policy=policy_words(report),
         regret=next(iter(own.to_dict("records")), None),
         families=list(by_family(report.gain).items()) if len(report.gain) else [],
         start=_start(report),

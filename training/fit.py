@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +16,15 @@ from features.history import History
 from features.pipeline import FeaturePipeline
 from features.progress import Progress, silent
 from features.tables import Tables
+from matcher.acceptance import Acceptance
 from matcher.config import Config
 from matcher.forecast import Forecaster
+from matcher.heads import HEADS
 from matcher.likeness import Likeness
 from matcher.model import Matcher
 from matcher.ranker import JUDGMENTS, OUTCOMES, Basis, FitRanker
 from matcher.scout import Scout
+from matcher.uncertainty import Backcast
 from training.affinity import learn_affinity
 from training.examples import Examples, build_examples, graded_pairs
 from training.labels import (
@@ -30,6 +33,7 @@ from training.labels import (
     labels_known_before,
     outcome_values,
 )
+from training.responses import Answers, answers_of
 from training.split import TimeSplit, brand_folds
 
 if TYPE_CHECKING:
@@ -38,6 +42,7 @@ if TYPE_CHECKING:
 SPLITS = ("auto", "time", "brand")
 CUTS = ("valid_from", "test_from", "embargo")
 """What of a plan in time is on record, by which it can be made again."""
+ADVANTAGE = "advantage"
 
 
 @dataclass(frozen=True)
@@ -313,7 +318,9 @@ def fit_plan(
 ) -> Fit:
     """Fit a model on a plan's past."""
     examples, pipeline = plan_examples(plan, history, pipeline, config, progress)
-    return Fit(fit_matcher(examples, plan, config, pipeline), examples, pipeline)
+    taught = plan.part != "test"
+    answers = answers_of(history, pipeline, plan.known_before[taught])
+    return Fit(fit_matcher(examples, plan, config, pipeline, answers), examples, pipeline)
 
 
 def plan_examples(
@@ -334,12 +341,18 @@ def plan_examples(
     """
     tables, settings = history.tables, config.training
     graded = graded_pairs(tables, plan.briefs("train"), plan.known_before, settings)
-    examples = build_examples(tables, history, pipeline, graded, settings, config.seed, progress)
+    examples = build_examples(
+        tables, history, pipeline, graded, settings, config.seed, progress, plan.known_before
+    )
     return learn_affinity(examples, plan.briefs("train"), history, pipeline, config)
 
 
 def fit_matcher(
-    examples: Examples, plan: Plan, config: Config, pipeline: FeaturePipeline
+    examples: Examples,
+    plan: Plan,
+    config: Config,
+    pipeline: FeaturePipeline,
+    answers: Answers | None = None,
 ) -> Matcher:
     """Fit forecasts and ranker on a plan's training part, tuned on its validation part.
 
@@ -349,15 +362,18 @@ def fit_matcher(
         Pairs of at least the training and validation briefs.
     pipeline : FeaturePipeline
         What made their signals.
+    answers : Answers, optional
+        How contacted KOLs answered; without them acceptance is not forecast.
     """
     train, valid = examples.of(plan.briefs("train")), examples.of(plan.briefs("valid"))
     forecaster = _forecaster(train.known, config)
+    crossed = cross_forecasts(train, config)
     basis: Basis = JUDGMENTS if train.known.pairs["judged"].all() else OUTCOMES
     likeness = None
     # Without outcomes there is no forecast to start from, and without it nothing is known of a
     # pair but how alike it is.
     if config.training.unknown == "forecast" and len(forecaster.typical) > 0:
-        seen, unseen = cross_advantage(train, config), forecaster.advantage(valid.signals)
+        seen, unseen = crossed[ADVANTAGE].to_numpy(), forecaster.advantage(valid.signals)
     else:
         likeness = _likeness(train, config)
         seen, unseen = cross_likeness(train, config), likeness(valid.signals)
@@ -369,30 +385,39 @@ def fit_matcher(
         config.seed,
         basis,
     )
-    later = valid.known
-    least = config.forecast.least_rows // 2
-    forecaster = forecaster.calibrated(later.signals, later.pairs, least)
+    forecaster = _calibrated(forecaster, train, crossed, valid, config)
+    if answers is not None:
+        acceptance = fit_acceptance(answers, plan, config)
+        forecaster = replace(forecaster, acceptance=acceptance)
     said = ranker.score(train.signals, forecaster)
     scout = Scout.fit(train.signals, said, train.pairs["brief_id"])
     encoder_id = pipeline.embeddings.encoder.id
     return Matcher(config, encoder_id, forecaster, ranker, pipeline.projections, scout)
 
 
-def cross_advantage(examples: Examples, config: Config) -> NDArray[np.float64]:
-    """Forecast each pair's advantage by heads that saw no collaboration of its brand.
+def cross_forecasts(examples: Examples, config: Config) -> pd.DataFrame:
+    """Forecast each pair by heads that saw no collaboration of its brand.
 
-    What a forecast says of its own training rows is too good, and a ranker that boosts from it
-    would trust it too much.
+    What a forecast says of its own training rows is too good: a ranker that boosts from it would
+    trust it too much, and an interval around it would be too narrow.
 
     Returns
     -------
-    ndarray, shape (n,)
+    DataFrame, shape (n, 1 + heads)
+        ``advantage``, 0 where there is but one brand, and by head the log of its forecast, null
+        where others taught none.
     """
+    names = [ADVANTAGE, *(spec.name for spec in HEADS)]
 
     def score(others: Examples, held: Examples) -> NDArray[np.float64]:
-        return _forecaster(others.known, config).advantage(held.signals)
+        forecaster = _forecaster(others.known, config)
+        told = {name: head.log(held.signals) for name, head in forecaster.heads.items()}
+        told[ADVANTAGE] = forecaster.advantage(held.signals)
+        return pd.DataFrame(told).reindex(columns=names).to_numpy(dtype=np.float64)
 
-    return _crossed(score, examples, config.training.folds)
+    blank = np.full((len(examples.pairs), len(names)), np.nan)
+    blank[:, 0] = 0.0
+    return pd.DataFrame(_crossed(score, examples, config.training.folds, blank), columns=names)
 
 
 def cross_likeness(examples: Examples, config: Config) -> NDArray[np.float64]:
@@ -401,18 +426,21 @@ def cross_likeness(examples: Examples, config: Config) -> NDArray[np.float64]:
     def score(others: Examples, held: Examples) -> NDArray[np.float64]:
         return _likeness(others, config)(held.signals)
 
-    return _crossed(score, examples, config.training.folds)
+    return _crossed(score, examples, config.training.folds, np.zeros(len(examples.pairs)))
 
 
 def _crossed(
-    score: Callable[[Examples, Examples], NDArray[np.float64]], examples: Examples, folds: int
+    score: Callable[[Examples, Examples], NDArray[np.float64]],
+    examples: Examples,
+    folds: int,
+    blank: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Score each fold of brands by what the others taught; 0 where there is but one brand."""
+    """Score each fold of brands by what the others taught; `blank` where there is but one brand."""
     from sklearn.model_selection import GroupKFold
 
     groups = examples.pairs["brand_id"]
     folds = min(folds, groups.nunique())
-    scores = np.zeros(len(groups))
+    scores = blank.copy()
     if folds < 2:
         return scores
     for others, held in GroupKFold(folds).split(groups, groups=groups):
@@ -430,5 +458,63 @@ def _likeness(examples: Examples, config: Config) -> Likeness:
     return Likeness.fit(examples.signals[told], share, brief)
 
 
+def fit_acceptance(answers: Answers, plan: Plan, config: Config) -> Acceptance | None:
+    """Fit the chance of a yes on a plan's training part, calibrated on its validation part.
+
+    Returns
+    -------
+    Acceptance or None
+        ``None`` of too few answers.
+    """
+    train, valid = answers.of(plan.briefs("train")), answers.of(plan.briefs("valid"))
+    fitted = Acceptance.fit(train.signals, train.accepted, config.forecast, config.seed)
+    if fitted is None:
+        return None
+    odds = _crossed_odds(train, config)
+    return fitted.calibrated(odds, train.accepted, fitted.log_odds(valid.signals), valid.accepted)
+
+
+def _crossed_odds(train: Answers, config: Config) -> NDArray[np.float64]:
+    """Return the log odds of a yes by models that saw no answer to the brand, NaN without one."""
+    from sklearn.model_selection import GroupKFold
+
+    groups = train.pairs["brand_id"]
+    folds = min(config.training.folds, groups.nunique())
+    odds = np.full(len(groups), np.nan)
+    if folds < 2:
+        return odds
+    for others, held in GroupKFold(folds).split(groups, groups=groups):
+        model = Acceptance.fit(
+            train.signals.iloc[others], train.accepted[others], config.forecast, config.seed
+        )
+        if model is not None:
+            odds[held] = model.log_odds(train.signals.iloc[held])
+    return odds
+
+
+def _calibrated(
+    forecaster: Forecaster,
+    train: Examples,
+    crossed: pd.DataFrame,
+    valid: Examples,
+    config: Config,
+) -> Forecaster:
+    """Correct forecasts by what the validation part brought, and say how far they may be off."""
+    known = train.pairs["known"].to_numpy(dtype=bool)
+    past, later = train.known, valid.known
+    logs = {name: crossed[name].to_numpy()[known] for name in forecaster.heads}
+    return forecaster.calibrated(
+        Backcast(past.signals, past.pairs, logs),
+        later.signals,
+        later.pairs,
+        config.intervals,
+        config.forecast.least_rows // 2,
+        config.seed,
+    )
+
+
 def _forecaster(known: Examples, config: Config) -> Forecaster:
-    return Forecaster.fit(known.signals, known.pairs, config.forecast, config.seed)
+    weight = None
+    if config.training.propensity_weights != "none":
+        weight = np.asarray(known.propensity_weight(config.training), dtype=np.float64)
+    return Forecaster.fit(known.signals, known.pairs, config.forecast, config.seed, weight)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
+from types import MappingProxyType
 
 from features.errors import UserError
 from features.history import History
@@ -19,11 +20,14 @@ from matcher.model import Matcher
 from matcher.registry import Registry, TrackedRun
 from training.artifacts import log_report
 from training.choices import ARTIFACT, as_ranker, from_json
+from training.drift import ROSTER as ROSTER_SUMMARY
 from training.evaluate import Evaluation, evaluate
 from training.examples import Examples, graded_pairs
 from training.finetune import Choice, tunable
 from training.fit import CUTS, plan_by_time, plans
 from training.gate import PROBE, probe
+from training.labels import outcome_values
+from training.replay import log_value
 from training.report import Report, Subject
 from training.rounds import Round, play
 from training.summary import ARTIFACT as SUMMARY
@@ -48,6 +52,9 @@ class Trained:
         ``"time"`` or ``"brand"``.
     choice : Choice or None
         Whether the registered model reads with a tuned text encoder, where one was tuned.
+    unconverted : int
+        Outcomes that taught nothing per cost, since revenue and cost are in two currencies of
+        which no rate was known.
     """
 
     version: str
@@ -56,6 +63,7 @@ class Trained:
     cuts: dict[str, str]
     split: str
     choice: Choice | None = None
+    unconverted: int = 0
 
     @property
     def evaluation(self) -> Evaluation:
@@ -82,6 +90,7 @@ def train(
     split: str = "auto",
     command: str = "",
     encoders: Path | None = None,
+    marks: Mapping[str, str] = MappingProxyType({}),
     progress: Progress = silent,
 ) -> Trained:
     """Fit, evaluate, track and register a model.
@@ -107,6 +116,8 @@ def train(
         What was typed, for the record.
     encoders : Path, optional
         Where tuned text encoders are kept, needed where settings tune one.
+    marks : mapping
+        Parameters of the run beside those that every run has.
 
     Raises
     ------
@@ -119,23 +130,28 @@ def train(
     history = History(tables)
     pipeline = FeaturePipeline(config.features, embeddings)
     parted, planned = plans(tables, config, split)
+    tried = outcome_values(tables, config.training.horizon_days)
+    unconverted = int(tried["unconverted"].sum())
     params = {
         "split": parted,
         "command": command,
         "data_versions": json.dumps(dict(versions)),
         "config": config.model_dump_json(),
         "encoder": embeddings.encoder.id,
+        "outcomes_unconverted": unconverted,
         **planned[0].cuts,
+        **marks,
     }
     with registry.run(f"train {parted}", params) as run:
         rounds = [play(plan, history, pipeline, config, progress, encoders) for plan in planned]
-        report = _report(rounds, tables, command, parted, versions)
+        report = _report(rounds, history, command, parted, versions)
         metrics = report.metrics() | tuning_metrics(rounds[0].choice)
-        run.metrics(metrics)
-        _log_for_the_gate(run, rounds[0])
+        _log_numbers(run, report, metrics)
+        _log_for_later(run, rounds[0])
         version = run.register(rounds[0].matcher, rounds[0].test.signals.head(20))
         log_report(run, report, version)
-    return Trained(version, report, metrics, planned[0].cuts, parted, rounds[0].choice)
+    cuts = planned[0].cuts
+    return Trained(version, report, metrics, cuts, parted, rounds[0].choice, unconverted)
 
 
 def evaluate_version(
@@ -177,7 +193,7 @@ def evaluate_version(
     signals = pipeline.transform(graded[["brief_id", "kol_id", "as_of"]], history)
     test, chosen = Examples(graded, signals), from_json(choices)
     evaluation = evaluate(matcher, test, history, pipeline, progress, as_ranker(chosen))
-    return Round(plan, matcher, test, evaluation, chosen=chosen)
+    return Round(plan, matcher, pipeline, test, evaluation, chosen=chosen)
 
 
 def evaluate_again(
@@ -226,6 +242,7 @@ def evaluate_again(
         "config": config.model_dump_json(),
         "encoder": matcher.encoder_id,
     }
+    history = History(tables)
     with registry.run(name, params) as run:
         run.tag("model_version", version)
         if refit is None:
@@ -243,13 +260,13 @@ def evaluate_again(
                 )
             ]
         else:
-            history, pipeline = History(tables), FeaturePipeline(config.features, embeddings)
+            pipeline = FeaturePipeline(config.features, embeddings)
             planned = plans(tables, config, split, refit)[1]
             rounds = [play(plan, history, pipeline, config, progress, encoders) for plan in planned]
-        report = _report(rounds, tables, command, split, versions, refitted=refit is not None)
+        report = _report(rounds, history, command, split, versions, refitted=refit is not None)
         metrics = report.metrics()
         run.params(rounds[0].plan.cuts)
-        run.metrics(metrics)
+        _log_numbers(run, report, metrics)
         page = log_report(run, report, version)
     return Evaluated(report, metrics, page)
 
@@ -266,17 +283,25 @@ def tuning_metrics(choice: Choice | None) -> dict[str, float]:
     }
 
 
-def _log_for_the_gate(run: TrackedRun, made: Round) -> None:
-    """Keep what `training.gate` must know of a training long after it."""
+def _log_numbers(run: TrackedRun, report: Report, metrics: Mapping[str, float]) -> None:
+    run.metrics(metrics)
+    if report.untold:
+        run.tag("policy_not_identifiable", report.untold)
+
+
+def _log_for_later(run: TrackedRun, made: Round) -> None:
+    """Keep what `training.gate` and `training.drift` must know of a training long after it."""
     run.json(taught_by(made.plan), TAUGHT)
     run.text(probe(made.matcher, made.test.signals.head(20)), PROBE)
     if made.learned is not None:
         run.text(made.learned.to_json(), SUMMARY)
+    if made.roster is not None:
+        run.text(made.roster.to_json(), ROSTER_SUMMARY)
 
 
 def _report(
     rounds: list[Round],
-    tables: Tables,
+    history: History,
     command: str,
     split: str,
     versions: Mapping[str, str],
@@ -286,4 +311,6 @@ def _report(
     encoder = rounds[0].matcher.encoder_id
     software = installed("kolmatch")
     subject = Subject(command, split, dict(versions), encoder, software, refitted)
-    return Report(subject, tuple(rounds), tables)
+    tested = [(each.matcher, each.pipeline, each.plan.briefs("test")) for each in rounds]
+    policy, untold = log_value(tested, history)
+    return Report(subject, tuple(rounds), history.tables, policy, untold)

@@ -104,6 +104,7 @@ def render_page(report: Report, figures: dict[str, str], version: str = "") -> s
                 {"tier": tier, "shares": list(row)}
                 for tier, row in zip(report.tiers.index, report.tiers.to_numpy(), strict=True)
             ],
+            policy=policy_words(report),
             tier_columns=list(report.tiers.columns),
             roster_coverage=_rows(report.roster_coverage.reset_index()),
             extremes=_extremes(report, shown),
@@ -215,6 +216,25 @@ def calibration_words(report: Report) -> str:
     return (
         f"Fit is the chance of {what}. Its calibration error is {told.ece:.3f}, with a noise floor "
         f"of {told.ece_noise_floor:.3f} for {told.rows} pairs: {end}"
+    )
+
+
+def policy_words(report: Report) -> str:
+    """Say what the model's choice from logged lists would have brought; empty if nobody asked."""
+    if report.untold:
+        return f"The log cannot tell: {report.untold}"
+    told = report.policy
+    if "policy_dr" not in told:
+        return ""
+    doubly, snips = (
+        f"{told[name]:.2f} ({told[f'{name}_low']:.2f} to {told[f'{name}_high']:.2f})"
+        for name in ("policy_dr", "policy_snips")
+    )
+    return (
+        "Contacting as many from the lists that were shown as the agency did, but the best by its "
+        f"score, it would have brought {doubly} times what the agency's own choices did per "
+        f"contact (doubly robust; {snips} by SNIPS; 95% intervals), estimated from logged "
+        f"propensities with an effective sample of {told['policy_ess']:.0f} contacts."
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -68,11 +68,17 @@ class Report:
         Fits and their tests; the first is that of the model.
     tables : Tables
         The data.
+    policy : mapping
+        What the model's choice from logged lists would have brought (`training.replay.log_value`).
+    untold : str
+        Why the log cannot tell that; empty where it can.
     """
 
     subject: Subject
     rounds: tuple[Round, ...]
     tables: Tables
+    policy: Mapping[str, float] = field(default_factory=dict)
+    untold: str = ""
 
     @property
     def matcher(self) -> Matcher:
@@ -274,6 +280,7 @@ class Report:
             **calibration_metrics(self.forecasts),
             **{f"briefs_{part}": float(len(self.rounds[0].plan.briefs(part))) for part in _PARTS},
             **self._money_metrics(),
+            **self.policy,
         }
         verdicts = self.slices[self.view]["verdict"]
         return values | {

@@ -13,18 +13,18 @@ from features.pipeline import FeaturePipeline
 from features.progress import Progress, silent
 from matcher.config import Config
 from matcher.likeness import Likeness
-from matcher.model import Matcher
+from matcher.model import NOTHING, Matcher
 from matcher.ranker import JUDGMENTS
-from training.calibration import poisson_deviance
+from matcher.returns import returns
 from training.choices import as_ranker, learn_choices
+from training.coverage import forecast_metrics
+from training.drift import roster_summary
 from training.evaluate import Evaluation, evaluate
 from training.examples import Examples
 from training.finetune import Choice, better_fit
 from training.fit import Plan, fit_plan
-from training.reliability import HIGH, LOW, MIDDLE, Reliability, interval_coverage
+from training.reliability import Reliability, interval_coverage
 from training.summary import SignalSummary
-
-QUANTILES = (LOW, MIDDLE, HIGH)
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,8 @@ class Round:
         Who taught, tuned and tested.
     matcher : Matcher
         The model.
+    pipeline : FeaturePipeline
+        What makes its signals.
     test : Examples
         Pairs of the test briefs.
     evaluation : Evaluation
@@ -45,16 +47,20 @@ class Round:
         Which text encoder the model is on, where one was tuned.
     learned : SignalSummary or None
         How the signals that taught it were spread, where it was fitted here.
+    roster : SignalSummary or None
+        How those of whole rosters were, likewise.
     chosen : Likeness or None
         What was learned from choices alone, to compare with.
     """
 
     plan: Plan
     matcher: Matcher
+    pipeline: FeaturePipeline
     test: Examples
     evaluation: Evaluation
     choice: Choice | None = None
     learned: SignalSummary | None = None
+    roster: SignalSummary | None = None
     chosen: Likeness | None = None
 
     @property
@@ -84,10 +90,11 @@ def play(
     test = fit.examples.of(plan.briefs("test"))
     taught = fit.examples.of(plan.briefs("train"))
     learned = SignalSummary.of(taught.signals, taught.pairs["brief_id"])
+    roster = roster_summary(fit, plan, history, config)
     chosen = learn_choices(taught)
     others = as_ranker(chosen)
     evaluation = evaluate(fit.matcher, test, history, fit.pipeline, progress, others)
-    return Round(plan, fit.matcher, test, evaluation, choice, learned, chosen)
+    return Round(plan, fit.matcher, fit.pipeline, test, evaluation, choice, learned, roster, chosen)
 
 
 def forecast_tried(matcher: Matcher, test: Examples) -> pd.DataFrame:
@@ -98,14 +105,20 @@ def forecast_tried(matcher: Matcher, test: Examples) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns of `training.examples.Examples.pairs`, fit and cvr.
+        Columns of `training.examples.Examples.pairs`, and every forecast that needs no price.
     """
     judged = matcher.basis == JUDGMENTS
     tried = test.where((test.pairs["known"] & (test.pairs["judged"] == judged)).to_numpy())
-    # Counts keep their names; of the forecasts those shown to people are wanted, and intervals.
-    said = matcher.score(tried.signals)
-    shown = [name for name in said if name in ("fit", "cvr") or str(name)[-4:] in QUANTILES]
-    return pd.concat([tried.pairs, said[shown]], axis=1)
+    told = matcher.score(tried.signals).drop(columns="score")
+    unpriced = tried.pairs[["brief_id", "kol_id"]].assign(price=np.nan, currency=None)
+    brings = returns(
+        matcher.forecaster or NOTHING,
+        tried.signals,
+        unpriced,
+        draws=matcher.config.serving.draws,
+        seed=matcher.config.seed,
+    ).dropna(axis=1, how="all")
+    return pd.concat([tried.pairs, told, brings], axis=1)
 
 
 def calibration_metrics(forecasts: pd.DataFrame) -> dict[str, float]:
@@ -120,21 +133,15 @@ def calibration_metrics(forecasts: pd.DataFrame) -> dict[str, float]:
     -------
     dict
         ``fit_ece``, the floor that luck alone would give it and further numbers
-        (`training.reliability.Reliability`); ``cvr_deviance`` and that of forecasting the same
-        rate for all; of every forecast interval ``coverage_<forecast>`` with its limits. Without
-        outcomes to compare with, nothing.
+        (`training.reliability.Reliability`); what `training.coverage.forecast_metrics` tells, and
+        of every forecast interval ``<forecast>_coverage`` with its limits. Without outcomes to
+        compare with, nothing.
     """
     if forecasts.empty:
         return {}
-    values = reliability(forecasts).metrics("fit")
-    told = forecasts.dropna(subset=["cvr", "orders", "clicks"]).query("clicks > 0")
-    if len(told):
-        orders, clicks = told["orders"].to_numpy(), told["clicks"].to_numpy()
-        same = np.full(len(told), orders.sum() / clicks.sum())
-        values["cvr_deviance"] = poisson_deviance(told["cvr"].to_numpy(), orders, clicks)
-        values["cvr_deviance_of_base_rate"] = poisson_deviance(same, orders, clicks)
+    values = reliability(forecasts).metrics("fit") | forecast_metrics(forecasts)
     for row in interval_coverage(forecasts).to_dict("records"):
-        name = f"coverage_{row['forecast']}"
+        name = f"{row['forecast']}_coverage"
         values |= {name: row["coverage"], f"{name}_low": row["low"], f"{name}_high": row["high"]}
     return values
 

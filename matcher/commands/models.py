@@ -75,6 +75,12 @@ def train(
             progress=progress,
         )
     _show_evaluation(terminal, trained.evaluation)
+    if trained.unconverted:
+        terminal.warn(
+            f"{trained.unconverted} outcomes taught nothing per cost: their revenue and cost are "
+            "in two currencies, and `exchange_rates` knew no rate of them when they were measured.",
+            unconverted=trained.unconverted,
+        )
     if settings.finetune.epochs:
         show_choice(terminal, trained.choice)
     if split == "auto" and trained.split == "brand":

@@ -84,6 +84,8 @@ def test_a_run_tells_how_good_the_model_is(run: SimpleNamespace, trained: Traine
     for name in ("outcomes_ndcg_at_10", "roster_map", "roster_auc", "regret", "headline_lead"):
         assert tracked[f"{name}_low"] <= tracked[name] <= tracked[f"{name}_high"]
     assert {"headline_detectable", "fit_slope", "roster_coverage", "slices_worse"} <= set(tracked)
+    told = {"policy_snips", "policy_snips_low", "policy_dr", "policy_dr_high", "policy_ess"}
+    assert told <= set(tracked) or "of equal weight" in run.run.data.tags["policy_not_identifiable"]
 
 
 def test_a_run_keeps_page_card_tables_and_plots(run: SimpleNamespace, trained: Trained) -> None:
@@ -272,7 +274,7 @@ def test_calibration_is_measured_where_something_came_of_it() -> None:
     unknown = calibration_metrics(forecasts.assign(cvr=np.nan))
     assert set(found) - set(unknown) == {"cvr_deviance", "cvr_deviance_of_base_rate"}
     told = forecasts.assign(views=5.0, views_p10=[1, 2, 3, 6], views_p90=9.0)
-    assert calibration_metrics(told)["coverage_views"] == 0.75
+    assert calibration_metrics(told)["views_coverage"] == 0.75
     assert calibration_metrics(forecasts.head(0)) == {}
 
 
@@ -296,3 +298,19 @@ def test_users_vector_spaces_become_features(
     )
     version = train(extended, VERSIONS, config, embeddings, registry).version
     assert registry.load(version).config.features.spaces == ("video",)
+
+
+def test_outcomes_that_need_a_rate_nobody_knew_are_counted(
+    world: World, config: Config, embeddings: Embeddings, tmp_path: Path
+) -> None:
+    sold = world.tables.collaborations.merge(world.tables.briefs[["brief_id", "goal"]])
+    sold = sold[(sold["goal"] == "conversion") & sold["cost"].notna()]["collaboration_id"]
+    outcomes = world.tables.outcomes
+    foreign = outcomes["collaboration_id"].isin(sold) & (outcomes["horizon_days"] == 30)
+    euros = outcomes.assign(currency=outcomes["currency"].mask(foreign, "EUR"))
+    registry = Registry(tmp_path)
+    made = train(world.tables.replace(outcomes=euros), VERSIONS, config, embeddings, registry)
+    assert made.unconverted == foreign.sum() > 0
+    version = registry.client.get_model_version(MODEL_NAME, made.version)
+    params = registry.client.get_run(version.run_id).data.params
+    assert params["outcomes_unconverted"] == str(made.unconverted)

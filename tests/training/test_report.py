@@ -162,6 +162,19 @@ def test_a_page_tells_the_verdict_and_how_to_get_there(report: Report) -> None:
         assert brief_id in words
 
 
+def test_what_choices_would_have_earned_is_told_or_why_not(report: Report) -> None:
+    names = [f"policy_{name}{end}" for name in ("dr", "snips") for end in ("", "_low", "_high")]
+    policy = dict(zip(names, (1.2, 1.1, 1.3, 1.4, 1.0, 1.8), strict=True)) | {"policy_ess": 321.0}
+    told = Report(report.subject, report.rounds[:1], report.tables, policy)
+    untold = Report(report.subject, report.rounds[:1], report.tables, {}, "no <propensities>")
+    for words in (" ".join(Reader(page_of(told)).words), render_card(told)):
+        assert "1.20 (1.10 to 1.30) times" in words
+        assert "1.40 (1.00 to 1.80) by SNIPS" in words
+        assert "321 contacts" in words
+    assert "The log cannot tell: no <propensities>" in " ".join(Reader(page_of(untold)).words)
+    assert told.metrics()["policy_dr"] == 1.2
+
+
 def test_a_page_is_the_same_each_time(report: Report) -> None:
     again = Report(report.subject, report.rounds, report.tables)
     assert page_of(again) == page_of(report)
