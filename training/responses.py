@@ -100,9 +100,8 @@ def answers_of(
         out whole.
     """
     told = responses(history.tables)
-    told = told[told["known_at"] < told["brief_id"].map(known_before).astype(TIME)].reset_index(
-        drop=True
-    )
+    cut = known_before.reindex(told["brief_id"]).set_axis(told.index)
+    told = told[told["known_at"] < cut].reset_index(drop=True)
     brand = history.tables.briefs.set_index("brief_id")["brand_id"]
     pairs = told.assign(brand_id=told["brief_id"].map(brand))
     return Answers(pairs, pipeline.transform(pairs[["brief_id", "kol_id", "as_of"]], history))
