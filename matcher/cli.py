@@ -34,6 +34,9 @@ for command in (
     models.rollback,
     lists.match,
     upkeep.reconcile,
+    upkeep.drift,
+    upkeep.tune,
+    upkeep.retrain,
 ):
     app.command(epilog=EPILOG)(command)
 

@@ -191,7 +191,7 @@ class GateConfig(_Frozen):
         0.95, gt=0, lt=1, description="of the interval of the lead, and of every other verdict"
     )
     tolerance: float = Field(
-        0.0, ge=0, description="NDCG@10 above which the lower limit of the lead must lie"
+        0.002, ge=0, description="NDCG@10 above which the lower limit of the lead must lie"
     )
     least_gain: float = Field(0.005, ge=0, description="lead in NDCG@10 that is worth a change")
     least_briefs: int = Field(10, ge=2, description="fewer test briefs decide nothing")
@@ -216,8 +216,11 @@ class GateConfig(_Frozen):
     reliance: float = Field(
         0.8, gt=0, le=1, description="share of the lead that may hang on one new signal"
     )
+    knowledge: float = Field(
+        0.75, gt=0, description="share of the champion's order that no new signal may have alone"
+    )
     drift: float = Field(
-        2.0, gt=0, description="stability index of a signal that carries weight, at most"
+        5.0, gt=0, description="stability index of a signal that carries weight, at most"
     )
 
 

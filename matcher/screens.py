@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 
+from matcher.accuracy import in_words
 from matcher.console import Terminal
 from matcher.model import CONTENT
 from matcher.phrases import short, wan
@@ -216,6 +217,32 @@ def show_left_out(terminal: Terminal, told: dict[str, Any]) -> None:
             "(match --as-of in the past); they are honest only if the model had not seen it",
             in_hindsight=told["in_hindsight"],
         )
+
+
+def show_drift(
+    terminal: Terminal, families: pd.DataFrame, signals: pd.DataFrame, forecasts: pd.DataFrame
+) -> None:
+    """Print how far families of signals moved, which signals most, and forecasts by month."""
+    rows: list[list[object]] = [
+        [f["family"], _figure("", f["importance"]), f["psi"], f["moved"], f["signals"]]
+        for f in _records(families)
+    ]
+    heads = ["family", "importance", "PSI", "moved", "signals"]
+    terminal.table(heads, rows, title="Signals of the latest briefs against those that taught")
+    moved = signals[signals["moved"].astype(bool)].head(GROUPS_SHOWN // 2)
+    rows = [
+        [s["feature"], _figure("", s["importance"]), s["psi"], s["luck"]] for s in _records(moved)
+    ]
+    if rows:
+        terminal.table(["signal", "importance", "PSI", "luck up to"], rows, title="Moved most")
+    judged = forecasts[forecasts["enough"].astype(bool)]
+    rows = [
+        [f["measure"], f["group"] or "all", in_words(f), f["n"], f["briefs"]]
+        for f in _records(judged)
+    ]
+    if rows:
+        heads = ["measure", "month", "verdict", "rows", "briefs"]
+        terminal.table(heads, rows, title="Forecast against actual, by month")
 
 
 def _records(frame: pd.DataFrame) -> list[dict[Any, Any]]:

@@ -172,7 +172,7 @@ def for_people(table: pd.DataFrame, language: Language) -> pd.DataFrame:
 def _rows(ledger: pd.DataFrame, language: Language) -> tuple[tuple[Heading, ...], pd.DataFrame]:
     """Return the columns that hold anything, and the rows as people read them."""
     frame = ledger.copy()
-    for column in WORDS.keys() & set(ledger):
+    for column in [name for name in WORDS if name in ledger]:
         frame[column] = [_word(column, code, language) for code in ledger[column]]
     for column in ("as_of", "chosen_at", "measured_at"):
         frame[column] = ledger[column].dt.strftime("%Y-%m-%d %H:%M")

@@ -151,6 +151,11 @@ def test_the_champion_can_be_measured_again(
     assert "kolmatch" in told.out
     assert "NDCG@10" in told.out
     assert "Evaluated version 1." in told.err
+    page = (place / "lake" / "evaluation-v1.html").read_text(encoding="utf-8")
+    assert "Evaluation of kolmatch model version 1" in page
+    assert f"kolmatch evaluate {place / 'lake'}" in page
+    _run("evaluate", place / "lake", "--out", place / "pages" / "one.html")
+    assert (place / "pages" / "one.html").is_file()
 
 
 # -- text and people's grades, nothing else ----------------------------------------------------

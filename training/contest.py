@@ -97,14 +97,15 @@ class Contest:
         Parameters
         ----------
         others : mapping of str to ndarray, shape (n,), optional
-            Scores of `pairs` by further rankers; left out where whole rosters decide.
+            Scores of `pairs` by further rankers; left out where whole rosters decide. With them
+            no slice is measured.
         """
-        brands = self.history.tables.briefs.set_index("brief_id")["brand_id"]
+        history = None if others else self.history
         if self.view == ROSTER:
             scores = {name: self.rosters[name].to_numpy() for name in self.rankers}
             threshold = GOOD if self.pairs["judged"][self.pairs["known"]].all() else None
             lists = self.rosters[["brief_id", "kol_id", "as_of"]]
-            return self._measured(lists, self.rosters["gain"], scores, brands, threshold)
+            return self._measured(lists, self.rosters["gain"], scores, threshold, history)
         judged = self.view == JUDGMENTS
         rows = (self.pairs["known"] & (self.pairs["judged"] == judged)).to_numpy(dtype=bool)
         # A list of equals ranks right in any order: it would only dilute every difference.
@@ -112,7 +113,7 @@ class Contest:
         rows = rows & (grades.transform("nunique") > 1).to_numpy()
         scores = {name: score[rows] for name, score in self._scores(others or {}).items()}
         part = self.pairs[rows]
-        return self._measured(part, part["grade"], scores, brands, GOOD)
+        return self._measured(part, part["grade"], scores, GOOD, history)
 
     @property
     def rankers(self) -> list[str]:
@@ -134,12 +135,13 @@ class Contest:
         pairs: pd.DataFrame,
         gain: pd.Series[Any],
         scores: Mapping[str, NDArray[np.float64]],
-        brands: pd.Series[Any],
         threshold: float | None,
+        history: History | None,
     ) -> Evaluation:
+        brands = self.history.tables.briefs.set_index("brief_id")["brand_id"]
         by: dict[str, Score] = {name: _given(score) for name, score in scores.items()}
         lists = [(pairs, pairs, gain)]
-        return rank_lists(lists, by, brands, self.view, threshold=threshold, history=self.history)
+        return rank_lists(lists, by, brands, self.view, threshold=threshold, history=history)
 
 
 def rules(matcher: Matcher) -> Mapping[str, Score]:
@@ -190,7 +192,7 @@ def contest(
 
 
 def deciding_view(examples: Examples, config: Config) -> str:
-    """Return the view that decides, as `training.job.headline` chooses it.
+    """Return the view that decides, as `training.leads.headline_view` chooses it.
 
     Outcomes where there are any to compare, for they are what the agency is paid for; else
     judgments; the roster where being chosen is all that the data tells.

@@ -4,7 +4,8 @@ Signals are looked at on KOLs drawn at random from those that a brief could have
 briefs that taught and for the latest ones alike: whom an agency chose is its own affair, and would
 look like drift of the market whenever it changes its mind. How far they moved is the population
 stability index (`training.summary`), and what luck would do to samples of that size is no drift.
-A signal counts by its share in the gain of the champion's trees: what it does not look at may move.
+A signal counts by its share in how much the champion's scores differ: what it does not look at may
+move.
 
 Forecasts are held against what came for briefs that did not teach the champion: as its published
 lists told them, and elsewhere as it would have told them at the time.
@@ -58,8 +59,8 @@ class Drift:
     reasons : tuple of str
         Why, in words; the gravest first.
     signals : DataFrame
-        feature, family, psi, luck, importance (share of the trees' gain) and moved (is it more
-        than luck?), the ones that moved most first.
+        feature, family, psi, luck, importance (share in how much scores differ) and moved (is it
+        more than luck?), the ones that moved most first.
     families : DataFrame
         family, importance, psi (mean of those of its signals that moved by more than luck, the
         others as 0, by importance), moved (how many did), signals (how many there are).
@@ -259,7 +260,7 @@ def _moved(
     """Return how far each signal moved, and whether that is more than luck."""
     about = pipeline.describe().set_index("feature")
     table = pd.DataFrame({"family": about["family"]})
-    table["importance"] = _importance(matcher, table.index)
+    table["importance"] = _importance(matcher, signals, table.index)
     if summary is None or not len(signals):
         table = table.assign(psi=np.nan, luck=np.nan, moved=False)
     else:
@@ -273,12 +274,19 @@ def _moved(
     return table.sort_values(order, ascending=[False, False, True], ignore_index=True)
 
 
-def _importance(matcher: Matcher, names: pd.Index[Any]) -> NDArray[np.float64]:
-    """Return each signal's share in what the ranker's trees gained; all alike without trees."""
-    gain = None if matcher.ranker is None else matcher.ranker.forest.gain().reindex(names)
-    if gain is None or not gain.sum() > 0:
+def _importance(
+    matcher: Matcher, signals: pd.DataFrame, names: pd.Index[Any]
+) -> NDArray[np.float64]:
+    """Return each signal's share in how much scores differ; all alike where nothing is told.
+
+    That is the spread of what it adds to the scores of these pairs, by the ranker's trees and by
+    the forecasts that ranking starts from.
+    """
+    parts = matcher.contributions(signals) if len(signals) else None
+    spread = pd.Series(0.0, index=names) if parts is None else parts.std(ddof=0).reindex(names)
+    if not spread.sum() > 0:
         return np.full(len(names), 1 / max(len(names), 1))
-    shares = gain.fillna(0.0) / gain.sum()
+    shares = spread.fillna(0.0) / spread.sum()
     return shares.to_numpy(dtype=np.float64)
 
 

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SPLITS = ("auto", "time", "brand")
+CUTS = ("valid_from", "test_from", "embargo")
+"""What of a plan in time is on record, by which it can be made again."""
 ADVANTAGE = "advantage"
 
 
@@ -269,6 +271,11 @@ def plans_by_brand(tables: Tables, config: Config) -> list[Plan]:
     briefs = _labelled(tables, config)
     folds = config.training.folds
     brands = briefs["brand_id"].nunique()
+    if folds < 3:
+        raise UserError(
+            f"Got folds = {folds} under [training] but --split brand needs 3 or more: one fold "
+            "tests, one tunes and the others teach"
+        )
     if brands < folds:
         raise UserError(
             f"Got briefs of {brands} brands but {folds} folds by brand need at least one each; "

@@ -190,7 +190,7 @@ def tune(
     UserError
         If there is too little to learn from or to judge by.
     """
-    config = config.with_spaces(tables)
+    asked, config = config, config.with_spaces(tables)
     history = History(tables)
     plan = inner_plan(plans(tables, config)[1][0], tables)
     examples, pipeline = plan_examples(
@@ -215,7 +215,7 @@ def tune(
         done = _done(study)
     progress("trying settings", len(done), trials)
     brands = judges.pairs.drop_duplicates("brief_id").set_index("brief_id")["brand_id"]
-    return _chosen(config, ranges, done[:trials], brands, seed, trials)
+    return _chosen(asked, ranges, done[:trials], brands, seed, trials)
 
 
 def inner_plan(plan: Plan, tables: Tables) -> Plan:

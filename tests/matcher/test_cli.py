@@ -14,7 +14,7 @@ from features.errors import UserError
 from features.simulate import World
 from features.vectors import Embeddings
 from matcher.cli import main
-from matcher.commands.shared import BAD_DATA, OK, REFUSED, STALE, USAGE
+from matcher.commands.shared import BAD_DATA, BUSY, OK, REFUSED, STALE, USAGE
 from matcher.config import Config
 from matcher.model import Matcher
 from matcher.registry import CHALLENGER, CHAMPION, Loaded, Registry
@@ -23,7 +23,7 @@ from training.verdict import Check, Verdict
 AS_OF = ("--as-of", "2026-06-30")
 COMMANDS = (
     *("check", "ingest", "simulate", "train", "evaluate", "promote", "rollback", "match"),
-    *("reconcile",),
+    *("reconcile", "drift", "tune", "retrain"),
 )
 
 
@@ -422,3 +422,42 @@ def test_nothing_to_reconcile_is_told_in_words_with_counts(kolmatch: Kolmatch, f
     assert sorted(file.name for file in Path("told").iterdir()) == [
         *("accuracy.zh.csv", "ledger.json", "ledger.zh.csv", "ledger.zh.xlsx")
     ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("drift", "files"), "Got no champion to look at; train and promote a model first"),
+        (("drift", "files", "--as-of", "12"), "'12' is not a date or time such as 2026-06-30"),
+        (("tune", "files", "--trials", "1"), "should be greater than or equal to 2"),
+        (("tune", "files"), "but training needs 20; until then"),
+        (("retrain", "absent"), "Got absent but expected a folder"),
+        (("retrain",), "Got lake but expected a folder"),
+        (("retrain", "files", "--wait", "-1"), "should be greater than or equal to 0"),
+    ],
+)
+def test_wrong_usage_of_upkeep_ends_in_one_message(
+    kolmatch: Kolmatch, files: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    said = kolmatch(*arguments)
+    assert said.code == USAGE
+    assert message in said.err
+    assert "Traceback" not in said.err
+
+
+def test_a_retraining_of_faulty_files_changes_nothing(kolmatch: Kolmatch, faulty: Path) -> None:
+    said = kolmatch("--json", "retrain", faulty, "--lake", "lake")
+    assert said.code == BAD_DATA
+    assert said.lines[-1]["faults"] == 8
+    assert not (Path("lake") / "kolmatch.json").exists()
+
+
+def test_a_second_retraining_says_that_one_is_at_work(kolmatch: Kolmatch, files: Path) -> None:
+    from training.retrain import alone
+
+    with alone(Path("lake"), 0):
+        said = kolmatch("--json", "retrain", files)
+    assert said.code == BUSY
+    assert said.lines[-1]["message"] == (
+        "another retraining of lake is at work; wait for it with --wait SECONDS"
+    )

@@ -257,6 +257,12 @@ def test_folds_weigh_brands_by_their_labels(past: Past) -> None:
     assert sizes == [1, 19, 20]
 
 
+def test_two_folds_leave_nobody_to_teach(past: Past) -> None:
+    config = Config(training=TrainingConfig(folds=2, least_briefs=5))
+    with pytest.raises(UserError, match=r"Got folds = 2 .* needs 3 or more"):
+        plans_by_brand(past(WEEKLY), config)
+
+
 def test_fewer_brands_than_folds_are_refused_with_what_to_do(past: Past) -> None:
     with pytest.raises(UserError, match=r"Got briefs of 1 brands but 5 folds .* lower `folds`"):
         plans_by_brand(past([c | {"brand": "acme"} for c in WEEKLY]), Config())
