@@ -175,8 +175,13 @@ def test_every_command_of_the_help_is_known_here(kolmatch: Kolmatch) -> None:
     ],
 )
 def test_wrong_usage_ends_in_one_message(
-    kolmatch: Kolmatch, files: Path, arguments: tuple[str, ...], message: str
+    kolmatch: Kolmatch,
+    files: Path,
+    arguments: tuple[str, ...],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("matcher.console.QUICK", float("inf"))  # a slow machine reports stages
     said = kolmatch(*arguments)
     assert said.code == USAGE
     assert said.err.startswith("error: ")
@@ -189,8 +194,12 @@ def test_wrong_usage_ends_in_one_message(
     [("nope",), ("match", "--nope"), ("check", "absent"), ("promote", "files"), ("x", "[b")],
 )
 def test_wrong_usage_in_json_is_one_line(
-    kolmatch: Kolmatch, files: Path, arguments: tuple[str, ...]
+    kolmatch: Kolmatch,
+    files: Path,
+    arguments: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("matcher.console.QUICK", float("inf"))
     said = kolmatch("--json", *arguments)
     assert (said.code, said.out) == (USAGE, "")
     (line,) = said.lines
