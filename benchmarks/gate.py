@@ -172,10 +172,10 @@ def run(world: Arena, out: Path, done: set[tuple[Any, ...]]) -> None:
     lists = [world.listed(model) for model in models]
     plain = list(zip(corners, lists, strict=True))
     for kind, comparisons in (
-        ("A/A", _same(world, plain)),
-        ("stale features", _stale(world, plain)),
         ("broken slice", _broken_slice(world, plain)),
         ("better", _better(world, plain)),
+        ("A/A", _same(world, plain)),
+        ("stale features", _stale(world, plain)),
         ("shuffled labels", _shuffled(world, plain)),
         ("leaked column", _leaked(world, plain)),
     ):
