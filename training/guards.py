@@ -21,12 +21,19 @@ from training.verdict import Check
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+BROKEN = 0.1
+"""Share of a slice's twos by which a slice must fall behind the rival to be called broken."""
 SEEN = 0.05
 """Share of the champion's places below which a follower tier has little to lose."""
 
 
 def slices(contest: Contest, rival: NDArray[np.float64], settings: GateConfig) -> Check:
-    """Check that no slice is clearly worse ordered than by the rival, Holm over slices.
+    """Check that no slice is clearly worse ordered than by the rival, nor broken.
+
+    Clearly worse: below the rival's by more than ``slice_harm``. Broken: the challenger comes less
+    than half as far above chance as it does on all briefs, and `BROKEN` behind the rival; in a
+    small slice that is surer to see than a difference of two noisy models. Both by one-sided t
+    over brands, Holm over slices.
 
     What counts for a slice (`training.slices`) is every two tried KOLs of a brief that were graded
     differently, of whom one or both are in it: is the better one higher? NDCG of the slice's own
@@ -47,6 +54,7 @@ def slices(contest: Contest, rival: NDArray[np.float64], settings: GateConfig) -
     own = contest.challenger.scored["score"].to_numpy(dtype=np.float64)[rows]
     labels = slices_of(pairs, contest.history)
     brands = contest.history.tables.briefs.set_index("brief_id")["brand_id"]
+    half = (0.5 + order_by_brief(pairs, own).mean()) / 2
     found = {}
     for dimension in labels:
         for value in sorted(labels[dimension].dropna().unique()):
@@ -60,14 +68,16 @@ def slices(contest: Contest, rival: NDArray[np.float64], settings: GateConfig) -
             if brands[told.index].nunique() < LEAST_BRANDS:
                 continue
             chance = chance_of_no_harm(told["own"] - told["rival"], brands, settings.slice_harm)
-            found[f"{dimension}: {value}"] = (*told.mean(), chance, len(told))
-    table = pd.DataFrame(found, index=["own", "rival", "p", "briefs"]).T
+            poor = chance_of_no_harm(told["own"] - half, brands)
+            found[f"{dimension}: {value}"] = (*told.mean(), chance, poor, len(told))
+    table = pd.DataFrame(found, index=["own", "rival", "p", "poor", "briefs"]).T
     if table.empty:
         words = f"no slice has briefs of {LEAST_BRANDS} brands, which it takes to tell"
         return Check("slices", True, words)
-    table["p"], table["lead"] = holm(table["p"]), table["own"] - table["rival"]
+    table["lead"], alpha = table["own"] - table["rival"], 1 - settings.confidence
+    broken = (holm(table["poor"]) <= alpha) & (table["lead"] <= -BROKEN)
+    worse = table[(holm(table["p"]) <= alpha) | broken].sort_values("lead")
     table = table.sort_values("lead")
-    worse = table[table["p"] <= 1 - settings.confidence]
     figures = {"slices": float(len(table)), "worst_lead": float(table["lead"].iloc[0])}
     told_worst = "; ".join(
         f"{name}: orders {row['own']:.0%} rightly, the other {row['rival']:.0%}, in "
