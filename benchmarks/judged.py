@@ -29,8 +29,8 @@ from matcher.config import Config
 from matcher.ranker import GOOD, JUDGMENTS
 from training.evaluate import MODEL, Evaluation, rank_lists, rankers
 from training.fit import plans
-from training.job import Round, calibration_metrics, forecast_tried, play
 from training.labels import true_grades
+from training.rounds import Round, calibration_metrics, forecast_tried, play
 
 TRUTH = "truth"
 SHOWN = (MODEL, "likeness", "content cosine", "bio cosine", "shared words", "random")

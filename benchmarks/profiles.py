@@ -58,7 +58,10 @@ CATEGORIES = {
     "艺术": "绘画、书法和手工艺",
 }
 """What a brief for each category says."""
-SIGNALS = ("mean", "recent", "organic", "best", "top3", "topic", "lexical_top3")
+SIGNALS = (
+    *("mean", "recent", "organic", "best", "top3", "topic", "lexical_top3"),
+    *("widened_best", "widened_top3"),
+)
 SHARES = (0.6, 0.3, 0.1)
 
 

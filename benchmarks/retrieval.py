@@ -5,9 +5,11 @@
 The first two tables train a model on a simulated market's past and rank everybody who may serve
 each of a sample of briefs at its end. How many of the best 20 of that list are among the candidates
 that retrieval chooses, with all sources and with each alone? `value kept` is the mean true value
-per price of the 10 best of the retrieved, over that of the 10 best of all.
+per price of the 10 best of the retrieved, over that of the 10 best of all. The third table asks
+the same of those without a past: of the best 20, KOLs whom nobody has signed yet, and the tenth of
+the roster first observed last; and of all, for the same briefs from brands never heard of.
 
-The third table searches vectors of 512 numbers under filters that leave a tenth: the 500 nearest to
+The last table searches vectors of 512 numbers under filters that leave a tenth: the 500 nearest to
 each brief, against numpy and the index libraries in the same run, on the same rows and threads.
 Peers that cannot search a part of their rows get the rows left gathered, which is timed with them.
 Those with an index search all rows under the filter; building the index is told apart. Needs
@@ -72,7 +74,7 @@ def main() -> None:
 class Whole:
     """Everybody who may serve a brief: positions in the directory and, aligned, the rest.
 
-    `told` holds price, score and true value per price; `signals` what retrieval looks up.
+    `told` holds kol_id, price, score and true value per price; `signals` what retrieval looks up.
     """
 
     eligible: Any
@@ -98,6 +100,9 @@ def _market(arguments: argparse.Namespace, embeddings: Embeddings) -> None:
     print(misses(retrieval, world.as_of, lists, arguments.counts).to_markdown(index=False))
     print(f"\nEach source alone, and all but it, {arguments.counts[1]} candidates\n")
     print(alone(retrieval, world.as_of, lists, arguments.counts[1]).to_markdown(index=False))
+    print(f"\nWithout a past, {arguments.counts[0]} candidates\n")
+    found = cold(world, matcher, retrieval, lists, arguments.counts[0])
+    print(found.round(3).to_markdown(index=False))
 
 
 def _tell(done: int, total: int) -> None:
@@ -112,18 +117,24 @@ def _trained(world: World, embeddings: Embeddings, seed: int) -> Matcher:
 
 
 def exhaustive(
-    world: World, matcher: Matcher, retrieval: Retrieval, asked: int
+    world: World,
+    matcher: Matcher,
+    retrieval: Retrieval,
+    asked: int,
+    ids: list[str] | None = None,
 ) -> dict[str, Whole]:
-    """Score everybody who may serve each of some briefs."""
+    """Score everybody who may serve each of some briefs, or of those named."""
     briefs = world.tables.briefs["brief_id"]
-    chosen = briefs.iloc[np.unique(np.linspace(0, len(briefs) - 1, asked).astype(int))]
+    even = briefs.iloc[np.unique(np.linspace(0, len(briefs) - 1, asked).astype(int))]
+    chosen = even if ids is None else pd.Series(ids, dtype="str")
     questions = pd.DataFrame({"brief_id": chosen, "as_of": world.as_of})
-    ids = pd.Index(retrieval.directory(world.as_of).kols["kol_id"])
+    places = pd.Index(retrieval.directory(world.as_of).kols["kol_id"])
     lists = {}
     for found in candidates(questions, retrieval.history, retrieval.pipeline, matcher.config):
         truth = world.truth(found.pairs.assign(mode=found.offers["mode"]))
         told = pd.DataFrame(
             {
+                "kol_id": found.pairs["kol_id"],
                 "price": found.offers["price"],
                 "score": matcher.score(found.signals)["score"],
                 "value": truth["value"] / found.offers["price"],
@@ -132,7 +143,7 @@ def exhaustive(
         cheap = [name for name in found.signals if name.partition(".")[0] in FAMILIES]
         for brief_id, own in found.pairs.groupby("brief_id"):
             rows = own.index
-            at = ids.get_indexer(own["kol_id"])
+            at = places.get_indexer(own["kol_id"])
             lists[str(brief_id)] = Whole(at, told.loc[rows], found.signals.loc[rows, cheap])
         print(f"scored everybody for {len(lists)} briefs", file=sys.stderr)
     return lists
@@ -146,7 +157,7 @@ def misses(
         {"candidates": n} | _found(retrieval, as_of, lists, RetrievalConfig(candidates=n))
         for n in counts
     ]
-    return pd.DataFrame(found).round(3)
+    return pd.DataFrame(found).drop(columns="of the best").round(3)
 
 
 def alone(
@@ -163,11 +174,46 @@ def alone(
     return pd.DataFrame(rows).round(3)
 
 
+def cold(
+    world: World, matcher: Matcher, known: Retrieval, lists: dict[str, Whole], count: int
+) -> pd.DataFrame:
+    """Return what is found of KOLs and for brands without a past."""
+    config, tables = RetrievalConfig(candidates=count), world.tables
+    signed = tables.collaborations["kol_id"][tables.collaborations["signed_at"] < world.as_of]
+    first = tables.kols.groupby("kol_id")["observed_at"].min()
+    groups = {
+        "any KOL": None,
+        "KOLs nobody has signed": ~first.index.isin(signed),
+        "the tenth of KOLs first observed last": (first.rank(pct=True) > 0.9).to_numpy(),
+    }
+    rows = []
+    for name, mine in groups.items():
+        ids = None if mine is None else set(first.index[mine])
+        rows.append({"recall of": name} | _found(known, world.as_of, lists, config, ids))
+    asked = tables.briefs["brief_id"].isin(lists)
+    brands = tables.briefs["brand_id"].mask(asked, "new " + tables.briefs["brief_id"])
+    briefs = tables.briefs.assign(brand_id=brands).assign(
+        brand_name=tables.briefs["brand_name"].mask(asked)
+    )
+    history = History(tables.replace(briefs=briefs))
+    fresh = Retrieval(history, known.pipeline, config, matcher.scout)
+    told = exhaustive(world, matcher, fresh, len(lists), list(lists))
+    rows.append(
+        {"recall of": "any KOL, unheard-of brand"} | _found(fresh, world.as_of, told, config)
+    )
+    return pd.DataFrame(rows)[["recall of", "briefs", "of the best", "recall@20", "value kept"]]
+
+
 def _found(
-    retrieval: Retrieval, as_of: pd.Timestamp, lists: dict[str, Whole], config: RetrievalConfig
+    retrieval: Retrieval,
+    as_of: pd.Timestamp,
+    lists: dict[str, Whole],
+    config: RetrievalConfig,
+    who: set[str] | None = None,
 ) -> dict[str, float]:
+    """Return what retrieval finds; where `who` is given, recall is of those among the best."""
     retrieval.config = config
-    recall, kept, seconds = [], [], []
+    recall, kept, seconds, sought = [], [], [], 0
     for brief_id, whole in lists.items():
         if len(whole.eligible) <= config.candidates:
             continue
@@ -176,16 +222,20 @@ def _found(
         chosen = retrieval.choose(brief_id, as_of, whole.eligible, whole.signals, price)
         seconds.append(time.perf_counter() - started)
         retrieved = whole.told.iloc[chosen]
-        best = whole.told.nlargest(BEST, "score").index
-        recall.append(float(best.isin(retrieved.index).mean()))
+        best = whole.told.nlargest(BEST, "score")
+        if who is not None:
+            best = best[best["kol_id"].isin(who)]
+        sought += len(best)
+        recall.append(best.index.isin(retrieved.index))
         top = [t.nlargest(VALUED, "score")["value"].mean() for t in (retrieved, whole.told)]
         kept.append(top[0] / top[1])
     return {
         "briefs": len(recall),
-        "recall@20": float(np.mean(recall)),
-        "lowest": float(np.min(recall, initial=1.0)),
+        "recall@20": float(np.concatenate([*recall, []]).mean()),
+        "lowest": float(min((each.mean() for each in recall if len(each)), default=1.0)),
         "value kept": float(np.mean(kept)),
         "ms a brief": 1000 * float(np.median(seconds)),
+        "of the best": sought,
     }
 
 

@@ -33,8 +33,8 @@ from matcher.config import Config, RankerConfig, TrainingConfig
 from training.baselines import BASELINES
 from training.evaluate import HEADLINE, MODEL, Evaluation, Score, rank_lists, rankers
 from training.fit import fit_matcher, plan_by_time, plan_examples
-from training.job import calibration_metrics, forecast_tried
 from training.labels import true_grades
+from training.rounds import calibration_metrics, forecast_tried
 
 ABLATIONS = {
     "LambdaRank from zero": Config(ranker=RankerConfig(forecast_weight=0)),

@@ -12,7 +12,7 @@ from features.contract import SPECS
 from features.headers import aliases
 
 PAGE = Path(__file__).with_name("tables.md")
-INTRO = """# Your data: nine tables
+INTRO = """# Your data: ten tables
 
 <!-- Written by docs/tables.py from features/contract.py; a test holds them together. -->
 
@@ -25,7 +25,7 @@ answer better. Headers that are not listed can be mapped in a TOML (`--mapping m
 timezone = "Asia/Shanghai"          # of times without an offset; UTC if not said
 
 [[table]]
-name = "kols"                       # one of the nine tables
+name = "kols"                       # one of the ten tables
 file = "creators*.csv"
 skip_if_null = ["followers"]        # rows without these are no rows of this table
 
@@ -52,6 +52,10 @@ writes such a folder.
 A later row with the same key replaces the earlier one whole: send all columns again, or what is
 left out becomes unknown. A date without a time is its first moment, but the last one of
 `valid_until`, `available_to` and `ends_at`.
+
+`exchange_rates` make amounts of several currencies comparable, each by the latest rate before its
+time: quoted directly, the other way round, or through one common currency. Where no rate is known,
+amounts of two currencies are never compared.
 
 `kolmatch check FOLDER` lists every fault with file, row, column, value and what was expected.
 """

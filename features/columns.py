@@ -107,8 +107,12 @@ class Column:
         Whether the column must be there with a value in every row.
     low, high : float or None
         Inclusive bounds of a number.
+    above : float or None
+        What a number must be more than.
     choices : tuple of str
         Allowed values of a ``choice``, or of each label in ``labels``; empty allows any.
+    reserved : tuple of str
+        Ids that nothing of the user's may bear, since kolmatch means something else by them.
     doc : str
         What it means, in one line.
     closes : bool
@@ -122,7 +126,9 @@ class Column:
     required: bool = False
     low: float | None = None
     high: float | None = None
+    above: float | None = None
     choices: tuple[str, ...] = ()
+    reserved: tuple[str, ...] = ()
     doc: str = ""
     closes: bool = False
     stand_in: StandIn | None = None
@@ -153,8 +159,16 @@ class Column:
             words = f"a list, each one of {', '.join(self.choices)}"
         if self.kind == "number" and (self.low is not None or self.high is not None):
             words = f"a number from {self.low:g} to {self.high:g}" if self.high else "a number"
+        if self.above is not None:
+            words = f"a number above {self.above:g}"
         if self.kind in ("count", "money") and self.low and self.low > 0:
             words = words.replace("0 or more", "more than 0")
+        if self.reserved:
+            *some, last = self.reserved
+            words += (
+                f" other than {', '.join(some)} and {last}, which name kolmatch's own signals: "
+                "give it another name"
+            )
         return words + (", not empty" if self.required else "")
 
 
@@ -303,10 +317,14 @@ def _pandera_column(column: Column) -> pa.Column:
             checks.append(pa.Check.ge(low))
         if high is not None:
             checks.append(pa.Check.le(high))
+        if column.above is not None:
+            checks.append(pa.Check.gt(column.above))
     if column.kind == "choice":
         checks.append(pa.Check.isin(column.choices))
     if column.kind in ("id", "choice") and column.required:
         checks.append(pa.Check(lambda s: s.str.len() > 0, name="not empty"))
+    if column.reserved:
+        checks.append(pa.Check.notin(column.reserved))
     if column.kind == "labels" and column.choices:
         allowed = set(column.choices)
         checks.append(pa.Check(allowed.issuperset, element_wise=True, name="labels"))

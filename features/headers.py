@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import pairwise
 
 from features.cells import PLAIN, RefusedError, Style, fold, half_width, load_toml, vocabulary
 from features.columns import TableSpec
@@ -177,8 +178,9 @@ def tables_named(name: str) -> tuple[str, ...]:
     """Return the tables that a file or sheet name could mean, in contract order.
 
     A whole name that is known decides alone. Otherwise each word of it may name a table, digits
-    and signs dividing words; in Chinese, which divides none, a known name may stand anywhere, the
-    longest counting where one is part of another.
+    and signs dividing words, and so may two words together, which then say nothing each alone; in
+    Chinese, which divides none, a known name may stand anywhere, the longest counting where one is
+    part of another.
 
     Examples
     --------
@@ -189,7 +191,9 @@ def tables_named(name: str) -> tuple[str, ...]:
     if (whole := known.get(fold(name))) is not None:
         return (whole,)
     words = [fold(word) for word in _WORD.findall(half_width(name).replace("_", " "))]
-    hits = {word for word in words if word in known}
+    twos = [first + second for first, second in pairwise(words)]
+    hits = {two for two in twos if two in known}
+    hits |= {word for word in words if word in known and not any(word in two for two in hits)}
     spoken = {w for w in known if not w.isascii() and any(w in word for word in words)}
     hits |= {w for w in spoken if not any(w != other and w in other for other in spoken)}
     tables = {known[word] for word in hits}

@@ -29,6 +29,7 @@ from features.events import (
 from features.postlog import PostLog
 from features.tables import Tables
 from features.timeline import NEVER, Bools, Floats, Ints, Timeline, micros, take
+from features.vectors import text_keys
 
 TIER_FLOORS = {"nano": 0, "micro": 10_000, "mid": 100_000, "macro": 500_000, "mega": 1_000_000}
 """Fewest followers of each tier; customary bounds of influencer marketing."""
@@ -124,10 +125,63 @@ class History:
         """Posts by KOL."""
         return PostLog(self._of_kols(self.tables.posts, "observed_at", "post_id"))
 
+    def sampled_texts(self, time: int, count: int) -> tuple[str, ...]:
+        """Return some of the distinct texts of posts that were known strictly before a time.
+
+        Those whose content hash is lowest: a text is in or out whatever the others' order, and
+        few change from one time to the next.
+
+        Parameters
+        ----------
+        time : int
+            Microseconds since 1970.
+        count : int
+            How many at most; all, if they are fewer.
+        """
+        order, known = self._text_sample
+        names = self.posts.texts[1]
+        return tuple(names[code] for code in order[known < time][:count])
+
+    @cached_property
+    def _text_sample(self) -> tuple[Ints, Ints]:
+        """Codes of the texts that say anything, by content hash, and when each became known.
+
+        A post of a KOL that nobody had seen a profile of is not known either.
+        """
+        seen, (code, names) = self.posts.seen, self.posts.texts
+        profiled = np.full(len(self.kol_ids), np.iinfo(np.int64).max)
+        np.minimum.at(profiled, self.kols.code, self.kols.at)
+        known = np.full(len(names), np.iinfo(np.int64).max)
+        np.minimum.at(known, code, np.maximum(seen.at, profiled[seen.code]))
+        order = np.argsort(text_keys(names), kind="stable")
+        order = order[np.array([bool(names[i].strip()) for i in order], dtype=bool)]
+        return order, known[order]
+
     @cached_property
     def rates(self) -> Timeline:
         """Quotes by KOL."""
         return self._of_kols(self.tables.rates, "quoted_at", "mode")
+
+    @cached_property
+    def quote_series(self) -> tuple[Ints, Ints]:
+        """Quotes of one KOL in one mode and currency, by KOL, mode and currency.
+
+        A KOL may ask for two currencies at once: a quote in one says nothing of that in the other.
+
+        Returns
+        -------
+        owner : ndarray of int64
+            KOL of each series.
+        series : ndarray of int64
+            For each row of `rates`, its place in `owner`.
+        """
+        codes = (
+            self.rates.code,
+            codes_in(pd.Index(QUOTED_MODES), self.rates.frame["mode"]),
+            codes_in(self.currencies, self.rates.frame["currency"]),
+        )
+        kinds, series = np.unique(np.stack(codes), axis=1, return_inverse=True)
+        return kinds[0], np.asarray(series, dtype=np.int64).ravel()
 
     @cached_property
     def incidents(self) -> Timeline:

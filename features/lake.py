@@ -1,13 +1,13 @@
-"""The lake: the nine tables as versioned Delta tables, and the one door to a user's data.
+"""The lake: the ten tables as versioned Delta tables, and the one door to a user's data.
 
 ::
 
     lake/
       kolmatch.json          says that this folder is a lake, and of which format
       tables/<table>/        a Delta table each
-      commits/00000001.json  the versions of the nine tables that belong together
+      commits/00000001.json  the versions of the ten tables that belong together
 
-A Delta table is atomic by itself; a commit file makes the nine atomic together. Readers see what
+A Delta table is atomic by itself; a commit file makes the ten atomic together. Readers see what
 the last commit names and nothing of an ingest that has not finished. What one wrote that was
 killed, the next takes back.
 """
@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from features.arrow import content_hash
-from features.contract import SPECS
+from features.contract import ADDED, SPECS
 from features.delta import Change, Keys, VersionedTable
 from features.errors import TableError, UserError
 from features.progress import Progress, silent
@@ -35,7 +35,7 @@ BESIDE = ".kolmatch"
 
 
 class Lake:
-    """Nine versioned tables in a folder.
+    """Ten versioned tables in a folder.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ class Lake:
         Returns
         -------
         dict
-            What happened to each of the nine tables. The same tables twice change nothing and
+            What happened to each of the ten tables. The same tables twice change nothing and
             make no version.
 
         Raises
@@ -106,12 +106,13 @@ class Lake:
         return changes
 
     def read(self, versions: Mapping[str, int] | None = None) -> Tables:
-        """Read the nine tables, each in the order of its key.
+        """Read the ten tables, each in the order of its key.
 
         Parameters
         ----------
         versions : mapping of str to int, optional
-            What `versions` told at another time; by default the last commit.
+            What `versions` told at another time; by default the last commit. A table that the
+            contract did not have then is empty.
 
         Raises
         ------
@@ -119,10 +120,10 @@ class Lake:
             If there is no lake, no finished ingest in it, no such version, or it is damaged.
         """
         last = self.versions()
-        chosen = last if versions is None else versions
+        chosen = last if versions is None else dict.fromkeys(ADDED, 0) | dict(versions)
         if set(chosen) != set(last):
             raise UserError(
-                f"Got versions of {sorted(chosen)} but expected one of each of {[*last]}"
+                f"Got versions of {sorted(versions or ())} but expected one of each of {[*last]}"
             )
         return Tables(**{name: self._tables[name].read(chosen[name]) for name in last})
 
@@ -184,7 +185,7 @@ class Lake:
         if not self.exists():
             _write_json(self.path / MARKER, {"format": FORMAT})
         for name, table in self._tables.items():
-            if not last:
+            if not last.get(name):
                 table.create()
             table.rollback(last.get(name, 0))
 
@@ -201,6 +202,7 @@ class Lake:
             return {}
         try:
             versions = json.loads(commits[-1].read_text(encoding="utf-8"))["versions"]
+            versions = dict.fromkeys(ADDED, 0) | versions
             return {name: int(versions[name]) for name in SPECS}
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(
@@ -221,7 +223,7 @@ class Data:
     Attributes
     ----------
     tables : Tables
-        The nine tables, each in the order of its key.
+        The ten tables, each in the order of its key.
     versions : dict of str to str
         What names the content of each table: its version in the lake, or a hash of its content.
     home : Path

@@ -202,7 +202,11 @@ def lexical_cosines(left: Sequence[str], right: Sequence[str], of: Ints, to: Int
     if not left or not right:
         return np.full(to.shape, np.nan)
     lexicon = bundled_lexicon()
-    asked, told = lexicon.bags(left), lexicon.bags(right)
+    return bag_cosines(lexicon.bags(left), lexicon.bags(right), of, to)
+
+
+def bag_cosines(asked: csr_array, told: csr_array, of: Ints, to: Ints) -> Floats:
+    """Return what `lexical_cosines` does, of texts that are bags already."""
     known = [np.append(np.diff(bags.indptr) > 0, False) for bags in (asked, told)]
     # What no text of the left says adds nothing.
     said = np.unique(asked.indices)
@@ -211,5 +215,5 @@ def lexical_cosines(left: Sequence[str], right: Sequence[str], of: Ints, to: Int
     def product(rows: Ints, needed: Ints) -> Floats:
         return np.asarray(told[needed] @ asked[rows].toarray().T).T / GRID**2
 
-    found = np.clip(in_blocks(product, len(right), of, to), -1.0, 1.0)
+    found = np.clip(in_blocks(product, told.shape[0], of, to), -1.0, 1.0)
     return np.where(known[0][of][:, None] & known[1][to], found, np.nan)

@@ -1,8 +1,8 @@
 """Which quote applies to a pair.
 
-Of the quotes known before ``as_of``, the latest in each mode counts as long as it is valid. The
-offer of a pair is the cheapest of those in a mode that the brief allows and in its currency. Money
-is never converted.
+Of the quotes known before ``as_of``, the latest in each mode and currency counts as long as it is
+valid. The offer of a pair is the cheapest of those in a mode that the brief allows and in its
+currency. Money is never converted.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def choose_offers(view: View) -> Offers:
     """Choose the offer of each pair."""
     rows = view.cells.quotes[view.cell]
     there = rows >= 0
-    allowed = there & _allowed_modes(view)
+    allowed = there & _mode_allowed(view, rows)
     fits = allowed & _currency_fits(view, rows)
     price = _prices(view.history, rows)
     # A brief without a currency takes the first one quoted, by code: amounts of two do not compare.
@@ -108,29 +108,30 @@ def quotes(pairs: pd.DataFrame, history: History) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a pair and mode, in the pairs' order and then by mode: ``pair`` (position in
-        `pairs`), ``brief_id``, ``kol_id``, ``as_of``, ``mode``, ``price``, ``currency``,
-        ``quoted_at``, ``available_from``, ``available_to``.
+        One row a pair, mode and currency, in the pairs' order, then by mode and currency: ``pair``
+        (position in `pairs`), ``brief_id``, ``kol_id``, ``as_of``, ``mode``, ``price``,
+        ``currency``, ``quoted_at``, ``available_from``, ``available_to``.
     """
     view = View(pairs, history)
     rows = view.cells.quotes[view.cell]
-    fits = (rows >= 0) & _allowed_modes(view) & _currency_fits(view, rows)
-    pair, mode = np.nonzero(fits)
+    fits = (rows >= 0) & _mode_allowed(view, rows) & _currency_fits(view, rows)
+    pair, quote = np.nonzero(fits)
     columns = ["mode", "price", "currency", "quoted_at", "available_from", "available_to"]
     asked = pairs[["brief_id", "kol_id", "as_of"]].iloc[pair].reset_index(drop=True)
     asked["as_of"] = asked["as_of"].astype(TIME)
-    found = take(history.rates.frame[columns], rows[pair, mode])
+    found = take(history.rates.frame[columns], rows[pair, quote])
     return pd.concat([pd.Series(pair, name="pair"), asked, found], axis=1)
 
 
-def _allowed_modes(view: View) -> Bools:
-    """Return whether each pair's brief allows each mode, shape (pairs, modes)."""
+def _mode_allowed(view: View, rows: Ints) -> Bools:
+    """Return whether each pair's brief allows the mode of each of its quotes, shape of `rows`."""
     place = positions(QUOTED_MODES)
     lists = view.history.briefs["modes"]
     allowed = np.array(
         [[not modes or mode in modes for mode in place] for modes in lists], dtype=bool
     ).reshape(len(lists), len(place))
-    return allowed[view.brief]
+    mode = codes_in(pd.Index(QUOTED_MODES), view.history.rates.frame["mode"])
+    return np.asarray(allowed[view.brief[:, None], np.asarray(pick(mode, rows, -1))], dtype=bool)
 
 
 def _currency_fits(view: View, rows: Ints) -> Bools:

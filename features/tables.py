@@ -1,4 +1,4 @@
-"""The nine tables in memory, and what of them was known at a moment."""
+"""The ten tables in memory, and what of them was known at a moment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from features.errors import Fault, TableError
 
 @dataclass(frozen=True)
 class Tables:
-    """The nine tables, checked: what holds one of these can trust it.
+    """The ten tables, checked: what holds one of these can trust it.
 
     Build it with `Tables.of`, which conforms and checks. Frames are never changed in place.
     """
@@ -29,6 +29,7 @@ class Tables:
     judgments: pd.DataFrame
     incidents: pd.DataFrame
     vectors: pd.DataFrame
+    exchange_rates: pd.DataFrame
 
     @classmethod
     def of(cls, **frames: pd.DataFrame) -> Tables:
@@ -44,7 +45,7 @@ class Tables:
         TableError
             Listing every fault in every frame.
         TypeError
-            If a name is not one of the nine tables.
+            If a name is not one of the ten tables.
         """
         unknown = sorted(set(frames) - set(SPECS))
         if unknown:

@@ -32,7 +32,8 @@ from features.times import read_time
 ID_LISTS = frozenset({"excluded_kols", "competitor_brands"})
 """Lists whose items are ids, to which no word for "unknown" applies."""
 
-_WORDS = frozenset({"currency", "vertical"})
+_CURRENCIES = frozenset({"currency", "to_currency"})
+_WORDS = _CURRENCIES | {"vertical"}
 """Text columns that hold a word of the vocabulary, so that "-" there is unknown."""
 
 _GROUPS = {"platforms": "platform", "modes": "mode", "verticals": "vertical"}
@@ -172,7 +173,7 @@ def _read_id(text: str, column: Column, style: Style) -> str:
 
 
 def _read_text(text: str, column: Column, style: Style) -> str:
-    if column.name == "currency":
+    if column.name in _CURRENCIES:
         return read_currency(text)
     return vocabulary().words.get(column.name, {}).get(fold(text), text)
 

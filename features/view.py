@@ -17,7 +17,7 @@ import pandas as pd
 
 from features.columns import TIME
 from features.contract import PLATFORMS
-from features.history import QUOTED_MODES, History, codes_in, tier_codes
+from features.history import History, codes_in, tier_codes
 from features.postlog import Recent
 from features.statistics import midrank_shares
 from features.timeline import NEVER, Floats, Ints, expand, micros, pick, positions, states
@@ -110,10 +110,11 @@ class Cells:
 
     @cached_property
     def quotes(self) -> Ints:
-        """Rows of `History.rates`: the latest quote in each mode, shape (cells, modes).
+        """Rows of `History.rates`: the latest quotes of each KOL, shape (cells, quotes).
 
-        Modes are in the order of `QUOTED_MODES`. The value is -1 where there is no quote or the
-        latest is no longer valid.
+        One for each mode and currency that the KOL ever quoted, by mode in the order of
+        `features.history.QUOTED_MODES` and then by currency. The value is -1 where there is none
+        or the latest is no longer valid.
         """
         rows = self.all_quotes
         until = np.asarray(pick(micros(self.history.rates.frame["valid_until"]), rows, NEVER))
@@ -124,15 +125,17 @@ class Cells:
         """Like `quotes`, with those that ran out."""
         rates = self.history.rates
         ends, which = states(rates.before(self.kol, self.time)[1])
-        mode = codes_in(pd.Index(QUOTED_MODES), rates.frame["mode"])
-        series = rates.code * len(QUOTED_MODES) + mode
+        kol = np.asarray(pick(rates.code, ends - 1, -1))
+        owner, series = self.history.quote_series
         order = np.lexsort((np.arange(len(rates)), series))
         place = series[order] * (len(rates) + 1) + order
-        kol = np.asarray(pick(rates.code, ends - 1, -1))
-        wanted = kol[:, None] * len(QUOTED_MODES) + np.arange(len(QUOTED_MODES))
+        # The series of one KOL stand together: as many columns as anybody has.
+        widest = int(np.bincount(owner).max(initial=1))
+        wanted = np.searchsorted(owner, kol)[:, None] + np.arange(widest)
         found = np.searchsorted(place, wanted * (len(rates) + 1) + ends[:, None]) - 1
         rows = np.asarray(pick(order, np.maximum(found, -1), -1))
-        same = (np.asarray(pick(series, rows, -1)) == wanted) & (ends[:, None] > 0)
+        same = np.asarray(pick(series, rows, -1)) == wanted
+        same &= np.asarray(pick(rates.code, rows, -1)) == kol[:, None]
         return np.where(same, rows, -1)[which]
 
 

@@ -21,17 +21,26 @@ from typing import Any, Self
 import numpy as np
 
 from features.projection import Projection
+from matcher.acceptance import Acceptance
+from matcher.calibration import Calibration
 from matcher.config import Config
 from matcher.forecast import Forecaster, RateCurve
 from matcher.forest import Forest
 from matcher.heads import Head
+from matcher.intervals import Interval
 from matcher.likeness import Likeness
-from matcher.ranker import Calibration, FitRanker
+from matcher.orders import OrderValue
+from matcher.ranker import FitRanker
 from matcher.scout import Scout
+from matcher.standing import Standing
+from matcher.uncertainty import Uncertainty
 
-FORMAT = 3
+FORMAT = 4
 """Version of the folder's layout and of what the signals mean."""
 _MANIFEST, _RANKER, _PROJECTIONS = "model.json", "ranker.txt", "projections.npz"
+_ACCEPT = "accept.txt"
+_BOUNDS = ("views_p10.txt", "views_p50.txt", "views_p90.txt")
+"""Forests of the quantiles by which views stray from their forecast, where there are any."""
 _ARRAYS = ("brief_mean", "kol_mean", "brief_matrix", "kol_matrix", "landmarks")
 
 
@@ -101,8 +110,7 @@ class Fitted:
         )
 
     def _forests(self) -> dict[str, Forest]:
-        heads = {} if self.forecaster is None else self.forecaster.heads
-        forests = {f"{name}.txt": head.forest for name, head in heads.items()}
+        forests = {} if self.forecaster is None else _forests_of(self.forecaster)
         return forests if self.ranker is None else forests | {_RANKER: self.ranker.forest}
 
     def _files(self) -> dict[str, bytes]:
@@ -117,18 +125,14 @@ class Fitted:
             "projections": [{"space": p.space, "rooted": p.rooted} for p in self.projections]
         }
         if self.forecaster is not None:
-            curve = self.forecaster.cvr_curve
-            fitted["forecast"] = {
-                "typical": dict(self.forecaster.typical),
-                "own_level": {name: head.typical for name, head in self.forecaster.heads.items()},
-                "cvr_curve": None if curve is None else asdict(curve),
-            }
+            fitted["forecast"] = _forecast_manifest(self.forecaster)
         if self.ranker is not None:
             like = self.ranker.likeness
             fitted["ranker"] = {
                 "start_weight": self.ranker.start_weight,
-                "calibration": asdict(self.ranker.calibration),
+                "calibration": _lists(asdict(self.ranker.calibration)),
                 "basis": self.ranker.basis,
+                "standing": asdict(self.ranker.standing),
                 "likeness": None
                 if like is None
                 else {"weights": dict(like.weights), "usual": dict(like.usual)},
@@ -144,22 +148,84 @@ class Fitted:
         }
 
 
+def _forests_of(forecaster: Forecaster) -> dict[str, Forest]:
+    forests = {f"{name}.txt": head.forest for name, head in forecaster.heads.items()}
+    views = forecaster.uncertainty.views
+    if views is not None and views.forests:
+        forests |= dict(zip(_BOUNDS, views.forests, strict=True))
+    if forecaster.acceptance is not None:
+        forests[_ACCEPT] = forecaster.acceptance.forest
+    return forests
+
+
+def _forecast_manifest(forecaster: Forecaster) -> dict[str, Any]:
+    """Return the numbers of a forecaster, which JSON gives back to the last bit."""
+    known, accept = forecaster.uncertainty, forecaster.acceptance
+    value = forecaster.order_value
+    return {
+        "typical": dict(forecaster.typical),
+        "own_level": {name: head.typical for name, head in forecaster.heads.items()},
+        "curves": {name: asdict(curve) for name, curve in forecaster.curves.items()},
+        "order_value": None if value is None else asdict(value),
+        "acceptance": None
+        if accept is None
+        else {"base": accept.base, "calibration": _lists(asdict(accept.calibration))},
+        "uncertainty": {
+            "views": None
+            if known.views is None
+            else {"base": list(known.views.base), "shift": list(known.views.shift)},
+            "shapes": dict(known.shapes),
+            "correlation": _lists(known.correlation),
+        },
+    }
+
+
+def _lists(told: Any) -> Any:
+    """Return tuples as lists, all the way down: what JSON would make of them."""
+    if isinstance(told, Mapping):
+        return {name: _lists(value) for name, value in told.items()}
+    return [_lists(value) for value in told] if isinstance(told, tuple) else told
+
+
 def _forecaster(told: Mapping[str, Any], forests: Mapping[str, Forest]) -> Forecaster:
     heads = {
         name: Head(name, forests[f"{name}.txt"], level) for name, level in told["own_level"].items()
     }
-    curve = told["cvr_curve"]
+    value, accept = told["order_value"], told["acceptance"]
     return Forecaster(
         heads,
         told["typical"],
-        None if curve is None else RateCurve(**curve),
+        {name: RateCurve(**curve) for name, curve in told["curves"].items()},
+        _uncertainty(told["uncertainty"], forests),
+        None if value is None else OrderValue(**value),
+        None
+        if accept is None
+        else Acceptance(forests[_ACCEPT], accept["base"], _calibration(accept["calibration"])),
     )
 
 
+def _uncertainty(told: Mapping[str, Any], forests: Mapping[str, Forest]) -> Uncertainty:
+    views = told["views"]
+    bounds = tuple(forests[name] for name in _BOUNDS if name in forests)
+    return Uncertainty(
+        None if views is None else Interval(bounds, tuple(views["base"]), tuple(views["shift"])),
+        told["shapes"],
+        tuple(tuple(row) for row in told["correlation"]),
+    )
+
+
+def _calibration(told: Mapping[str, Any]) -> Calibration:
+    knots = tuple((float(said), float(came)) for said, came in told["knots"])
+    return Calibration(**dict(told) | {"knots": knots})
+
+
 def _ranker(told: Mapping[str, Any], forests: Mapping[str, Forest]) -> FitRanker:
-    calibration = Calibration(**told["calibration"])
+    calibration = _calibration(told["calibration"])
     like = None if told["likeness"] is None else Likeness(**told["likeness"])
-    return FitRanker(forests[_RANKER], told["start_weight"], calibration, told["basis"], like)
+    standing = Standing(**told["standing"])
+    return FitRanker(
+        forests[_RANKER], told["start_weight"], calibration, told["basis"], like, standing
+    )
 
 
 def _packed(projections: tuple[Projection, ...]) -> bytes:

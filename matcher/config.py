@@ -45,6 +45,20 @@ class HeadConfig(_Frozen):
     least_rows: int = Field(100, ge=1, description="fewer measured outcomes give no head")
 
 
+class IntervalConfig(_Frozen):
+    """The forests that learn for whom forecasts of views go astray by how much."""
+
+    least_rows: int = Field(
+        1000, ge=1, description="fewer outcomes give all forecasts intervals of the same width"
+    )
+    trees: int = Field(100, ge=1)
+    leaves: int = Field(4, ge=2, le=64)
+    learning_rate: float = Field(0.05, gt=0, le=1)
+    min_rows_per_leaf: int = Field(60, ge=1)
+    feature_share: float = Field(0.5, gt=0, le=1)
+    row_share: float = Field(0.6, gt=0, le=1)
+
+
 class RetrievalConfig(_Frozen):
     """Who is ranked at all where more may serve a brief than can be ranked in time.
 
@@ -113,6 +127,9 @@ class RankerConfig(_Frozen):
     feature_share: float = Field(0.5, gt=0, le=1)
     l2: float = Field(5.0, ge=0)
     patience: int = Field(60, ge=1, description="trees without a better NDCG before stopping")
+    position_regularization: float = Field(
+        0.0, ge=0, description="shrinks the pull of places (`training.position_aware`)"
+    )
     likeness_weight: float = Field(
         1.0, ge=0, description="margin per unit of learned likeness, where ranking starts from it"
     )
@@ -127,18 +144,44 @@ class TrainingConfig(_Frozen):
     horizon_days: int = Field(30, ge=1, description="age at which an outcome is ripe")
     valid_share: float = Field(0.15, gt=0, lt=1)
     test_share: float = Field(0.20, gt=0, lt=1)
-    unknown: Literal["forecast", "negative"] = Field(
+    unknown: Literal["forecast", "negative", "choices"] = Field(
         "forecast",
         description="what a KOL that was never tried is taken for: as good as the forecast says, "
-        "or, where the data holds only collaborations that happened, not fitting",
+        "or, where the data holds only collaborations that happened, not fitting; or nothing, "
+        "where the choices from the lists that were shown are to be learned from",
     )
     unknown_per_brief: int = Field(30, ge=0, description="never tried KOLs sampled per brief")
     unknown_weight: float = Field(0.3, ge=0, le=1, description="how far that is believed")
     belief: float = Field(
         0.3, ge=0, le=1, description="share of one outcome in its grade; the forecast has the rest"
     )
+    passed_over: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="how far it is believed that those fit less who were shown but not contacted "
+        "while others were; 0 leaves them out",
+    )
+    passed_over_below: float = Field(
+        0.7,
+        ge=0,
+        description="how much less value per price than forecast they are taken for, in logs: "
+        "0.7 is half",
+    )
+    propensity_weights: Literal["none", "brief", "all"] = Field(
+        "none",
+        description="whether outcomes that were unlikely to be in the log, by its propensities, "
+        "count the more for it, normalised inside each brief or over all",
+    )
+    propensity_clip: float = Field(10.0, ge=1, description="largest of those weights")
+    position_aware: bool = Field(
+        False, description="tell the pull of a place on the list apart from the preference"
+    )
     least_briefs: int = Field(20, ge=1, description="fewer briefs with outcomes train nothing")
     folds: int = Field(5, ge=2, description="brand-grouped folds")
+    origins: int = Field(
+        1, ge=1, description="rolling origins that training tests on; the latest makes the model"
+    )
 
 
 class GateConfig(_Frozen):
@@ -186,6 +229,55 @@ class ServingConfig(_Frozen):
 
     top: int = Field(20, ge=1, description="matches kept per brief")
     chunk_pairs: int = Field(200_000, ge=1, description="pairs held in memory at once")
+    explore_share: float = Field(
+        0.0, ge=0, le=0.5, description="share of a list's places, at its end, drawn by chance"
+    )
+    explore_pool: int = Field(
+        5, ge=1, description="candidates for the drawn places, in lengths of the list"
+    )
+    explore_temperature: float = Field(
+        1.0, gt=0, description="standard deviations of score by which a chance falls to 1/e"
+    )
+    explore_uniform: float = Field(
+        0.5, gt=0, le=1, description="share of the chances that is the same for all candidates"
+    )
+
+    draws: int = Field(
+        1000, ge=100, description="futures drawn of each match, for orders, sales and return"
+    )
+
+    def changed(self, **settings: float | None) -> ServingConfig:
+        """Return a copy with some settings exchanged; those that are ``None`` stay.
+
+        Raises
+        ------
+        UserError
+            If one is out of range.
+        """
+        given = {name: value for name, value in settings.items() if value is not None}
+        try:
+            return ServingConfig.model_validate(self.model_dump() | given)
+        except ValidationError as error:
+            faults = "; ".join(
+                f"{e['loc'][0]} = {e['input']!r}: {e['msg']}" for e in error.errors()
+            )
+            raise UserError(f"Got serving settings that kolmatch cannot use: {faults}") from None
+
+
+class UpkeepConfig(_Frozen):
+    """When figures from the field are enough to act on (`kolmatch reconcile`, `kolmatch drift`)."""
+
+    least_rows: int = Field(20, ge=2, description="collaborations that a group is judged by")
+    least_briefs: int = Field(5, ge=2, description="briefs that they belong to")
+    recent_briefs: int = Field(40, ge=2, description="latest briefs that drift is looked for in")
+    psi_watch: float = Field(0.1, gt=0, description="stability index worth a look")
+    psi_retrain: float = Field(0.25, gt=0, description="stability index that asks for training")
+    growth_retrain: float = Field(
+        0.75, gt=0, description="briefs with outcomes since, over those that taught, likewise"
+    )
+    bias_retrain: float = Field(
+        0.25, gt=0, description="forecasts off by this share, surely, ask for training"
+    )
 
 
 class Config(_Frozen):
@@ -199,10 +291,12 @@ class Config(_Frozen):
     finetune: FinetuneConfig = FinetuneConfig()
     affinity: AffinityConfig = AffinityConfig()
     forecast: HeadConfig = HeadConfig()
+    intervals: IntervalConfig = IntervalConfig()
     ranker: RankerConfig = RankerConfig()
     training: TrainingConfig = TrainingConfig()
     gate: GateConfig = GateConfig()
     serving: ServingConfig = ServingConfig()
+    upkeep: UpkeepConfig = UpkeepConfig()
 
     @property
     def hash(self) -> str:

@@ -18,6 +18,10 @@ from features.signals.content import brief_texts
 from features.timeline import Ints, micros
 from features.vectors import Vectors
 from features.view import View
+from features.widening import widened_briefs
+
+_BLOCK = 4096
+"""Vectors projected at once."""
 
 
 class Directory:
@@ -75,9 +79,6 @@ class Directory:
         """Return where each KOL stands in a space: in one place, or in one for each topic."""
         if space not in self._places:
             owner, vectors = self._topics() if space == TEXT else self._own(space)
-            learned = self._learned.get(space)
-            if learned is not None:
-                vectors = _known(learned.kols(vectors))
             self._places[space] = Places.of(owner, vectors, len(self))
         return self._places[space]
 
@@ -86,8 +87,14 @@ class Directory:
         learned = self._learned.get(space)
         pair = self._asked(brief_id, self.kols["kol_id"].head(1))
         if space == TEXT:
-            texts, _ = brief_texts(View(pair, self.history))
-            asked = self._pipeline.embeddings.of(texts, role="query")
+            view, embeddings = View(pair, self.history), self._pipeline.embeddings
+            texts, which = brief_texts(view)
+            # A projection was learned of the brief's own vector.
+            asked: Any = (
+                widened_briefs(view, texts, which, embeddings)[0]
+                if learned is None
+                else embeddings.of(texts, role="query")
+            )
         else:
             width = learned.width if learned else self.places(space).vectors.shape[1]
             found = self._sides(pair, space, width)
@@ -102,20 +109,37 @@ class Directory:
         for rows, profiles in content_profiles(self.history, self.codes, at, embeddings, config):
             owner, _, found = profiles.centroids()
             owners.append(rows[owner])
-            vectors.append(found)
+            vectors.append(self._projected(TEXT, found))
             done += len(rows)
             self._progress("topics of KOLs", done, len(self))
         told = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *owners]))
         rest = np.setdiff1d(np.arange(len(self)), told)
         bios = embeddings.of(self.kols["bio"].iloc[rest])
-        return np.concatenate([*owners, rest]), np.concatenate([*vectors, bios])
+        vectors.append(self._projected(TEXT, bios))
+        return np.concatenate([*owners, rest]), np.concatenate(vectors)
 
     def _own(self, space: str) -> tuple[Ints, Vectors]:
         learned = self._learned.get(space)
         everybody = self._asked(str(self.history.brief_ids[0]), self.kols["kol_id"])
         found = self._sides(everybody, space, learned.width if learned else None)
         there = np.flatnonzero(found.to >= 0)
-        return there, np.asarray(found.kols[found.to[there]], dtype=np.float32)
+        vectors = np.asarray(found.kols[found.to[there]], dtype=np.float32)
+        return there, self._projected(space, vectors)
+
+    def _projected(self, space: str, vectors: Vectors) -> Vectors:
+        """Map KOLs' vectors by what was learned of a space, a block at a time.
+
+        A projection is exact (`features.projection`): blocks change no digit, only the memory
+        that its work on float64 needs.
+        """
+        learned = self._learned.get(space)
+        if learned is None:
+            return vectors
+        out = np.empty((len(vectors), learned.kol_matrix.shape[1]), dtype=np.float32)
+        for start in range(0, len(vectors), _BLOCK):
+            part = slice(start, start + _BLOCK)
+            out[part] = _known(learned.kols(vectors[part]))
+        return out
 
     def _sides(self, pairs: pd.DataFrame, space: str, width: int | None) -> Sides:
         view = View(pairs, self.history, self._pipeline.config.recent_posts)

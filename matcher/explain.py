@@ -12,7 +12,7 @@ from features.cells import vocabulary
 from features.evidence import best_posts, excerpt
 from features.history import History
 from features.pipeline import FeaturePipeline
-from matcher.phrases import PHRASES, Facts, Post, Reason
+from matcher.phrases import PHRASES, Facts, Post, Reason, drawn
 
 REASONS_WANTED = 3
 LIKENESS = ("content", "vectors", "audience", "category")
@@ -84,6 +84,28 @@ def explain(
         index=pairs.index,
         dtype=object,
     )
+
+
+def explain_draw(reasons: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
+    """Say first of those whose place was drawn that it was, by which chance and from which rank.
+
+    Parameters
+    ----------
+    reasons : DataFrame
+        As `explain` gives them.
+    places : DataFrame
+        explored, propensity and ranked (`matcher.explore.choose_places`), aligned.
+    """
+    told = reasons.to_dict("list")
+    for place, (explored, chance, rank) in enumerate(
+        zip(places["explored"], places["propensity"], places["ranked"], strict=True)
+    ):
+        if explored:
+            said = drawn(float(chance), float(rank))
+            told["reasons_en"][place] = (said.en, *told["reasons_en"][place])
+            told["reasons_zh"][place] = (said.zh, *told["reasons_zh"][place])
+            told["evidence"][place] = said.evidence | told["evidence"][place]
+    return pd.DataFrame(told, index=reasons.index, dtype=object)
 
 
 def _posts(best: pd.DataFrame, pairs: int) -> list[tuple[Post, ...]]:

@@ -8,7 +8,7 @@ not do. In logs the product is a sum, so what each signal contributes adds up ex
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,11 @@ import numpy as np
 import pandas as pd
 
 from features.contract import GOALS
-from matcher.config import HeadConfig
-from matcher.heads import HEADS, Head
+from matcher.acceptance import Acceptance
+from matcher.config import HeadConfig, IntervalConfig
+from matcher.heads import HEADS, RATES, Head
+from matcher.orders import OrderValue
+from matcher.uncertainty import Backcast, Uncertainty
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,6 +35,14 @@ VALUE: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """Heads whose product is the value of each goal, up to a factor that is the brief's own."""
+VIEWS = ("views_p10", "views_p50", "views_p90")
+
+
+SLOPE_DOUBT, LEVEL_DOUBT = 0.25, 0.5
+"""How far a correction may stray from none before later outcomes say so: standard deviations of
+its slope, and of the log of its level."""
+CURVE_SHAPE = 8.0
+"""Gamma shape by which campaigns differ, for how much a row says of a rate."""
 
 
 @dataclass(frozen=True)
@@ -56,23 +67,26 @@ class RateCurve:
         events: NDArray[np.float64],
         exposure: NDArray[np.float64],
     ) -> RateCurve:
-        """Fit by Poisson likelihood, with a slope kept between 0.2 and 1.5.
+        """Fit by the likelihood of overdispersed counts, pulled towards no correction.
 
-        Rows weigh by their exposure up to its median, as in `matcher.heads`. Outside those slopes
-        a handful of outcomes would speak louder than the model.
+        A row's weight levels off where campaigns differ by more than chance: at
+        ``exposure = CURVE_SHAPE / forecast``. The slope is kept between 0.2 and 1.5: outside
+        those a handful of outcomes would speak louder than the model.
         """
         from scipy.optimize import minimize
 
-        weight = exposure / (1 + exposure / np.median(exposure))
+        weight = exposure / (1 + exposure * forecast / CURVE_SHAPE)
         rate, logs = events / exposure, np.log(forecast)
+        middle = float(np.average(logs, weights=weight * forecast))
 
         def loss(curve: NDArray[np.float64]) -> float:
-            log_rate = curve[0] * logs + curve[1]
-            return float(np.sum(weight * (np.exp(log_rate) - rate * log_rate)) / weight.sum())
+            log_rate = curve[0] * (logs - middle) + middle + curve[1]
+            doubt = ((curve[0] - 1) / SLOPE_DOUBT) ** 2 + (curve[1] / LEVEL_DOUBT) ** 2
+            return float(weight @ (np.exp(log_rate) - rate * log_rate) + 0.5 * doubt)
 
         bounds = [(0.2, 1.5), (None, None)]
-        best = minimize(loss, x0=np.array([1.0, 0.0]), method="L-BFGS-B", bounds=bounds).x
-        return cls(float(best[0]), float(best[1]))
+        slope, level = minimize(loss, x0=[1.0, 0.0], method="L-BFGS-B", bounds=bounds).x
+        return cls(float(slope), float(middle + level - slope * middle))
 
 
 @dataclass(frozen=True)
@@ -87,13 +101,22 @@ class Forecaster:
         For each goal, the median over training rows of the log of forecast value per price. It
         makes values of different goals comparable. Prices are in units of what is usual in their
         currency (``price.relative``), which makes those of different currencies comparable.
-    cvr_curve : RateCurve or None
-        Correction of the conversion rate, learned on later data.
+    curves : mapping of str to RateCurve
+        By head, corrections of rates, learned on later data; ranking goes without them.
+    uncertainty : Uncertainty
+        How far forecasts may be off.
+    order_value : OrderValue or None
+        What an order is worth; ``None`` where too few are known.
+    acceptance : Acceptance or None
+        Chance of a yes; ``None`` where too few answers are known.
     """
 
     heads: Mapping[str, Head]
     typical: Mapping[str, float]
-    cvr_curve: RateCurve | None = None
+    curves: Mapping[str, RateCurve] = field(default_factory=dict)
+    uncertainty: Uncertainty = field(default_factory=Uncertainty)
+    order_value: OrderValue | None = None
+    acceptance: Acceptance | None = None
 
     def predict(self, signals: pd.DataFrame) -> pd.DataFrame:
         """Forecast what each pair would bring.
@@ -101,17 +124,30 @@ class Forecaster:
         Returns
         -------
         DataFrame, aligned to `signals`
-            views (median, a count), engagement_rate and spread_rate (per view), ctr (clicks per
-            view) and cvr (orders per click), 0-1; null where there is no head.
+            views_p10, views_p50 and views_p90 (counts; the outer two null where no past forecast
+            tells how far they lie apart); engagement_rate and spread_rate (per view), ctr (clicks
+            per view), cvr (orders per click), refund_rate (share of sales) and accept (chance of
+            a yes), 0-1; null where there is no head.
         """
-        told = {}
-        for spec in HEADS:
-            head = self.heads.get(spec.name)
-            value = np.full(len(signals), np.nan) if head is None else np.exp(head.log(signals))
-            told[spec.name] = np.clip(value, 0, 1) if spec.exposure else value
-        if self.cvr_curve is not None:
-            told["cvr"] = self.cvr_curve(told["cvr"])
+        blank = np.full(len(signals), np.nan)
+        bounds = np.exp(self.log_views(signals)) - 1
+        told = dict(zip(VIEWS, np.maximum(bounds, 0.0).T, strict=True))
+        for name in RATES:
+            head = self.heads.get(name)
+            rate = blank if head is None else np.clip(np.exp(head.log(signals)), 0.0, 1.0)
+            told[name] = self.curves[name](rate) if name in self.curves else rate
+        told["accept"] = blank if self.acceptance is None else self.acceptance(signals)
         return pd.DataFrame(told, index=signals.index)
+
+    def log_views(self, signals: pd.DataFrame) -> NDArray[np.float64]:
+        """Return P10, P50 and P90 of the log of views + 1, shape (n, 3); NaN where unknown."""
+        bounds = np.full((len(signals), 3), np.nan)
+        if "views" in self.heads:
+            log = self.heads["views"].log(signals)
+            bounds[:, 1] = log
+            if self.uncertainty.views is not None:
+                bounds = self.uncertainty.views(signals, log)
+        return bounds
 
     def advantage(self, signals: pd.DataFrame) -> NDArray[np.float64]:
         """Return how much more value per price a pair promises than is usual for its goal.
@@ -143,7 +179,12 @@ class Forecaster:
 
     @classmethod
     def fit(
-        cls, signals: pd.DataFrame, outcomes: pd.DataFrame, config: HeadConfig, seed: int
+        cls,
+        signals: pd.DataFrame,
+        outcomes: pd.DataFrame,
+        config: HeadConfig,
+        seed: int,
+        weight: NDArray[np.float64] | None = None,
     ) -> Forecaster:
         """Fit every head that has enough data.
 
@@ -152,11 +193,15 @@ class Forecaster:
         signals : DataFrame, shape (n, f)
             Signals of finished collaborations as of their decision.
         outcomes : DataFrame, shape (n, ...)
-            views, engagements, spread, clicks and orders, aligned to `signals`.
+            views, engagements, spread, clicks, orders and returned, and sales as
+            `matcher.orders.OrderValue.fit` reads them; aligned to `signals`. Columns it lacks
+            teach nothing.
+        weight : ndarray, shape (n,), optional
+            How much each row counts; by default all the same.
         """
         fitted = {}
         for spec in HEADS:
-            head = Head.fit(spec, signals, outcomes, config, seed)
+            head = Head.fit(spec, signals, outcomes, config, seed, weight)
             if head is not None:
                 fitted[spec.name] = head
         raw = cls(fitted, {})._log_value(signals)
@@ -167,25 +212,40 @@ class Forecaster:
             for goal, names in VALUE.items()
             if set(names) <= set(fitted)
         }
-        return cls(fitted, usual)
+        order_value = OrderValue.fit(outcomes, config.least_rows)
+        return cls(fitted, usual, order_value=order_value)
 
-    def calibrated(self, signals: pd.DataFrame, outcomes: pd.DataFrame, least: int) -> Forecaster:
-        """Return a copy whose conversion rate is corrected by what later data brought.
+    def calibrated(
+        self,
+        past: Backcast,
+        signals: pd.DataFrame,
+        outcomes: pd.DataFrame,
+        config: IntervalConfig,
+        least: int,
+        seed: int,
+    ) -> Forecaster:
+        """Return a copy that later data corrected and that knows how far it may be off.
 
         Parameters
         ----------
+        past : Backcast
+            Training rows, each forecast by a model that did not see it.
         signals, outcomes : DataFrame
             As in `fit`, of decisions later than those it was fitted on.
+        config : IntervalConfig
+            For the intervals of views.
         least : int
-            Fewer rows with clicks correct nothing.
+            A rate of fewer later rows is not corrected.
+        seed : int
+            Seed of sampling.
         """
-        used = ((outcomes["clicks"] > 0) & outcomes["orders"].notna()).to_numpy()
-        if "cvr" not in self.heads or used.sum() < least:
-            return self
-        clicks = outcomes["clicks"].to_numpy(dtype=np.float64)[used]
-        orders = outcomes["orders"].to_numpy(dtype=np.float64)[used]
-        raw = replace(self, cvr_curve=None).predict(signals[used])["cvr"]
-        return replace(self, cvr_curve=RateCurve.fit(raw.to_numpy(), orders, clicks))
+        later = Backcast.of(signals, outcomes, self.heads)
+        curves = _curves(later, least)
+        # Models of the past were too low or too high in their own way: that is no uncertainty.
+        uncertainty = Uncertainty.fit(
+            _corrected(past, _curves(past, least)), _corrected(later, curves), config, seed
+        )
+        return replace(self, curves=curves, uncertainty=uncertainty)
 
     def _log_value(self, signals: pd.DataFrame) -> NDArray[np.float64]:
         """Return the log of forecast value per price; null where a head is missing."""
@@ -197,6 +257,24 @@ class Forecaster:
                 rows = goals == goal
                 value[rows] = np.sum([logs[name][rows] for name in names], axis=0)
         return value - log_price(signals)
+
+
+def _curves(told: Backcast, least: int) -> dict[str, RateCurve]:
+    """Return what corrects each rate of which enough rows tell."""
+    curves = {}
+    for name in RATES:
+        used, rate, count, exposure = told.of_rate(name)
+        if used.sum() >= least and count[used].sum() > 0:
+            curves[name] = RateCurve.fit(rate[used], count[used], exposure[used])
+    return curves
+
+
+def _corrected(told: Backcast, curves: Mapping[str, RateCurve]) -> Backcast:
+    logs = {
+        name: np.log(curves[name](np.exp(log))) if name in curves else log
+        for name, log in told.logs.items()
+    }
+    return replace(told, logs=logs)
 
 
 def log_price(signals: pd.DataFrame) -> NDArray[np.float64]:

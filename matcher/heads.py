@@ -51,7 +51,10 @@ HEADS = (
     HeadSpec("spread_rate", "spread", "views", own=("engagement.shares", "engagement.saves")),
     HeadSpec("ctr", "clicks", "views"),
     HeadSpec("cvr", "orders", "clicks"),
+    HeadSpec("refund_rate", "returned", "orders"),
 )
+RATES = {spec.name: spec for spec in HEADS if spec.exposure}
+"""Heads that forecast a rate, by name."""
 _SPECS = {spec.name: spec for spec in HEADS}
 _FLOOR = 1e-6
 
@@ -101,6 +104,7 @@ class Head:
         outcomes: pd.DataFrame,
         config: HeadConfig,
         seed: int,
+        weight: NDArray[np.float64] | None = None,
     ) -> Head | None:
         """Fit on past outcomes.
 
@@ -111,11 +115,13 @@ class Head:
         signals : DataFrame, shape (n, f)
             Signals as of each decision.
         outcomes : DataFrame, shape (n, ...)
-            Counts, aligned to `signals`; null where not measured.
+            Counts, aligned to `signals`; null where not measured, as are columns it lacks.
         config : HeadConfig
             Size of the forest.
         seed : int
             Seed of sampling.
+        weight : ndarray, shape (n,), optional
+            How much each row counts beside what its exposure says; by default all the same.
 
         Returns
         -------
@@ -123,22 +129,18 @@ class Head:
             ``None`` if fewer than ``config.least_rows`` rows have been measured, or if nothing was
             ever counted: a rate that never was above 0 has no logarithm.
         """
-        counts = outcomes[spec.count].to_numpy(dtype=np.float64)
-        exposure = (
-            outcomes[spec.exposure].to_numpy(dtype=np.float64)
-            if spec.exposure
-            else np.ones(len(outcomes))
-        )
+        counts, exposure = counted(spec, outcomes)
         used = np.isfinite(counts) & (exposure > 0)
         if used.sum() < config.least_rows or not counts[used].sum() > 0:
             return None
         counts, exposure, signals = counts[used], exposure[used], signals[used]
+        trust = np.ones(len(counts)) if weight is None else weight[used]
         known = _own(spec, signals, np.nan)
         # Trees that start far from the mean would spend themselves on getting there.
         typical = float(
             np.nanmedian(known)
             if np.isfinite(known).any()
-            else np.log(np.average(counts / exposure, weights=_weight(exposure)))
+            else np.log(np.average(counts / exposure, weights=_weight(exposure) * trust))
         )
         data: dict[str, Any] = {
             "data": signals.reset_index(drop=True),
@@ -154,16 +156,28 @@ class Head:
             "lambda_l2": config.l2,
         }
         if spec.exposure:
-            rate, weight = counts / exposure, _weight(exposure)
+            rate, said = counts / exposure, _weight(exposure) * trust
             # Scaled so that a row's mean hessian is 1, which is what l2 is meant for.
-            weight = weight / max(float(np.mean(weight * rate)), _FLOOR)
+            said = said / max(float(np.mean(said * rate)), _FLOOR)
             params |= {"objective": "poisson", "min_sum_hessian_in_leaf": 1e-3}
-            data |= {"label": rate, "weight": weight}
+            data |= {"label": rate, "weight": said}
         else:
             params |= {"objective": "regression"}
             data |= {"label": np.log1p(counts)}
+            data |= {} if weight is None else {"weight": trust}
         forest = Forest.fit(params, data, None, trees=config.trees, patience=0, seed=seed)
         return cls(spec.name, forest, typical)
+
+
+def counted(
+    spec: HeadSpec, outcomes: pd.DataFrame
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the counts of a head and their exposure, shape (n,) each; NaN where not measured."""
+    told = outcomes.reindex(columns=[name for name in (spec.count, spec.exposure) if name])
+    counts = told[spec.count].to_numpy(dtype=np.float64)
+    if not spec.exposure:
+        return counts, np.ones(len(outcomes))
+    return counts, told[spec.exposure].to_numpy(dtype=np.float64)
 
 
 def _own(spec: HeadSpec, signals: pd.DataFrame, typical: float) -> NDArray[np.float64]:

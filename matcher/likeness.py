@@ -16,7 +16,7 @@ import pandas as pd
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-CONTENT = ["content.top3", "vectors.mean_cosine"]
+CONTENT = ["content.widened_top3", "vectors.mean_cosine"]
 BIO, AUDIENCE, VERTICAL = "content.bio", "audience.match", "category.vertical"
 CONTENT_WEIGHT, AUDIENCE_WEIGHT, VERTICAL_WEIGHT = 0.6, 0.25, 0.15
 """Topic first, audience second, the label last: the field's habit, not learned."""

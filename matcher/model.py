@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -23,11 +23,21 @@ from features.tables import Tables
 from features.vectors import Embeddings
 from matcher.archive import Fitted
 from matcher.candidates import Candidates, candidates
-from matcher.explain import explain
-from matcher.heads import HEADS
+from matcher.config import ServingConfig
+from matcher.explain import explain, explain_draw
+from matcher.explore import choose_places
+from matcher.forecast import VIEWS, Forecaster
 from matcher.likeness import likeness
+from matcher.prices import price_bands
 from matcher.retrieval import Retrieval
+from matcher.returns import returns
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SHOWN_RATES = ("engagement_rate", "ctr", "cvr", "accept", "refund_rate")
+NOTHING = Forecaster({}, {})
+"""Forecasts where nothing was learned: all unknown."""
 CONTENT = "content"
 """What a ranking rests on where nothing was learned: likeness of content and audience."""
 
@@ -40,8 +50,10 @@ class MatchResult:
     ----------
     matches : DataFrame
         One row a match, by brief and rank: brief_id, rank, kol_id, platform, display_name, tier,
-        followers, mode, price, currency, fit, score, cvr, forecast_views, risk, median_views,
-        reasons_en, reasons_zh, evidence, basis.
+        followers, mode, price, currency, price_low, price_high, fit, score, the forecasts of
+        `matcher.forecast.Forecaster.predict` but spread_rate, those of `matcher.returns.RETURNS`,
+        risk, median_views, reasons_en, reasons_zh, evidence, basis; propensity and explored, the
+        chance to be in the list and whether it was drawn (`matcher.explore`).
     exclusions : DataFrame
         For each brief, how many of the roster each filter refused (`matcher.eligibility.funnel`).
     """
@@ -74,6 +86,7 @@ class Matcher(Fitted):
         embeddings: Embeddings,
         *,
         top: int | None = None,
+        explore_share: float | None = None,
         progress: Progress = silent,
     ) -> MatchResult:
         """Rank KOLs for briefs with what was known before a moment.
@@ -92,6 +105,8 @@ class Matcher(Fitted):
             Text vectors of the encoder that the model was trained on.
         top : int, optional
             Matches kept per brief; by default ``config.serving.top``.
+        explore_share : float, optional
+            Share of the places drawn by chance, 0-0.5; by default ``config.serving``'s.
         progress : Progress
             Told after each chunk of briefs.
 
@@ -108,10 +123,11 @@ class Matcher(Fitted):
         questions = pd.DataFrame({"brief_id": list(dict.fromkeys(brief_ids))})
         questions["as_of"] = pd.Series([as_of] * len(questions), dtype=TIME)
 
+        serving = self.config.serving.changed(top=top, explore_share=explore_share)
         lists, funnels, done = [], [], 0
         retrieval = Retrieval(history, pipeline, self.config.retrieval, self.scout, progress)
         for found in candidates(questions, history, pipeline, self.config, retrieval):
-            best = self._best(found, top or self.config.serving.top)
+            best = self._best(found, serving)
             lists.append(self._described(found.of(best.index), best, history, pipeline))
             funnels.append(found.funnel)
             done += found.funnel["brief_id"].nunique()
@@ -119,6 +135,12 @@ class Matcher(Fitted):
         return MatchResult(
             pd.concat(lists, ignore_index=True), pd.concat(funnels, ignore_index=True)
         )
+
+    def margin(self, signals: pd.DataFrame) -> NDArray[np.float64]:
+        """Return what orders KOLs inside a brief, shape (n,): the ``score`` of `score` alone."""
+        if self.ranker is None or self.forecaster is None:
+            return likeness(signals)
+        return self.ranker.score(signals, self.forecaster)
 
     def score(self, signals: pd.DataFrame) -> pd.DataFrame:
         """Score pairs from their signals alone.
@@ -133,14 +155,13 @@ class Matcher(Fitted):
         DataFrame, aligned to `signals`
             score, which orders KOLs inside a brief; fit, the calibrated chance 0-1 that a
             collaboration lands in the upper half of comparable ones or, where `basis` is
-            ``"judgments"``, that a judge grades it 3 or 4; and the forecasts views,
-            engagement_rate, spread_rate, ctr and cvr. Null is what was not learned.
+            ``"judgments"``, that a judge grades it 3 or 4; and the forecasts of
+            `matcher.forecast.Forecaster.predict`. Null is what was not learned.
         """
+        score = self.margin(signals)
         if self.ranker is None or self.forecaster is None:
-            told = pd.DataFrame(np.nan, index=signals.index, columns=[s.name for s in HEADS])
-            return told.assign(score=likeness(signals), fit=np.nan)
-        score = self.ranker.score(signals, self.forecaster)
-        fit = self.ranker.calibration(score)
+            return NOTHING.predict(signals).assign(score=score, fit=np.nan)
+        fit = self.ranker.chance(score, signals)
         return self.forecaster.predict(signals).assign(score=score, fit=fit)
 
     def contributions(self, signals: pd.DataFrame) -> pd.DataFrame | None:
@@ -149,29 +170,29 @@ class Matcher(Fitted):
             return None
         return self.ranker.contributions(signals, self.forecaster)
 
-    def _best(self, found: Candidates, top: int) -> pd.DataFrame:
-        """Score candidates and keep the best of each brief, by brief and rank."""
-        scored = pd.concat([found.pairs, self.score(found.signals)], axis=1)
+    def _best(self, found: Candidates, serving: ServingConfig) -> pd.DataFrame:
+        """Rank candidates and keep the best of each brief, by brief and rank."""
+        scored = found.pairs.assign(score=self.margin(found.signals))
         # Briefs in their given order; ties by id, so that a list never depends on row order.
         scored["_brief"] = pd.factorize(scored["brief_id"])[0]
         scored = scored.sort_values(["_brief", "score", "kol_id"], ascending=[True, False, True])
         scored["rank"] = scored.groupby("_brief").cumcount() + 1
-        return scored[scored["rank"] <= top]
+        return choose_places(scored, serving, self.config.seed)
 
     def _described(
         self,
         found: Candidates,
-        scored: pd.DataFrame,
+        best: pd.DataFrame,
         history: History,
         pipeline: FeaturePipeline,
     ) -> pd.DataFrame:
         """Say of each match who it is, what it costs and would bring, and why it is there."""
-        kols, offers = found.roster, found.offers
+        kols, offers, told = found.roster, found.offers, self.score(found.signals)
         described = pd.DataFrame(
             {
-                "brief_id": scored["brief_id"],
-                "rank": scored["rank"],
-                "kol_id": scored["kol_id"],
+                "brief_id": found.pairs["brief_id"],
+                "rank": best["rank"],
+                "kol_id": found.pairs["kol_id"],
                 "platform": kols["platform"],
                 "display_name": kols["display_name"],
                 "tier": _tiers(kols["followers"]),
@@ -179,17 +200,29 @@ class Matcher(Fitted):
                 "mode": offers["mode"],
                 "price": offers["price"],
                 "currency": offers["currency"],
-                "fit": scored["fit"],
-                "score": scored["score"],
-                "cvr": scored["cvr"],
-                "forecast_views": scored["views"].round(),
+                "fit": told["fit"],
+                "score": told["score"],
                 "risk": found.risk,
                 "median_views": np.expm1(found.signals["reach.median_views"]).round(),
             }
         )
+        band = price_bands(found.pairs, offers, history)
+        brings = returns(
+            NOTHING if self.ranker is None else self.forecaster or NOTHING,
+            found.signals,
+            described,
+            draws=self.config.serving.draws,
+            seed=self.config.seed,
+        )
+        shown = told[[*VIEWS, *SHOWN_RATES]]
         parts = self.contributions(found.signals)
-        reasons = explain(found.pairs, found.signals, offers["currency"], parts, history, pipeline)
-        return pd.concat([described, reasons], axis=1).assign(basis=self.basis)
+        usual = {"price.low": band["price_low"], "price.high": band["price_high"]}
+        facts = found.signals.assign(**usual)
+        reasons = explain(found.pairs, facts, offers["currency"], parts, history, pipeline)
+        reasons = explain_draw(reasons, best)
+        return pd.concat(
+            [described, band, shown.assign(**shown[list(VIEWS)].round()), brings, reasons], axis=1
+        ).assign(basis=self.basis, propensity=best["propensity"], explored=best["explored"])
 
     def _check_use(self, pipeline: FeaturePipeline) -> None:
         """Refuse vectors or signals that the model was not trained on."""

@@ -17,6 +17,11 @@ PEERS = 5
 LEAST = 0.01
 """A share or a growth below this would be written as 0% and says nothing."""
 ENGAGEMENTS = tuple(f"engagement.{kind}" for kind in ("likes", "comments", "shares", "saves"))
+BAND = ("price.low", "price.high")
+PLACED = (("below", "低于"), ("within", "处于"), ("above", "高于"))
+"""Ends of what peers ask, and where a price lies."""
+SLACK = (1 - 1e-9, 1 + 1e-9)
+"""The ends themselves are within, though the price went through a logarithm."""
 KEPT = 0.8
 """Share of their usual views that sponsored posts must keep to speak for a KOL."""
 
@@ -227,7 +232,19 @@ def _price(facts: Facts) -> Reason | None:
     if below >= LEAST:
         en += f", price {_place(below)} below comparable KOLs"
         zh += f"，刊例价比同平台同量级达人低 {_place(below)}，性价比高"
-    return Reason(en, zh, facts.evidence("price.per_view", "price.against_peers", "price.log"))
+    shown = ["price.per_view", "price.against_peers", "price.log"]
+    if facts.known(*BAND, "price.log"):
+        (low_en, low_zh), (high_en, high_zh) = (
+            _money(facts.signals[end], facts.currency) for end in BAND
+        )
+        amount = _exp(facts.signals["price.log"])
+        low, high = (facts.signals[end] * slack for end, slack in zip(BAND, SLACK, strict=True))
+        place = int(amount >= low) + int(amount > high)
+        unit = f" {facts.currency}"
+        en += f"; {PLACED[place][0]} what such KOLs ask ({low_en.removesuffix(unit)}–{high_en})"
+        zh += f"；报价{PLACED[place][1]}同类达人常见区间（{low_zh}–{high_zh}）"
+        shown += BAND
+    return Reason(en, zh, facts.evidence(*shown))
 
 
 def _reach(facts: Facts) -> Reason | None:
@@ -314,6 +331,17 @@ def _style(facts: Facts) -> Reason | None:
         f"{_counted(count, 'post')} in the last 90 days",
         f"近 90 天更新 {count:.0f} 条作品",
         facts.evidence("style.posts_90"),
+    )
+
+
+def drawn(chance: float, rank: float) -> Reason:
+    """Say that a place was drawn by chance, the chance that was, and the rank without it."""
+    share = f"{chance:.0%}" if chance >= 0.0995 else f"{chance:.1%}"
+    return Reason(
+        f"Drawn by chance, to learn about KOLs further down the ranking: ranked {rank:.0f}, with a "
+        f"chance of {share} to be on this list",
+        f"为了解排名靠后的达人而随机抽取：原排名第 {rank:.0f} 位，入选概率 {share}",
+        {"explore.rank": rank, "explore.chance": float(f"{chance:.6g}")},
     )
 
 

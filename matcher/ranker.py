@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
 
+from matcher.calibration import Calibration
 from matcher.config import RankerConfig
 from matcher.forecast import Forecaster
 from matcher.forest import Forest
 from matcher.likeness import Likeness
+from matcher.standing import Standing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,65 +28,6 @@ GOOD = 3.0
 """Lowest grade of the upper half: what is worth finding again."""
 GAINS = tuple(2**grade - 1 for grade in range(6))
 """Gain of each grade, exponential as in Burges et al. (2005)."""
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """A logistic curve from margin to probability (Platt, 1999).
-
-    Attributes
-    ----------
-    slope, intercept : float
-        Of the logit; the slope is positive, so a higher margin never gets a lower probability.
-    seen : int
-        Outcomes it was fitted on. By the rule of succession n of them cannot tell a chance from
-        one beyond ``1 / (n + 2)`` and its complement, where the curve ends.
-    """
-
-    slope: float
-    intercept: float
-    seen: int
-
-    def __call__(self, margin: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Map margins, shape (n,), to probabilities in (0, 1), shape (n,)."""
-        from scipy.special import expit
-
-        end = 1 / (self.seen + 2)
-        chance = expit(self.slope * margin + self.intercept)
-        return np.asarray(np.clip(chance, end, 1 - end), dtype=np.float64)
-
-    @classmethod
-    def fit(cls, margin: NDArray[np.float64], success: NDArray[np.bool_]) -> Calibration:
-        """Fit by likelihood with Platt's smoothed targets.
-
-        Smoothing keeps the curve finite when margins separate the classes. Where the margins
-        order nothing (too few rows, one class, or a slope that is not positive) the curve says
-        the base rate, nudged upwards by the margin so that order survives.
-
-        Parameters
-        ----------
-        margin : ndarray, shape (n,)
-            The ranker's scores on data later than its fit.
-        success : ndarray of bool, shape (n,)
-            Whether the pair was a success.
-        """
-        from scipy.optimize import minimize
-
-        n_good, n_bad = int(success.sum()), int((~success).sum())
-        base = (n_good + 1) / (n_good + n_bad + 2)
-        flat = cls(1e-6, float(np.log(base / (1 - base))), len(margin))
-        if min(n_good, n_bad) < 5:
-            return flat
-        target = np.where(success, (n_good + 1) / (n_good + 2), 1 / (n_bad + 2))
-
-        def loss(curve: NDArray[np.float64]) -> float:
-            logit = curve[0] * margin + curve[1]
-            return float(np.sum(np.logaddexp(0, logit) - target * logit))
-
-        best = minimize(loss, x0=np.array([1.0, flat.intercept]), method="L-BFGS-B").x
-        if not best[0] > flat.slope:
-            return flat
-        return cls(float(best[0]), float(best[1]), len(margin))
 
 
 @dataclass(frozen=True)
@@ -110,6 +53,8 @@ class FitRanker:
         ``"outcomes"`` or ``"judgments"``.
     likeness : Likeness or None
         Learned likeness; ``None`` where ranking starts from the forecast.
+    standing : Standing
+        What a brief itself adds to that chance.
     """
 
     forest: Forest
@@ -117,6 +62,11 @@ class FitRanker:
     calibration: Calibration
     basis: Basis = OUTCOMES
     likeness: Likeness | None = None
+    standing: Standing = field(default_factory=Standing)
+
+    def chance(self, margin: NDArray[np.float64], signals: pd.DataFrame) -> NDArray[np.float64]:
+        """Return the chance of a success at each margin, shape (n,), comparable across briefs."""
+        return self.calibration(margin, self.standing(signals))
 
     def score(self, signals: pd.DataFrame, forecaster: Forecaster) -> NDArray[np.float64]:
         """Return margins, shape (n,): higher fits better inside one brief."""
@@ -143,6 +93,9 @@ class FitRanker:
     ) -> FitRanker:
         """Fit on graded pairs; stop early on, and calibrate with, the later `valid` ones.
 
+        Where ranking starts from the forecast, what models of other brands said of the training
+        pairs calibrates too.
+
         Parameters
         ----------
         train, valid : RankingData
@@ -168,19 +121,34 @@ class FitRanker:
             "feature_fraction": config.feature_share,
             "lambda_l2": config.l2,
         }
+        if train.position is not None:
+            # Places explain what they can of who was chosen; trees are fitted to the rest (Hu et
+            # al., WWW 2019, in LightGBM's additive form).
+            params["lambdarank_position_bias_regularization"] = config.position_regularization
         weight = config.forecast_weight if likeness is None else config.likeness_weight
         forest = Forest.fit(
             params,
             train.as_dataset(weight),
-            valid.as_dataset(weight),
+            replace(valid, position=None).as_dataset(weight),
             trees=config.trees,
             patience=config.patience,
             seed=seed,
         )
         told = valid.told.to_numpy()
-        margin = weight * valid.known + forest.predict(valid.signals)
-        curve = Calibration.fit(margin[told], valid.success.to_numpy()[told])
-        return cls(forest, weight, curve, basis, likeness)
+        margin = (weight * valid.known + forest.predict(valid.signals))[told]
+        success = valid.success.to_numpy(dtype=bool)[told]
+        if likeness is not None:
+            return cls(forest, weight, Calibration.fit(margin, success), basis, likeness)
+        # What other brands' models said of the past is honest too, and there is more of it. The
+        # forest saw those outcomes, so it is left out.
+        seen = train.told.to_numpy() & (train.known != 0)  # 0: no other model to ask
+        margin = np.concatenate([weight * train.known[seen], margin])
+        success = np.concatenate([train.success.to_numpy(dtype=bool)[seen], success])
+        signals = pd.concat([train.signals[seen], valid.signals[told]], ignore_index=True)
+        past = np.arange(len(margin)) < seen.sum()
+        standing, offset = Standing.fit(margin, signals, success, past)
+        curve = Calibration.fit(margin, success, offset=offset)
+        return cls(forest, weight, curve, basis, likeness, standing)
 
 
 @dataclass(frozen=True)
@@ -206,6 +174,9 @@ class RankingData:
     success : Series of bool, shape (n,)
         Whether it was: the outcome landed in the upper half of its peers, or the grade is 3 or
         4; read where `told`.
+    position : Series, shape (n,), or None
+        Place of each pair on the list that its brief was shown, 0 where it was on none; ``None``
+        where places are not to be learned.
     """
 
     signals: pd.DataFrame
@@ -215,6 +186,7 @@ class RankingData:
     weight: pd.Series[Any]
     told: pd.Series[Any]
     success: pd.Series[Any]
+    position: pd.Series[Any] | None = None
 
     def as_dataset(self, start_weight: float) -> dict[str, Any]:
         """Return LightGBM's view: rows of one brief together, in a stable order.
@@ -235,10 +207,13 @@ class RankingData:
             raise ValueError(f"Got {int(bad.sum())} rows without a finite grade and weight > 0")
         order = np.argsort(self.brief_id.to_numpy(dtype=object), kind="stable")
         groups = self.brief_id.iloc[order].value_counts(sort=False)
-        return {
+        dataset = {
             "data": self.signals.iloc[order].reset_index(drop=True),
             "init_score": start_weight * self.known[order],
             "label": self.grade.to_numpy(dtype=np.float64)[order],
             "weight": self.weight.to_numpy(dtype=np.float64)[order],
             "group": groups.to_numpy(),
         }
+        if self.position is not None:
+            dataset["position"] = self.position.to_numpy(dtype=np.int32)[order]
+        return dataset

@@ -205,6 +205,36 @@ class Registry:
         """
         return str(self._made_by(version).info.status)
 
+    def made_with(self, params: Mapping[str, str]) -> list[str]:
+        """Return the versions made by runs of this workspace that ended well with some parameters.
+
+        Returns
+        -------
+        list of str
+            Oldest first.
+        """
+        client = self.client
+        experiment = client.get_experiment_by_name(self.store.experiment)
+        if experiment is None:
+            return []
+        told = [f"params.`{name}` = '{value}'" for name, value in params.items()]
+        wanted = " AND ".join(["attributes.status = 'FINISHED'", *told])
+        runs = client.search_runs([experiment.experiment_id], wanted, max_results=1000)
+        made = {run.info.run_id for run in runs}
+        found = client.search_model_versions(f"name = '{MODEL_NAME}'") if made else []
+        return sorted((str(v.version) for v in found if v.run_id in made), key=int)
+
+    def tags(self, version: str) -> dict[str, str]:
+        """Return the tags of a version.
+
+        Raises
+        ------
+        UserError
+            If there is no such version.
+        """
+        self._made_by(version)  # is it there at all?
+        return dict(self.client.get_model_version(MODEL_NAME, version).tags)
+
     def text(self, version: str, name: str) -> str | None:
         """Return a text artifact of the run that made a version; ``None`` where it has none.
 

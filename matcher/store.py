@@ -51,15 +51,27 @@ class Store:
         self.home.mkdir(parents=True, exist_ok=True)
         return FileLock(self.home / f"{name}.lock")
 
-    @cached_property
+    @property
     def client(self) -> MlflowClient:
         """The MLflow client, with the store initialised.
+
+        MLflow's own functions know one store at a time, and another may have been used since: from
+        here on it is this one.
 
         Raises
         ------
         UserError
             If the store cannot be used.
         """
+        client = self._client
+        import mlflow
+
+        mlflow.set_tracking_uri(self.uri)
+        mlflow.set_registry_uri(self.uri)
+        return client
+
+    @cached_property
+    def _client(self) -> MlflowClient:
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
         # What a version holds is told by our own commands; a log of every step only hides it.
         os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")

@@ -50,6 +50,18 @@ class TrackedRun:
 
         mlflow.log_metrics({k: float(v) for k, v in values.items() if pd.notna(v)})
 
+    def params(self, values: Mapping[str, Any]) -> None:
+        """Log parameters."""
+        import mlflow
+
+        mlflow.log_params({key: str(value)[:6000] for key, value in values.items()})
+
+    def tag(self, name: str, text: str) -> None:
+        """Say something of the run in words."""
+        import mlflow
+
+        mlflow.set_tag(name, text[:5000])
+
     def table(self, frame: pd.DataFrame, name: str) -> None:
         """Log a frame as a CSV artifact."""
         self.text(frame.to_csv(index=False), name)
@@ -127,8 +139,9 @@ def track(store: Store, name: str, params: Mapping[str, Any]) -> Iterator[Tracke
         with mlflow.start_run(
             experiment_id=experiment.experiment_id, run_name=name, tags=tags
         ) as active:
-            mlflow.log_params({key: str(value)[:6000] for key, value in params.items()})
-            yield TrackedRun(client, active.info.run_id)
+            tracked = TrackedRun(client, active.info.run_id)
+            tracked.params(params)
+            yield tracked
 
 
 def sweep(store: Store) -> list[str]:

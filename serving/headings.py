@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Language = Literal["zh", "en"]
-Style = Literal["text", "id", "long", "integer", "decimal", "money", "percent", "rate"]
+Style = Literal["text", "id", "long", "integer", "decimal", "money", "percent", "rate", "ratio"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,36 @@ class Heading:
     style: Style
     width: int
     about: Text
+
+
+_ENDS = (
+    ("p50", Text("", ""), Text("中位数", "median")),
+    (
+        "p10",
+        Text("（低）", ", low"),
+        Text("十分之九的情形高于此值", "nine in ten futures lie above"),
+    ),
+    (
+        "p90",
+        Text("（高）", ", high"),
+        Text("十分之一的情形高于此值", "one in ten futures lies above"),
+    ),
+)
+"""Quantiles of a figure: the usual one first, then the ends."""
+
+
+def _quantiles(name: str, head: Text, style: Style, about: Text) -> tuple[Heading, ...]:
+    """Return the three columns of an uncertain figure."""
+    return tuple(
+        Heading(
+            f"{name}_{end}",
+            Text(head.zh + which.zh, head.en + which.en),
+            style,
+            12,
+            Text(f"{about.zh}（{told.zh}）", f"{about.en} ({told.en})"),
+        )
+        for end, which, told in _ENDS
+    )
 
 
 MATCHES = (
@@ -100,12 +130,13 @@ MATCHES = (
         ),
     ),
     Heading(
-        "cvr",
-        Text("转化率", "Conversion"),
-        "rate",
-        11,
+        "accept",
+        Text("接受概率", "Says yes"),
+        "percent",
+        10,
         Text(
-            "预计点击到下单的比例；数据不足时为空", "Orders expected per click; empty where unknown"
+            "校准后的概率：联系后达人接受合作的可能性；数据不足时为空",
+            "Calibrated chance that the KOL accepts when asked; empty where unknown",
         ),
     ),
     Heading(
@@ -126,13 +157,23 @@ MATCHES = (
         "currency", Text("币种", "Currency"), "text", 8, Text("报价的币种", "Currency of the price")
     ),
     Heading(
-        "forecast_views",
-        Text("预估播放量", "Forecast views"),
-        "integer",
-        13,
+        "price_low",
+        Text("同类报价下限", "Peers from"),
+        "money",
+        12,
         Text(
-            "本次合作预计带来的播放量（中位数）",
-            "Views that this collaboration would bring (median forecast)",
+            "同平台同量级达人同一合作形式报价的四分之一分位",
+            "A quarter of similar KOLs (platform, tier, mode) ask less",
+        ),
+    ),
+    Heading(
+        "price_high",
+        Text("同类报价上限", "Peers to"),
+        "money",
+        12,
+        Text(
+            "同平台同量级达人同一合作形式报价的四分之三分位",
+            "A quarter of similar KOLs (platform, tier, mode) ask more",
         ),
     ),
     Heading(
@@ -141,6 +182,21 @@ MATCHES = (
         "integer",
         13,
         Text("近期作品播放量的中位数", "Median of the views of recent posts"),
+    ),
+    *_quantiles(
+        "views",
+        Text("预估播放量", "Views"),
+        "integer",
+        Text("本次合作预计带来的播放量", "Views that this collaboration would bring"),
+    ),
+    *_quantiles(
+        "roi",
+        Text("ROI", "ROI"),
+        "ratio",
+        Text(
+            "（销售额×（1−退款率）×毛利率−报价）÷报价",
+            "(sales less refunds, times the margin, less the price) over the price",
+        ),
     ),
     Heading(
         "risk",
@@ -158,6 +214,84 @@ MATCHES = (
         "long",
         60,
         Text("最能支持该达人的依据", "What speaks most for this KOL"),
+    ),
+    Heading(
+        "engagement_rate",
+        Text("预估互动率", "Engagement rate"),
+        "rate",
+        12,
+        Text("预计互动量与播放量之比", "Engagements expected per view"),
+    ),
+    *_quantiles(
+        "engagements",
+        Text("预估互动量", "Engagements"),
+        "integer",
+        Text("预计点赞、评论、分享、收藏之和", "Likes, comments, shares and saves expected"),
+    ),
+    Heading(
+        "ctr",
+        Text("预估点击率", "Click-through"),
+        "rate",
+        11,
+        Text("预计点击量与播放量之比", "Clicks expected per view"),
+    ),
+    Heading(
+        "clicks_p50",
+        Text("预估点击量", "Clicks"),
+        "integer",
+        11,
+        Text("预计点击量的中位数", "Median of the clicks expected"),
+    ),
+    Heading(
+        "cvr",
+        Text("预估转化率", "Conversion"),
+        "rate",
+        11,
+        Text(
+            "预计点击到下单的比例；数据不足时为空", "Orders expected per click; empty where unknown"
+        ),
+    ),
+    *_quantiles(
+        "orders",
+        Text("预估订单量", "Orders"),
+        "integer",
+        Text("预计带来的订单数", "Orders that this collaboration would bring"),
+    ),
+    *_quantiles(
+        "gmv",
+        Text("预估销售额", "Sales"),
+        "money",
+        Text("预计销售额，未扣退款，币种同报价", "Sales expected before refunds, in the currency"),
+    ),
+    Heading(
+        "refund_rate",
+        Text("预估退款率", "Refunds"),
+        "rate",
+        10,
+        Text("预计退款占销售额的比例", "Share of sales expected to be sent back"),
+    ),
+    *_quantiles(
+        "cpm",
+        Text("CPM", "CPM"),
+        "money",
+        Text("千次播放成本", "Price of 1,000 views"),
+    ),
+    Heading(
+        "cpe_p50",
+        Text("CPE", "CPE"),
+        "money",
+        10,
+        Text("单次互动成本的中位数", "Median price of an engagement"),
+    ),
+    Heading(
+        "cpa_p50",
+        Text("CPA", "CPA"),
+        "money",
+        10,
+        Text(
+            "单个订单成本的中位数；多数情形下无订单时为空",
+            "Median price of an order; empty where most futures bring none",
+        ),
     ),
     Heading(
         "evidence",
@@ -185,6 +319,26 @@ MATCHES = (
         Text(
             "只用于同一需求内排序，不可跨需求比较",
             "Orders KOLs within one brief; means nothing between briefs",
+        ),
+    ),
+    Heading(
+        "explored",
+        Text("随机抽取", "Drawn"),
+        "text",
+        10,
+        Text(
+            "是：该名次由随机抽取产生，用于了解较少被选的达人",
+            "yes: this place was drawn by chance, to learn about KOLs that are seldom chosen",
+        ),
+    ),
+    Heading(
+        "propensity",
+        Text("入选概率", "Chance"),
+        "percent",
+        10,
+        Text(
+            "该达人进入本名单的概率；非抽取的名次为 100%",
+            "Chance of this KOL to be on this list; 100% for places that were not drawn",
         ),
     ),
     Heading("kol_id", Text("达人ID", "KOL ID"), "id", 22, Text("达人的编号", "Id of the KOL")),
@@ -291,6 +445,7 @@ WORDS = {
         "macro": Text("头部", "macro"),
         "mega": Text("超头部", "mega"),
     },
+    "explored": {"true": Text("是", "yes"), "false": Text("否", "no")},
     "basis": {
         "outcomes": Text("历史成效", "outcomes"),
         "judgments": Text("人工评分", "judgments"),

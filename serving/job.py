@@ -62,6 +62,7 @@ def serve(
     created_at: pd.Timestamp,
     brief_ids: Sequence[str] = (),
     top: int | None = None,
+    explore_share: float | None = None,
     run_id: str | None = None,
     progress: Progress = silent,
 ) -> Served:
@@ -89,6 +90,8 @@ def serve(
         Briefs to match; by default all open ones.
     top : int, optional
         Matches per brief.
+    explore_share : float, optional
+        Share of each list's places drawn by chance, 0-0.5; by default the model's setting.
     run_id : str, optional
         Name of the run; by default made of `as_of`, the model and a digest of the question. The
         same run published twice is one run.
@@ -109,10 +112,14 @@ def serve(
     matcher = (
         loaded.matcher if loaded else Matcher(config.with_spaces(tables), embeddings.encoder.id)
     )
-    result = matcher.match(tables, wanted, as_of, embeddings, top=top, progress=progress)
+    result = matcher.match(
+        tables, wanted, as_of, embeddings, top=top, explore_share=explore_share, progress=progress
+    )
     model = f"v{loaded.version}" if loaded else "content"
     # The same question to the same model about the same data is the same run; any other is not.
     asked = [wanted, dict(versions), matcher.hash, top or matcher.config.serving.top]
+    if explore_share is not None:
+        asked.append(explore_share)
     question = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
     run = Run(
         run_id=run_id or f"{as_of:%Y%m%dT%H%M%SZ}-{model}-{question[:8]}",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _RUN, _ROW = "run_id", "_row"
 """Columns beside those of the table: the run, and the place of the row in it."""
+_RENAMED = {"matches": {"forecast_views": "views_p50"}}
+"""Columns of earlier runs, and what they are called by now."""
 _RUN_ID = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,80}")
 
 
@@ -155,7 +157,7 @@ def publish(home: Path, run: Run, matches: pd.DataFrame, exclusions: pd.DataFram
         "exclusions": _checked(EXCLUSIONS, exclusions),
     }
     content = _content(run, frames)
-    with _lock(home):
+    with results_lock(home):
         published = _runs_frame(home).set_index("run_id")["content"].get(run.run_id)
         if published == content:
             return
@@ -199,6 +201,32 @@ def read_run(home: Path, run_id: str) -> Published:
         matches.assign(rank=matches["rank"].astype(np.int64)),
         exclusions.assign(kols=exclusions["kols"].astype(np.int64)),
     )
+
+
+def columns_of_all(home: Path, table: str, columns: Sequence[str]) -> pd.DataFrame:
+    """Return columns of a table over all published runs, as they were stored.
+
+    Parameters
+    ----------
+    home : Path
+        Folder for what is made from the data.
+    table : str
+        ``"matches"`` or ``"exclusions"``.
+    columns : sequence of str
+        Those wanted, ``run_id`` among them. What the table never had is left out, so that older
+        runs can tell what newer ones no longer do.
+    """
+    from deltalake import DeltaTable
+
+    published = [run.run_id for run in runs(home)]  # first: what is added meanwhile stays out
+    folder = home / "results" / table
+    if not published or not DeltaTable.is_deltatable(str(folder)):
+        return pd.DataFrame({name: pd.Series([], dtype="str") for name in columns})
+    stored = open_table(folder)
+    known = {field.name for field in stored.schema().fields}
+    wanted = [name for name in columns if name in known]
+    frame: pd.DataFrame = stored.to_pyarrow_table(columns=wanted).to_pandas()
+    return frame[frame["run_id"].isin(published)].reset_index(drop=True)
 
 
 def _checked(spec: TableSpec, frame: pd.DataFrame) -> pd.DataFrame:
@@ -252,7 +280,8 @@ def _to_run(row: Mapping[Any, Any]) -> Run:
 
 
 @contextmanager
-def _lock(home: Path) -> Iterator[None]:
+def results_lock(home: Path) -> Iterator[None]:
+    """Keep other processes from writing results meanwhile."""
     from filelock import FileLock
 
     folder = home / "results"
@@ -286,9 +315,13 @@ def _write_run(home: Path, run: Run, content: str) -> None:
 
 def _read_rows(home: Path, spec: TableSpec, run_id: str) -> pd.DataFrame:
     """Return a run's rows as they were given."""
-    table = _open(home / "results" / spec.name)
-    rows = table.to_pyarrow_table(filters=[(_RUN, "=", run_id)])
-    return to_frame(spec, rows.sort_by(_ROW))
+    table = open_table(home / "results" / spec.name)
+    rows = table.to_pyarrow_table(filters=[(_RUN, "=", run_id)]).sort_by(_ROW)
+    frame = to_frame(spec, rows)
+    for old, new in _RENAMED.get(spec.name, {}).items():
+        if old in rows.column_names:
+            frame[new] = frame[new].fillna(rows[old].to_pandas().astype(frame[new].dtype))
+    return frame
 
 
 def _runs_frame(home: Path) -> pd.DataFrame:
@@ -297,15 +330,22 @@ def _runs_frame(home: Path) -> pd.DataFrame:
     folder = home / "results" / RUNS.name
     if not DeltaTable.is_deltatable(str(folder)):
         return RUNS.empty()
-    return to_frame(RUNS, _open(folder).to_pyarrow_table())
+    return to_frame(RUNS, open_table(folder).to_pyarrow_table())
 
 
-def _open(folder: Path) -> DeltaTable:
+def open_table(folder: Path, version: int | None = None) -> DeltaTable:
+    """Return a table of results, of one version or the latest.
+
+    Raises
+    ------
+    UserError
+        If it is damaged, or there is no such version.
+    """
     from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError
 
     try:
-        return DeltaTable(folder)
+        return DeltaTable(folder, version=version)
     except DeltaError as error:
         raise UserError(
             f"Got a damaged table of results at {folder} ({error}); restore it from a copy, or "

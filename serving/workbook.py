@@ -17,17 +17,20 @@ import math
 import re
 import tempfile
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from serving import headings
-from serving.headings import EXCLUDED, MATCHES, WORDS, Heading, Language
+from serving.headings import EXCLUDED, MATCHES, WORDS, Heading, Language, Text
 from serving.publish import check_run_id
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import xlsxwriter
 
     from serving.publish import Run
@@ -46,9 +49,11 @@ _NUMBERS = {
     "money": "#,##0.00",
     "percent": "0.0%",
     "rate": "0.00%",
+    "ratio": "0.00",
 }
 # Control characters but tab and line feed, halves of surrogate pairs, and non-characters.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_OPTIONS = {f"strings_to_{kind}": False for kind in ("formulas", "urls", "numbers")}
 _FORMULA = ("=", "+", "-", "@")
 
 
@@ -97,9 +102,72 @@ def write_files(
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".") as name:
         made = [Path(name) / f"matches.{language}.{kind}" for kind in ("csv", "xlsx")]
-        _write_csv(made[0], listed, language)
+        _write_csv(made[0], MATCHES, listed, language)
         _write_workbook(made[1], run, listed, refused, language)
         return [path.replace(target / path.name) for path in made]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table for people.
+
+    Attributes
+    ----------
+    stem : str
+        Name of its CSV file, without language and ending.
+    name : Text
+        Name of its sheet.
+    columns : tuple of Heading
+        Its columns.
+    frame : DataFrame
+        Its rows, with at least those columns.
+    """
+
+    stem: str
+    name: Text
+    columns: tuple[Heading, ...]
+    frame: pd.DataFrame
+
+
+def write_sheets(
+    folder: Path, stem: str, sheets: Sequence[Sheet], created: pd.Timestamp, language: Language
+) -> list[Path]:
+    """Write tables to one workbook, and each to a CSV file, each file whole or not at all.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if it is not there.
+    stem : str
+        Name of the workbook, without language and ending.
+    sheets : sequence of Sheet
+        The tables.
+    created : Timestamp
+        What the workbook says of when it was made; the same tables give the same bytes.
+    language : {"zh", "en"}
+        Language of headings.
+
+    Returns
+    -------
+    list of Path
+        The workbook, then the CSV files.
+    """
+    import xlsxwriter
+
+    frames = [sheet.frame[[heading.column for heading in sheet.columns]] for sheet in sheets]
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".") as name:
+        made = [Path(name) / f"{stem}.{language}.xlsx"]
+        with xlsxwriter.Workbook(made[0], _OPTIONS) as book:
+            book.set_properties({"title": stem, "created": _stamp(created)})
+            writer = _Sheets(book, language)
+            for sheet, frame in zip(sheets, frames, strict=True):
+                writer.plain(sheet.name, sheet.columns, frame)
+            writer.meanings(heading for sheet in sheets for heading in sheet.columns)
+        for sheet, frame in zip(sheets, frames, strict=True):
+            made.append(Path(name) / f"{sheet.stem}.{language}.csv")
+            _write_csv(made[-1], sheet.columns, frame, language)
+        return [path.replace(folder / path.name) for path in made]
 
 
 def _for_people(matches: pd.DataFrame, briefs: pd.DataFrame, language: Language) -> pd.DataFrame:
@@ -107,6 +175,7 @@ def _for_people(matches: pd.DataFrame, briefs: pd.DataFrame, language: Language)
     frame = _with_brief(matches, briefs).assign(
         reasons=matches[f"reasons_{language}"].map("\n".join).to_numpy(),
         evidence=matches["evidence"].map(_evidence).to_numpy(),
+        explored=matches["explored"].map({True: "true", False: "false"}).to_numpy(),
     )
     for column, words in WORDS.items():
         told = {code: text.in_(language) for code, text in words.items()}
@@ -158,12 +227,14 @@ def _harmless(text: str) -> str:
     return f"'{text}" if start.startswith(_FORMULA) or text[:1] in ("\t", "\n") else text
 
 
-def _write_csv(path: Path, frame: pd.DataFrame, language: Language) -> None:
+def _write_csv(
+    path: Path, columns: tuple[Heading, ...], frame: pd.DataFrame, language: Language
+) -> None:
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow([heading.head.in_(language) for heading in MATCHES])
+        writer.writerow([heading.head.in_(language) for heading in columns])
         for row in _rows(frame):
-            writer.writerow([_csv_cell(*cell) for cell in zip(MATCHES, row, strict=True)])
+            writer.writerow([_csv_cell(*cell) for cell in zip(columns, row, strict=True)])
 
 
 def _csv_cell(heading: Heading, value: Any) -> object:
@@ -183,12 +254,14 @@ def _write_workbook(
 ) -> None:
     import xlsxwriter
 
-    options = {f"strings_to_{kind}": False for kind in ("formulas", "urls", "numbers")}
-    with xlsxwriter.Workbook(path, options) as book:
+    with xlsxwriter.Workbook(path, _OPTIONS) as book:
         # The time it was written would make two files of one run differ.
-        created = run.created_at.tz_convert(None).floor("s").to_pydatetime()
-        book.set_properties({"title": run.run_id, "created": created})
+        book.set_properties({"title": run.run_id, "created": _stamp(run.created_at)})
         _Sheets(book, language).write(run, listed, refused)
+
+
+def _stamp(time: pd.Timestamp) -> datetime:
+    return time.tz_convert(None).floor("s").to_pydatetime()
 
 
 class _Sheets:
@@ -219,9 +292,20 @@ class _Sheets:
             self._bars(sheet, ranked_by, rows)
             if not rows:
                 self._text(sheet, 1, 0, headings.NO_MATCHES.in_(self.language), "text")
-        for sheet, _ in self._table(headings.SHEET_EXCLUDED.in_(self.language), EXCLUDED, refused):
-            sheet.freeze_panes(1, 0)
+        self.plain(headings.SHEET_EXCLUDED, EXCLUDED, refused)
         self._about(run)
+
+    def plain(self, name: Text, columns: tuple[Heading, ...], frame: pd.DataFrame) -> None:
+        """Write a table whose header stays in sight."""
+        for sheet, _ in self._table(name.in_(self.language), columns, frame):
+            sheet.freeze_panes(1, 0)
+
+    def meanings(self, columns: Iterable[Heading]) -> None:
+        """Write a sheet that says what each column means."""
+        sheet = self.book.add_worksheet(headings.SHEET_ABOUT.in_(self.language))
+        sheet.set_column(0, 0, 24)
+        sheet.set_column(1, 1, 90)
+        self._meanings(sheet, 0, columns)
 
     def _table(
         self, name: str, columns: tuple[Heading, ...], frame: pd.DataFrame
@@ -286,10 +370,12 @@ class _Sheets:
             self._text(sheet, row, 0, text.in_(self.language), "text")
             self._text(sheet, row, 1, self._told(getattr(run, name)), "long")
             row += 1
-        row += 1
+        self._meanings(sheet, row + 1, (*MATCHES, *EXCLUDED))
+
+    def _meanings(self, sheet: Any, row: int, columns: Iterable[Heading]) -> None:
         for column, text in enumerate((headings.COLUMN, headings.MEANING)):
             self._text(sheet, row, column, text.in_(self.language), "head")
-        for heading in dict.fromkeys((*MATCHES, *EXCLUDED)):
+        for heading in dict.fromkeys(columns):
             row += 1
             self._text(sheet, row, 0, heading.head.in_(self.language), "text")
             self._text(sheet, row, 1, heading.about.in_(self.language), "long")

@@ -151,6 +151,11 @@ def test_the_champion_can_be_measured_again(
     assert "kolmatch" in told.out
     assert "NDCG@10" in told.out
     assert "Evaluated version 1." in told.err
+    page = (place / "lake" / "evaluation-v1.html").read_text(encoding="utf-8")
+    assert "Evaluation of kolmatch model version 1" in page
+    assert f"kolmatch evaluate {place / 'lake'}" in page
+    _run("evaluate", place / "lake", "--out", place / "pages" / "one.html")
+    assert (place / "pages" / "one.html").is_file()
 
 
 # -- text and people's grades, nothing else ----------------------------------------------------
@@ -209,7 +214,7 @@ def test_new_briefs_are_matched_by_what_grades_taught(judged: Path) -> None:
     assert (matches["basis"] == "judgments").all()
     assert matches["fit"].between(0, 1).all()
     assert matches["fit"].nunique() > 5
-    assert matches[["cvr", "forecast_views", "price"]].isna().all(axis=None)
+    assert matches[["cvr", "views_p50", "price"]].isna().all(axis=None)
     assert matches[matches["rank"] == 1]["reasons_zh"].map(len).gt(0).all()
     table = pd.read_csv(judged / "lake" / "lists" / "judged" / "matches.en.csv", dtype=str)
     assert set(table["Basis"]) == {"judgments"}

@@ -52,6 +52,13 @@ def test_data_files_travel_with_the_package(name: str) -> None:
     assert files("features").joinpath(name).is_file()
 
 
+@pytest.mark.parametrize("name", ["evaluation.html.j2", "card.md.j2"])
+def test_templates_travel_with_the_package(name: str) -> None:
+    assert files("training").joinpath("templates", name).is_file()
+    asked = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert "templates/*.j2" in asked["tool"]["setuptools"]["package-data"]["*"]
+
+
 def test_every_dependency_that_is_asked_for_is_pinned() -> None:
     asked = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     pinned = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()

@@ -212,6 +212,7 @@ BASELINES: tuple[Baseline, ...] = (
         cosine_and_engagement,
         "0.8 content cosine + 0.2 engagement rate, both as ranks within the brief",
     ),
+    Baseline("likeness", like, "most alike in content and audience first"),
     Baseline("vector sum", vector_sum, "sum of cosines over the user's own vector spaces"),
     Baseline(
         "value per price",
@@ -220,7 +221,6 @@ BASELINES: tuple[Baseline, ...] = (
     ),
 )
 TEXT_BASELINES: tuple[Baseline, ...] = (
-    Baseline("likeness", like, "most alike in content and audience first"),
     Baseline("bio cosine", bio_cosine, "brief's text closest to the bio first"),
     Baseline("shared words", shared_words, "brief's text closest to recent posts in words first"),
 )

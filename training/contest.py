@@ -197,7 +197,7 @@ def contest(
 
 
 def deciding_view(examples: Examples, config: Config) -> str:
-    """Return the view that decides, as `training.job.headline` chooses it.
+    """Return the view that decides, as `training.leads.headline_view` chooses it.
 
     Outcomes where there are any to compare, for they are what the agency is paid for; else
     judgments; the roster where being chosen is all that the data tells.

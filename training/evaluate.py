@@ -13,8 +13,8 @@ Three views, because no log answers the whole question:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,9 @@ from matcher.model import Matcher
 from matcher.ranker import GOOD, JUDGMENTS, OUTCOMES
 from training.baselines import BASELINES, TEXT_BASELINES
 from training.examples import Examples
+from training.exposure import Exposure
 from training.metrics import ranking_metrics
+from training.regret import CHOICES, REGRET, SPEND, logged_choices, regret
 from training.significance import paired_bootstrap
 from training.slices import ALL, OF_BRIEFS, slices_of, sublists
 
@@ -63,9 +65,32 @@ class Evaluation:
     per_brief : DataFrame
         The columns of `IDS` (``slice`` is ``"all"`` or ``"<dimension>: <value>"``,
         `training.slices`) and one column a metric.
+    exposure : Exposure
+        Who is in the lists over whole rosters.
+    choices : DataFrame
+        The tried pairs whose value and cost are known: brief_id, kol_id, tier, value, cost and
+        currency (`training.regret.logged_choices`).
+    regret : DataFrame
+        What choices among those would have cost, by ranker and brief (`training.regret.regret`).
     """
 
     per_brief: pd.DataFrame
+    exposure: Exposure = field(default_factory=Exposure.empty)
+    choices: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=CHOICES))
+    regret: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=REGRET))
+
+    @classmethod
+    def together(cls, parts: Sequence[Evaluation]) -> Evaluation:
+        """Put rounds together that tested different briefs."""
+        frames = {
+            name: pd.concat(
+                [frame for frame in (getattr(part, name) for part in parts) if len(frame)]
+                or [getattr(parts[0], name)],
+                ignore_index=True,
+            )
+            for name in ("per_brief", "choices", "regret")
+        }
+        return cls(**frames, exposure=Exposure.together(part.exposure for part in parts))
 
     def of(self, view: str, slice: str = ALL) -> pd.DataFrame:
         """Return the rows of one view and slice."""
@@ -146,7 +171,7 @@ def rankers(matcher: Matcher) -> dict[str, Score]:
     """Return the model and every simple rule for data such as it was trained on, by name."""
 
     def model(pairs: pd.DataFrame, signals: pd.DataFrame) -> NDArray[np.float64]:
-        return matcher.score(signals)["score"].to_numpy()
+        return matcher.margin(signals)
 
     rules = BASELINES + (TEXT_BASELINES if matcher.basis == JUDGMENTS else ())
     return {MODEL: model} | {baseline.name: baseline.score for baseline in rules}
@@ -160,6 +185,7 @@ def rank_lists(
     *,
     threshold: float | None = None,
     history: History | None = None,
+    top: int | None = None,
 ) -> Evaluation:
     """Score lists with every ranker and measure each brief.
 
@@ -177,12 +203,17 @@ def rank_lists(
         Grade from which a pair is worth finding; by default any above 0.
     history : History, optional
         Where to look up what tells slices apart; without it only ``"all"`` is measured.
+    top : int, optional
+        Places of a list, to see who gets them; needs `history`.
     """
-    measured = []
+    measured, seen = [], []
     for pairs, signals, gain in lists:
         labels = None if history is None else slices_of(pairs, history)
-        for name, score in by.items():
-            ranked = pairs[["brief_id", "kol_id"]].assign(score=score(pairs, signals), gain=gain)
+        scores = {name: score(pairs, signals) for name, score in by.items()}
+        if top is not None and labels is not None:
+            seen.append(Exposure.of(pairs, labels["tier"], scores, top))
+        for name, score in scores.items():
+            ranked = pairs[["brief_id", "kol_id"]].assign(score=score, gain=gain)
             found = _measured(ranked, threshold).assign(slice=ALL)
             parts = [found]
             if labels is not None:
@@ -191,7 +222,8 @@ def rank_lists(
             measured += [part.assign(ranker=name) for part in parts]
     table = pd.concat(measured, ignore_index=True).assign(view=view)
     table["brand_id"] = table["brief_id"].map(brands)
-    return Evaluation(table[IDS + [name for name in table.columns if name not in IDS]])
+    table = table[IDS + [name for name in table.columns if name not in IDS]]
+    return Evaluation(table, Exposure.together(seen))
 
 
 def _measured(ranked: pd.DataFrame, threshold: float | None) -> pd.DataFrame:
@@ -257,14 +289,33 @@ def evaluate(
         part = known.where(asked & (grades.transform("nunique") > 1).to_numpy())
         if len(part.pairs):
             tried = [(part.pairs, part.signals, part.pairs["grade"])]
-            found = rank_lists(tried, by, brands, view, threshold=GOOD, history=history)
-            measured.append(found)
+            measured.append(rank_lists(tried, by, brands, view, threshold=GOOD, history=history))
     whole = _roster_lists(known.pairs, history, pipeline, matcher.config, progress)
     # To have been chosen says that a KOL is worth finding; to have been judged does not.
     threshold = GOOD if judged.all() else None
-    found = rank_lists(whole, by, brands, ROSTER, threshold=threshold, history=history)
-    measured.append(found)
-    return Evaluation(pd.concat([part.per_brief for part in measured], ignore_index=True))
+    top, horizon = matcher.config.serving.top, matcher.config.training.horizon_days
+    measured.append(
+        rank_lists(whole, by, brands, ROSTER, threshold=threshold, history=history, top=top)
+    )
+    choices, regrets = _regrets(known.where(~judged), by, history, horizon)
+    return replace(Evaluation.together(measured), choices=choices, regret=regrets)
+
+
+def _regrets(
+    tried: Examples, by: Mapping[str, Score], history: History, horizon_days: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return what the tried pairs brought, and what choices among them would have cost."""
+    choices = logged_choices(history.tables, tried.pairs, horizon_days)
+    if choices.empty:
+        return pd.DataFrame(columns=CHOICES), pd.DataFrame(columns=REGRET)
+    pairs, signals = tried.pairs.loc[choices.index], tried.signals.loc[choices.index]
+    scores = {name: score(pairs, signals) for name, score in by.items()}
+    budget = SPEND * choices.groupby("brief_id")["cost"].sum()
+    brands = history.tables.briefs.set_index("brief_id")["brand_id"]
+    tier = slices_of(pairs, history)["tier"]
+    choices = choices.assign(tier=tier)
+    regrets = regret(choices, scores, budget, brands)
+    return choices[CHOICES].reset_index(drop=True), regrets
 
 
 def _roster_lists(

@@ -9,6 +9,11 @@ taken for is a setting (`matcher.config.TrainingConfig.unknown`):
   noisy witness. This is the direct method of Dudik et al. (ICML 2011) for logged choices.
 * ``"negative"``: not fitting, with a declared weight. For data that holds nothing but the
   collaborations that happened, where being chosen is all there is to learn from.
+* ``"choices"``: nothing. What is learned is who was contacted of those that were shown, whatever
+  came of it. For logs of lists; what is learned is the taste of whoever chose.
+
+Those who were shown but passed over are a weak opinion that may be taken for less than the
+forecast says (``passed_over``). What each status means is told in `training.labels`.
 """
 
 from __future__ import annotations
@@ -32,12 +37,15 @@ from matcher.forecast import Forecaster, log_price
 from matcher.ranker import GOOD, JUDGMENTS, OUTCOMES, Basis, RankingData
 from training.labels import (
     COUNTS,
+    MONEY,
     Grader,
+    in_usual_currency,
     labels_known_before,
     outcome_values,
     question_times,
     true_grades,
 )
+from training.selection import CHOSEN, PASSED, choices, inverse_propensity
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,8 +59,10 @@ class Examples:
     ----------
     pairs : DataFrame
         PAIRS with brand_id, goal, grade, judged (a person's grade), success (is the grade
-        `matcher.ranker.GOOD`), achieved, known (was the grade observed) and the counts of
-        `training.labels.COUNTS`; by time of decision.
+        `matcher.ranker.GOOD`), achieved, known (was the grade observed), the counts and sales of
+        `training.labels.COUNTS` and ``MONEY``, and what `training.selection.choices` tells:
+        choice, position and propensity, ``""``, 0 and null for who was not shown; by time of
+        decision.
     signals : DataFrame
         Signals, aligned to `pairs`.
     """
@@ -73,11 +83,36 @@ class Examples:
         """The pairs whose grade was observed."""
         return self.where(self.pairs["known"].to_numpy(dtype=bool))
 
+    @property
+    def says_nothing(self) -> NDArray[np.bool_]:
+        """Whether a pair was chosen but has no grade, shape (n,): that tells nothing of fit."""
+        pairs = self.pairs
+        return np.asarray((pairs["choice"] == CHOSEN) & ~pairs["known"], dtype=bool)
+
+    @property
+    def passed_over(self) -> NDArray[np.bool_]:
+        """Whether a pair was shown, not chosen and not judged, shape (n,)."""
+        pairs = self.pairs
+        return np.asarray((pairs["choice"] == PASSED) & ~pairs["known"], dtype=bool)
+
+    def propensity_weight(self, config: TrainingConfig) -> pd.Series[float]:
+        """Return how much the log's chances make each pair count, aligned to `pairs`.
+
+        1 but for outcomes with a known propensity (`training.selection.inverse_propensity`).
+        """
+        pairs = self.pairs
+        if config.propensity_weights == "none":
+            return pd.Series(1.0, index=pairs.index)
+        logged = pairs["propensity"].where(pairs["known"] & ~pairs["judged"])
+        within = pairs["brief_id"] if config.propensity_weights == "brief" else None
+        return inverse_propensity(logged, config.propensity_clip, within)
+
     def preference(self, config: TrainingConfig) -> pd.Series[float]:
         """Return how each brief's preference is spread over the pairs it can be read from.
 
         Grades count by their gain, 2**grade - 1, as in NDCG. Never tried is no part of it, unless
-        being chosen is all that the data tells (``config.unknown``).
+        being chosen is all that the data tells (``config.unknown``); then who was passed over is a
+        part where that counts.
 
         Returns
         -------
@@ -86,8 +121,11 @@ class Examples:
         """
         pairs = self.pairs
         gain = (2.0 ** pairs["grade"] - 1.0).where(pairs["known"])
-        if config.unknown == "negative":
+        if config.unknown == "choices":
+            gain = pairs["choice"].map({CHOSEN: 1.0, PASSED: 0.0}).astype(np.float64)
+        elif config.unknown == "negative":
             gain = gain.mask(pairs["known"] & ~pairs["judged"], 1.0).fillna(0.0)
+            gain = gain.mask(self.says_nothing | (self.passed_over & (config.passed_over == 0)))
         brief = pairs["brief_id"].to_numpy()
         total = gain.groupby(brief).transform("sum")
         tells = gain.groupby(brief).transform("nunique") > 1
@@ -106,7 +144,7 @@ class Examples:
         ----------
         known : ndarray, shape (n,)
             What ranking starts from: what a forecast that did not see these outcomes says of each
-            pair, or its likeness, as the unknown is taken for ``"forecast"`` or ``"negative"``.
+            pair where the unknown is taken for ``"forecast"``, else its likeness.
         forecaster : Forecaster
             Tells which goals can be forecast, and what is usual for each.
         config : TrainingConfig
@@ -115,18 +153,25 @@ class Examples:
             Whether outcomes or judgments decide what a success is.
         """
         pairs, grade, keep = self.pairs, self.pairs["grade"], pd.Series(True, self.pairs.index)
+        weight = pairs["known"].map({True: 1.0, False: config.unknown_weight})
+        weight = weight.mask(self.passed_over, config.passed_over).mask(self.says_nothing, 0.0)
         if config.unknown == "forecast":
             value = config.belief * self._surprise(known, forecaster) + known
+            value -= config.passed_over_below * self.passed_over
             # A person's grade stands. Where nothing can be forecast an outcome's own grade does,
             # and the unknown says nothing.
             forecast = pairs["goal"].isin(forecaster.typical)
             grade = grade.mask(forecast & ~pairs["judged"], true_grades(value, pairs["brief_id"]))
             keep = pairs["known"] | forecast
+        elif config.unknown == "choices":
+            chosen = pairs["choice"].map({CHOSEN: 1.0, PASSED: 0.0}).astype(np.float64)
+            keep, grade = chosen.notna(), chosen
+            weight = pd.Series(1.0, index=pairs.index)
         else:
             # To have been chosen is what there is to learn; how well it went says little of whom
             # a brand would choose.
             grade = grade.mask(pairs["known"] & ~pairs["judged"], 1.0)
-        weight = pairs["known"].map({True: 1.0, False: config.unknown_weight})
+        weight = weight * self.propensity_weight(config)
         keep &= weight > 0
         return RankingData(
             signals=self.signals[keep],
@@ -136,6 +181,7 @@ class Examples:
             weight=weight[keep],
             told=(pairs["known"] & (pairs["judged"] == (basis == JUDGMENTS)))[keep],
             success=pairs["success"][keep],
+            position=pairs["position"][keep] if config.position_aware else None,
         )
 
     def _surprise(self, advantage: NDArray[np.float64], forecaster: Forecaster) -> pd.Series[float]:
@@ -168,14 +214,15 @@ def graded_pairs(
     Returns
     -------
     DataFrame
-        PAIRS with grade (1-4, or the judges' 0-4), judged, success, achieved and counts; one row
-        a pair, by as_of, brief_id and kol_id. A judgment (the mean of several, rounded) stands in
-        where there is no graded outcome: what a campaign brought says more than what was expected
-        of it.
+        PAIRS with grade (1-4, or the judges' 0-4), judged, success, achieved, counts and sales;
+        one row a pair, by as_of, brief_id and kol_id. A judgment (the mean of several, rounded)
+        stands in where there is no graded outcome: what a campaign brought says more than what was
+        expected of it.
     """
     told = labels_known_before(tables, known_before)
     tried = outcome_values(told, config.horizon_days)
-    tried["grade"] = Grader.fit(tried[tried["brief_id"].isin(teaching)]).grade(tried)
+    peers = in_usual_currency(tried, told)
+    tried["grade"] = Grader.fit(peers[peers["brief_id"].isin(teaching)]).grade(peers)
     # Of several collaborations of one pair the first that has a grade counts.
     graded_first = tried["grade"].isna().sort_values(kind="stable").index
     tried = tried.loc[graded_first].drop_duplicates(["brief_id", "kol_id"])
@@ -190,7 +237,8 @@ def graded_pairs(
     pairs["grade"] = pairs["grade"].fillna(pairs["opinion"])
     pairs["success"] = pairs["grade"] >= GOOD
     pairs = pairs[pairs["grade"].notna()]
-    columns = ["brief_id", "kol_id", "as_of", "grade", "judged", "success", "achieved", *COUNTS]
+    columns = ["brief_id", "kol_id", "as_of", "grade", "judged", "success", "achieved"]
+    columns += [*COUNTS, *MONEY]
     return pairs[columns].sort_values(["as_of", "brief_id", "kol_id"], ignore_index=True)
 
 
@@ -234,19 +282,43 @@ def unknown_pairs(
 
 
 def example_pairs(
-    tables: Tables, history: History, graded: pd.DataFrame, config: TrainingConfig, seed: int
+    tables: Tables,
+    history: History,
+    graded: pd.DataFrame,
+    config: TrainingConfig,
+    seed: int,
+    known_before: pd.Series[Any] | None = None,
 ) -> pd.DataFrame:
-    """Add the unknown to the graded pairs, giving the pairs of `Examples`."""
+    """Add the unknown and what choices tell to the graded pairs, giving the pairs of `Examples`.
+
+    Parameters
+    ----------
+    known_before : Series of datetime, by brief_id, optional
+        When a choice had to be known to count, as in `graded_pairs`; by default they all count.
+    """
     questions = graded[["brief_id", "as_of"]].drop_duplicates("brief_id")
     tried = pd.concat(
         [graded[["brief_id", "kol_id"]], tables.collaborations[["brief_id", "kol_id"]]]
     )
     # Where no outcome allows a forecast of them, the unknown would only be thrown away again.
     silent_unknown = config.unknown == "forecast" and bool(graded["judged"].all())
+    silent_unknown |= config.unknown == "choices"
     count = 0 if silent_unknown else config.unknown_per_brief
     unknown = unknown_pairs(questions, tried, history, count, seed)
-    unknown = unknown.assign(grade=0.0, judged=False, known=False, success=False)
-    pairs = pd.concat([graded.assign(known=True), unknown], ignore_index=True)
+    listed = choices(tables, known_before)
+    wanted = {PASSED: config.passed_over > 0, CHOSEN: False}
+    if config.unknown == "choices":
+        wanted = {PASSED: True, CHOSEN: True}
+    seen = listed.loc[listed["choice"].map(wanted).astype(bool), ["brief_id", "kol_id"]]
+    seen = seen.merge(questions, on="brief_id").merge(
+        graded[["brief_id", "kol_id"]], how="left", indicator="told"
+    )
+    seen = seen[seen.pop("told") == "left_only"]
+    ungraded = pd.concat([unknown, seen], ignore_index=True)
+    ungraded = ungraded.assign(grade=0.0, judged=False, known=False, success=False)
+    pairs = pd.concat([graded.assign(known=True), ungraded], ignore_index=True)
+    pairs = pairs.merge(listed, how="left", on=["brief_id", "kol_id"])
+    pairs = pairs.fillna({"choice": "", "position": 0.0})
     pairs = pairs.astype({"success": bool, "known": bool, "judged": bool})
     asked = tables.briefs.set_index("brief_id").loc[pairs["brief_id"], ["brand_id", "goal"]]
     pairs[["brand_id", "goal"]] = asked.to_numpy()
@@ -261,9 +333,10 @@ def build_examples(
     config: TrainingConfig,
     seed: int,
     progress: Progress = silent,
+    known_before: pd.Series[Any] | None = None,
 ) -> Examples:
-    """Add the unknown to the graded pairs and compute every pair's signals as of its decision."""
-    pairs = example_pairs(tables, history, graded, config, seed)
+    """Complete the graded pairs (`example_pairs`), with every pair's signals as of its decision."""
+    pairs = example_pairs(tables, history, graded, config, seed, known_before)
     progress("signals of past pairs", 0, len(pairs))
     signals = pipeline.transform(pairs[["brief_id", "kol_id", "as_of"]], history)
     progress("signals of past pairs", len(pairs), len(pairs))

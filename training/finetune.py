@@ -161,7 +161,9 @@ def plan_lessons(plan: Plan, history: History, config: Config) -> Lessons:
     teaching = plan.briefs("train")
     known_before = plan.known_before[teaching]
     graded = graded_pairs(history.tables, teaching, known_before, config.training)
-    pairs = example_pairs(history.tables, history, graded, config.training, config.seed)
+    pairs = example_pairs(
+        history.tables, history, graded, config.training, config.seed, plan.known_before
+    )
     preference = Examples(pairs, pairs).preference(config.training)
     return Lessons.of(pairs, preference, history, config.finetune.posts_per_kol)
 

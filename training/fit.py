@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,12 +16,15 @@ from features.history import History
 from features.pipeline import FeaturePipeline
 from features.progress import Progress, silent
 from features.tables import Tables
+from matcher.acceptance import Acceptance
 from matcher.config import Config
 from matcher.forecast import Forecaster
+from matcher.heads import HEADS
 from matcher.likeness import Likeness
 from matcher.model import Matcher
 from matcher.ranker import JUDGMENTS, OUTCOMES, Basis, FitRanker
 from matcher.scout import Scout
+from matcher.uncertainty import Backcast
 from training.affinity import learn_affinity
 from training.examples import Examples, build_examples, graded_pairs
 from training.labels import (
@@ -29,12 +33,16 @@ from training.labels import (
     labels_known_before,
     outcome_values,
 )
+from training.responses import Answers, answers_of
 from training.split import TimeSplit, brand_folds
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SPLITS = ("auto", "time", "brand")
+CUTS = ("valid_from", "test_from", "embargo")
+"""What of a plan in time is on record, by which it can be made again."""
+ADVANTAGE = "advantage"
 
 
 @dataclass(frozen=True)
@@ -116,8 +124,16 @@ def ripening(tables: Tables, horizon_days: int) -> pd.Timedelta:
     return min(max(least, pd.Timedelta(days=math.ceil(days))), 3 * horizon)
 
 
-def plan_by_time(tables: Tables, config: Config) -> Plan:
+def plan_by_time(
+    tables: Tables, config: Config, cuts: Mapping[str, str] = MappingProxyType({})
+) -> Plan:
     """Teach on the past, tune on what came next, test on the latest.
+
+    Parameters
+    ----------
+    cuts : mapping
+        Cuts of an earlier plan, to part these tables at the same moments: whatever was decided
+        since its test began tests. By default cuts are made where shares say.
 
     Raises
     ------
@@ -125,6 +141,45 @@ def plan_by_time(tables: Tables, config: Config) -> Plan:
         If too few briefs have labels, they lie too close in time, or what was decided before a
         cut became known only after it.
     """
+    if not cuts:
+        return plans_by_time(tables, config, 1)[0]
+    split = TimeSplit(
+        pd.Timestamp(cuts["valid_from"]),
+        pd.Timestamp(cuts["test_from"]),
+        pd.Timedelta(cuts["embargo"]),
+    )
+    return _time_plan(tables, config, _dated(tables, config), split, "time")
+
+
+def plans_by_time(tables: Tables, config: Config, origins: int) -> list[Plan]:
+    """Part the briefs at several moments (`training.split.TimeSplit.rolling`), the latest first.
+
+    Raises
+    ------
+    UserError
+        As `plan_by_time` does.
+    """
+    briefs = _dated(tables, config)
+    embargo = ripening(tables, config.training.horizon_days)
+    shares = (config.training.valid_share, config.training.test_share)
+    try:
+        splits = TimeSplit.rolling(briefs, origins, *shares, embargo=embargo)
+    except ValueError as error:
+        fewer = "fewer --origins need less; " if origins > 1 else ""
+        raise UserError(
+            f"{error}; {fewer}brand-grouped folds (--split brand) need no time"
+        ) from error
+    names = (
+        ["time"] if origins == 1 else [f"origin {n} of {origins}" for n in range(origins, 0, -1)]
+    )
+    return [
+        _time_plan(tables, config, briefs, split, name)
+        for split, name in zip(splits, names, strict=True)
+    ]
+
+
+def _dated(tables: Tables, config: Config) -> pd.DataFrame:
+    """Return the briefs with labels whose moment of choice is known."""
     briefs = _labelled(tables, config)
     dated = briefs["decided_at"].notna()
     if dated.sum() < config.training.least_briefs:
@@ -133,34 +188,38 @@ def plan_by_time(tables: Tables, config: Config) -> Plan:
             f"tell when they were decided or judged, but learning from the past needs "
             f"{config.training.least_briefs}; brand-grouped folds (--split brand) need no time"
         )
-    briefs = briefs[dated].reset_index(drop=True)
-    embargo = ripening(tables, config.training.horizon_days)
-    shares = (config.training.valid_share, config.training.test_share)
-    try:
-        split = TimeSplit.by_share(briefs, *shares, embargo=embargo)
-    except ValueError as error:
-        raise UserError(f"{error}; brand-grouped folds (--split brand) need no time") from error
+    return briefs[dated].reset_index(drop=True)
+
+
+def _time_plan(
+    tables: Tables, config: Config, briefs: pd.DataFrame, split: TimeSplit, name: str
+) -> Plan:
     part = split.part(briefs).set_axis(briefs["brief_id"])
     # Of the youngest briefs only what came quickly is known; they would test on that alone.
-    unripe = briefs["decided_at"].to_numpy() > tables.outcomes["measured_at"].max() - embargo
-    part = part[(part != "embargo") & ~(unripe & (part == "test").to_numpy())]
-    cut = {"train": split.valid_from, "valid": split.test_from, "test": WHENEVER}
-    cuts = {"valid_from": split.valid_from, "test_from": split.test_from, "embargo": embargo}
-    plan = Plan("time", part, part.map(cut), {name: str(at) for name, at in cuts.items()})
+    ripe_until = tables.outcomes["measured_at"].max() - split.embargo
+    unripe = briefs["decided_at"].to_numpy() > ripe_until
+    part = part[part.isin(["train", "valid", "test"]) & ~(unripe & (part == "test").to_numpy())]
+    until = {"train": split.valid_from, "valid": split.test_from, "test": WHENEVER}
+    cuts = {"valid_from": split.valid_from, "test_from": split.test_from, "embargo": split.embargo}
+    if split.test_until is not None:
+        cuts["test_until"] = split.test_until
+    plan = Plan(name, part, part.map(until), {cut: str(at) for cut, at in cuts.items()})
     told = labelled_pairs(
         labels_known_before(tables, plan.known_before), config.training.horizon_days
     )
-    for name in ("train", "valid"):
-        if plan.briefs(name).intersection(told.index).empty:
+    for each in ("train", "valid"):
+        if plan.briefs(each).intersection(told.index).empty:
             raise UserError(
-                f"Got no outcome or judgment of the {len(plan.briefs(name))} briefs of part {name} "
-                f"that was known before {cut[name]}; check measured_at and judged_at, which say "
+                f"Got no outcome or judgment of the {len(plan.briefs(each))} briefs of part {each} "
+                f"that was known before {until[each]}; check measured_at and judged_at, which say "
                 "when each became known, or use brand-grouped folds (--split brand)"
             )
     return plan
 
 
-def plans(tables: Tables, config: Config, split: str = "auto") -> tuple[str, list[Plan]]:
+def plans(
+    tables: Tables, config: Config, split: str = "auto", origins: int | None = None
+) -> tuple[str, list[Plan]]:
     """Part the briefs.
 
     Parameters
@@ -170,15 +229,17 @@ def plans(tables: Tables, config: Config, split: str = "auto") -> tuple[str, lis
     config : Config
         Settings.
     split : str
-        ``"time"`` (`plan_by_time`), ``"brand"`` (`plans_by_brand`), or ``"auto"``: by time, unless
-        judgments are all there is to learn from and they have no order in time.
+        ``"time"`` (`plans_by_time`), ``"brand"`` (`plans_by_brand`), or ``"auto"``: by time,
+        unless judgments are all there is to learn from and they have no order in time.
+    origins : int, optional
+        Rolling origins in time, by default those of the settings.
 
     Returns
     -------
     str
         How they were parted.
     list of Plan
-        One a round.
+        One a round; the first makes the model that is registered.
 
     Raises
     ------
@@ -190,7 +251,7 @@ def plans(tables: Tables, config: Config, split: str = "auto") -> tuple[str, lis
     if split == "brand":
         return "brand", plans_by_brand(tables, config)
     try:
-        return "time", [plan_by_time(tables, config)]
+        return "time", plans_by_time(tables, config, origins or config.training.origins)
     except UserError:
         if split == "time" or not outcome_values(tables, config.training.horizon_days).empty:
             raise
@@ -210,6 +271,11 @@ def plans_by_brand(tables: Tables, config: Config) -> list[Plan]:
     briefs = _labelled(tables, config)
     folds = config.training.folds
     brands = briefs["brand_id"].nunique()
+    if folds < 3:
+        raise UserError(
+            f"Got folds = {folds} under [training] but --split brand needs 3 or more: one fold "
+            "tests, one tunes and the others teach"
+        )
     if brands < folds:
         raise UserError(
             f"Got briefs of {brands} brands but {folds} folds by brand need at least one each; "
@@ -252,7 +318,9 @@ def fit_plan(
 ) -> Fit:
     """Fit a model on a plan's past."""
     examples, pipeline = plan_examples(plan, history, pipeline, config, progress)
-    return Fit(fit_matcher(examples, plan, config, pipeline), examples, pipeline)
+    taught = plan.part != "test"
+    answers = answers_of(history, pipeline, plan.known_before[taught])
+    return Fit(fit_matcher(examples, plan, config, pipeline, answers), examples, pipeline)
 
 
 def plan_examples(
@@ -273,12 +341,18 @@ def plan_examples(
     """
     tables, settings = history.tables, config.training
     graded = graded_pairs(tables, plan.briefs("train"), plan.known_before, settings)
-    examples = build_examples(tables, history, pipeline, graded, settings, config.seed, progress)
+    examples = build_examples(
+        tables, history, pipeline, graded, settings, config.seed, progress, plan.known_before
+    )
     return learn_affinity(examples, plan.briefs("train"), history, pipeline, config)
 
 
 def fit_matcher(
-    examples: Examples, plan: Plan, config: Config, pipeline: FeaturePipeline
+    examples: Examples,
+    plan: Plan,
+    config: Config,
+    pipeline: FeaturePipeline,
+    answers: Answers | None = None,
 ) -> Matcher:
     """Fit forecasts and ranker on a plan's training part, tuned on its validation part.
 
@@ -288,15 +362,18 @@ def fit_matcher(
         Pairs of at least the training and validation briefs.
     pipeline : FeaturePipeline
         What made their signals.
+    answers : Answers, optional
+        How contacted KOLs answered; without them acceptance is not forecast.
     """
     train, valid = examples.of(plan.briefs("train")), examples.of(plan.briefs("valid"))
     forecaster = _forecaster(train.known, config)
+    crossed = cross_forecasts(train, config)
     basis: Basis = JUDGMENTS if train.known.pairs["judged"].all() else OUTCOMES
     likeness = None
     # Without outcomes there is no forecast to start from, and without it nothing is known of a
     # pair but how alike it is.
     if config.training.unknown == "forecast" and len(forecaster.typical) > 0:
-        seen, unseen = cross_advantage(train, config), forecaster.advantage(valid.signals)
+        seen, unseen = crossed[ADVANTAGE].to_numpy(), forecaster.advantage(valid.signals)
     else:
         likeness = _likeness(train, config)
         seen, unseen = cross_likeness(train, config), likeness(valid.signals)
@@ -308,30 +385,39 @@ def fit_matcher(
         config.seed,
         basis,
     )
-    later = valid.known
-    least = config.forecast.least_rows // 2
-    forecaster = forecaster.calibrated(later.signals, later.pairs, least)
+    forecaster = _calibrated(forecaster, train, crossed, valid, config)
+    if answers is not None:
+        acceptance = fit_acceptance(answers, plan, config)
+        forecaster = replace(forecaster, acceptance=acceptance)
     said = ranker.score(train.signals, forecaster)
     scout = Scout.fit(train.signals, said, train.pairs["brief_id"])
     encoder_id = pipeline.embeddings.encoder.id
     return Matcher(config, encoder_id, forecaster, ranker, pipeline.projections, scout)
 
 
-def cross_advantage(examples: Examples, config: Config) -> NDArray[np.float64]:
-    """Forecast each pair's advantage by heads that saw no collaboration of its brand.
+def cross_forecasts(examples: Examples, config: Config) -> pd.DataFrame:
+    """Forecast each pair by heads that saw no collaboration of its brand.
 
-    What a forecast says of its own training rows is too good, and a ranker that boosts from it
-    would trust it too much.
+    What a forecast says of its own training rows is too good: a ranker that boosts from it would
+    trust it too much, and an interval around it would be too narrow.
 
     Returns
     -------
-    ndarray, shape (n,)
+    DataFrame, shape (n, 1 + heads)
+        ``advantage``, 0 where there is but one brand, and by head the log of its forecast, null
+        where others taught none.
     """
+    names = [ADVANTAGE, *(spec.name for spec in HEADS)]
 
     def score(others: Examples, held: Examples) -> NDArray[np.float64]:
-        return _forecaster(others.known, config).advantage(held.signals)
+        forecaster = _forecaster(others.known, config)
+        told = {name: head.log(held.signals) for name, head in forecaster.heads.items()}
+        told[ADVANTAGE] = forecaster.advantage(held.signals)
+        return pd.DataFrame(told).reindex(columns=names).to_numpy(dtype=np.float64)
 
-    return _crossed(score, examples, config.training.folds)
+    blank = np.full((len(examples.pairs), len(names)), np.nan)
+    blank[:, 0] = 0.0
+    return pd.DataFrame(_crossed(score, examples, config.training.folds, blank), columns=names)
 
 
 def cross_likeness(examples: Examples, config: Config) -> NDArray[np.float64]:
@@ -340,18 +426,21 @@ def cross_likeness(examples: Examples, config: Config) -> NDArray[np.float64]:
     def score(others: Examples, held: Examples) -> NDArray[np.float64]:
         return _likeness(others, config)(held.signals)
 
-    return _crossed(score, examples, config.training.folds)
+    return _crossed(score, examples, config.training.folds, np.zeros(len(examples.pairs)))
 
 
 def _crossed(
-    score: Callable[[Examples, Examples], NDArray[np.float64]], examples: Examples, folds: int
+    score: Callable[[Examples, Examples], NDArray[np.float64]],
+    examples: Examples,
+    folds: int,
+    blank: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Score each fold of brands by what the others taught; 0 where there is but one brand."""
+    """Score each fold of brands by what the others taught; `blank` where there is but one brand."""
     from sklearn.model_selection import GroupKFold
 
     groups = examples.pairs["brand_id"]
     folds = min(folds, groups.nunique())
-    scores = np.zeros(len(groups))
+    scores = blank.copy()
     if folds < 2:
         return scores
     for others, held in GroupKFold(folds).split(groups, groups=groups):
@@ -369,5 +458,63 @@ def _likeness(examples: Examples, config: Config) -> Likeness:
     return Likeness.fit(examples.signals[told], share, brief)
 
 
+def fit_acceptance(answers: Answers, plan: Plan, config: Config) -> Acceptance | None:
+    """Fit the chance of a yes on a plan's training part, calibrated on its validation part.
+
+    Returns
+    -------
+    Acceptance or None
+        ``None`` of too few answers.
+    """
+    train, valid = answers.of(plan.briefs("train")), answers.of(plan.briefs("valid"))
+    fitted = Acceptance.fit(train.signals, train.accepted, config.forecast, config.seed)
+    if fitted is None:
+        return None
+    odds = _crossed_odds(train, config)
+    return fitted.calibrated(odds, train.accepted, fitted.log_odds(valid.signals), valid.accepted)
+
+
+def _crossed_odds(train: Answers, config: Config) -> NDArray[np.float64]:
+    """Return the log odds of a yes by models that saw no answer to the brand, NaN without one."""
+    from sklearn.model_selection import GroupKFold
+
+    groups = train.pairs["brand_id"]
+    folds = min(config.training.folds, groups.nunique())
+    odds = np.full(len(groups), np.nan)
+    if folds < 2:
+        return odds
+    for others, held in GroupKFold(folds).split(groups, groups=groups):
+        model = Acceptance.fit(
+            train.signals.iloc[others], train.accepted[others], config.forecast, config.seed
+        )
+        if model is not None:
+            odds[held] = model.log_odds(train.signals.iloc[held])
+    return odds
+
+
+def _calibrated(
+    forecaster: Forecaster,
+    train: Examples,
+    crossed: pd.DataFrame,
+    valid: Examples,
+    config: Config,
+) -> Forecaster:
+    """Correct forecasts by what the validation part brought, and say how far they may be off."""
+    known = train.pairs["known"].to_numpy(dtype=bool)
+    past, later = train.known, valid.known
+    logs = {name: crossed[name].to_numpy()[known] for name in forecaster.heads}
+    return forecaster.calibrated(
+        Backcast(past.signals, past.pairs, logs),
+        later.signals,
+        later.pairs,
+        config.intervals,
+        config.forecast.least_rows // 2,
+        config.seed,
+    )
+
+
 def _forecaster(known: Examples, config: Config) -> Forecaster:
-    return Forecaster.fit(known.signals, known.pairs, config.forecast, config.seed)
+    weight = None
+    if config.training.propensity_weights != "none":
+        weight = np.asarray(known.propensity_weight(config.training), dtype=np.float64)
+    return Forecaster.fit(known.signals, known.pairs, config.forecast, config.seed, weight)

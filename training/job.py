@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version as installed
 from pathlib import Path
+from types import MappingProxyType
 
-import numpy as np
-import pandas as pd
-
+from features.errors import UserError
 from features.history import History
 from features.pipeline import FeaturePipeline
 from features.progress import Progress, silent
@@ -17,16 +17,20 @@ from features.tables import Tables
 from features.vectors import Embeddings
 from matcher.config import Config
 from matcher.model import Matcher
-from matcher.ranker import JUDGMENTS, OUTCOMES
 from matcher.registry import Registry, TrackedRun
-from training.calibration import calibration_error, noise_floor, poisson_deviance
-from training.evaluate import HEADLINE, MODEL, ROSTER, Evaluation, evaluate
+from training.artifacts import log_report
+from training.choices import ARTIFACT, as_ranker, from_json
+from training.drift import ROSTER as ROSTER_SUMMARY
+from training.evaluate import Evaluation, evaluate
 from training.examples import Examples, graded_pairs
-from training.finetune import Choice, better_fit, tunable
-from training.fit import Plan, fit_plan, plans
+from training.finetune import Choice, tunable
+from training.fit import CUTS, plan_by_time, plans
 from training.gate import PROBE, probe
-from training.plots import plot_families, plot_rankers, plot_reliability
-from training.summary import ARTIFACT, SignalSummary
+from training.labels import outcome_values
+from training.replay import log_value
+from training.report import Report, Subject
+from training.rounds import Round, play
+from training.summary import ARTIFACT as SUMMARY
 from training.window import TAUGHT, taught_by
 
 
@@ -38,36 +42,42 @@ class Trained:
     ----------
     version : str
         Version in the registry, now the challenger.
-    evaluation : Evaluation
-        Metrics on test briefs, per brief.
+    report : Report
+        What was measured.
     metrics : dict
-        Headline numbers, as logged.
+        Numbers as logged.
     cuts : dict
         How briefs were split.
     split : str
         ``"time"`` or ``"brand"``.
     choice : Choice or None
         Whether the registered model reads with a tuned text encoder, where one was tuned.
+    unconverted : int
+        Outcomes that taught nothing per cost, since revenue and cost are in two currencies of
+        which no rate was known.
     """
 
     version: str
-    evaluation: Evaluation
+    report: Report
     metrics: dict[str, float]
     cuts: dict[str, str]
     split: str
     choice: Choice | None = None
+    unconverted: int = 0
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """Metrics on test briefs, per brief."""
+        return self.report.evaluation
 
 
 @dataclass(frozen=True)
-class Round:
-    """One fit and its test, and which text encoder it is on, where one was tuned."""
+class Evaluated:
+    """What an evaluation found, and the page that tells it."""
 
-    plan: Plan
-    matcher: Matcher
-    test: Examples
-    evaluation: Evaluation
-    learned: SignalSummary
-    choice: Choice | None = None
+    report: Report
+    metrics: dict[str, float]
+    page: str
 
 
 def train(
@@ -80,6 +90,7 @@ def train(
     split: str = "auto",
     command: str = "",
     encoders: Path | None = None,
+    marks: Mapping[str, str] = MappingProxyType({}),
     progress: Progress = silent,
 ) -> Trained:
     """Fit, evaluate, track and register a model.
@@ -97,13 +108,16 @@ def train(
     registry : Registry
         Where the run and the model go.
     split : str
-        ``"time"``: teach on the past, test on the latest. ``"brand"``: brand-grouped folds, for
-        data without a time order; metrics are over all folds, and the registered model is the
-        first fold's. ``"auto"``: the one that fits the data (`training.fit.plans`).
+        ``"time"``: teach on the past, test on the latest, and at as many earlier origins as the
+        settings ask for. ``"brand"``: brand-grouped folds, for data without a time order. Metrics
+        are over all origins or folds; the registered model is that of the latest origin or the
+        first fold. ``"auto"``: the one that fits the data (`training.fit.plans`).
     command : str
         What was typed, for the record.
     encoders : Path, optional
         Where tuned text encoders are kept, needed where settings tune one.
+    marks : mapping
+        Parameters of the run beside those that every run has.
 
     Raises
     ------
@@ -115,66 +129,29 @@ def train(
     config = config.with_spaces(tables)
     history = History(tables)
     pipeline = FeaturePipeline(config.features, embeddings)
-    parted, rounds_planned = plans(tables, config, split)
+    parted, planned = plans(tables, config, split)
+    tried = outcome_values(tables, config.training.horizon_days)
+    unconverted = int(tried["unconverted"].sum())
     params = {
         "split": parted,
         "command": command,
         "data_versions": json.dumps(dict(versions)),
         "config": config.model_dump_json(),
         "encoder": embeddings.encoder.id,
-        **rounds_planned[0].cuts,
+        "outcomes_unconverted": unconverted,
+        **planned[0].cuts,
+        **marks,
     }
     with registry.run(f"train {parted}", params) as run:
-        rounds = [
-            play(plan, history, pipeline, config, progress, encoders) for plan in rounds_planned
-        ]
-        evaluation = Evaluation(
-            pd.concat([r.evaluation.per_brief for r in rounds], ignore_index=True)
-        )
-        forecasts = pd.concat(
-            [forecast_tried(r.matcher, r.test) for r in rounds], ignore_index=True
-        )
-        metrics = (
-            evaluation.metrics()
-            | headline(evaluation, config)
-            | calibration_metrics(forecasts)
-            | {
-                f"briefs_{part}": float(n)
-                for part, n in rounds_planned[0].part.value_counts().items()
-            }
-            | tuning_metrics(rounds[0].choice)
-        )
-        run.metrics(metrics)
-        _log_tables_and_plots(run, evaluation, forecasts, rounds[0].matcher)
-        _log_for_the_gate(run, rounds[0])
+        rounds = [play(plan, history, pipeline, config, progress, encoders) for plan in planned]
+        report = _report(rounds, history, command, parted, versions)
+        metrics = report.metrics() | tuning_metrics(rounds[0].choice)
+        _log_numbers(run, report, metrics)
+        _log_for_later(run, rounds[0])
         version = run.register(rounds[0].matcher, rounds[0].test.signals.head(20))
-    cuts = rounds_planned[0].cuts
-    return Trained(version, evaluation, metrics, cuts, parted, rounds[0].choice)
-
-
-def play(
-    plan: Plan,
-    history: History,
-    pipeline: FeaturePipeline,
-    config: Config,
-    progress: Progress = silent,
-    encoders: Path | None = None,
-) -> Round:
-    """Fit on a plan's past and measure on its test briefs.
-
-    Where settings tune the text encoder, the better of two fits is measured, as the validation
-    briefs say; `encoders` is where tuned ones are kept.
-    """
-    if config.finetune.epochs and encoders is None:
-        raise ValueError("Got [finetune] epochs but no folder for tuned encoders")
-    fit, choice = fit_plan(plan, history, pipeline, config, progress), None
-    if config.finetune.epochs and encoders is not None:
-        fit, choice = better_fit(fit, plan, history, config, encoders, progress)
-    test = fit.examples.of(plan.briefs("test"))
-    taught = fit.examples.of(plan.briefs("train"))
-    learned = SignalSummary.of(taught.signals, taught.pairs["brief_id"])
-    evaluation = evaluate(fit.matcher, test, history, fit.pipeline, progress)
-    return Round(plan, fit.matcher, test, evaluation, learned, choice)
+        log_report(run, report, version)
+    cuts = planned[0].cuts
+    return Trained(version, report, metrics, cuts, parted, rounds[0].choice, unconverted)
 
 
 def evaluate_version(
@@ -183,42 +160,115 @@ def evaluate_version(
     embeddings: Embeddings,
     *,
     split: str = "auto",
+    cuts: Mapping[str, str] | None = None,
+    choices: str | None = None,
     progress: Progress = silent,
-) -> Evaluation:
-    """Measure a registered model on the test briefs of a split made anew on these tables.
+) -> Round:
+    """Measure a registered model on test briefs of these tables.
 
-    Where the model was trained on data as new as these, some test briefs of a split in time may
-    have taught it: compare models on data newer than both. ``"brand"`` tests on the fold that
-    `train` kept from the model it registered.
+    Parameters
+    ----------
+    split : str
+        How its training parted the briefs. ``"brand"`` tests on the fold that `train` kept from
+        the model it registered.
+    cuts : mapping, optional
+        Where its training cut time: whatever was decided since its test began tests. Without
+        them a split in time is made anew, and where the model was trained on data as new as
+        these, some of its test briefs may have taught it.
+    choices : str, optional
+        What the training learned from choices alone, as it kept it.
     """
     history = History(tables)
     config = matcher.config
     pipeline = matcher.pipeline(embeddings)
-    plan = plans(tables, config, split)[1][0]
+    plan = (
+        plan_by_time(tables, config, cuts)
+        if split == "time" and cuts
+        else plans(tables, config, split, origins=1)[1][0]
+    )
     graded = graded_pairs(tables, plan.briefs("train"), plan.known_before, config.training)
     graded = graded[graded["brief_id"].isin(plan.briefs("test"))].assign(known=True)
+    asked = tables.briefs.set_index("brief_id").loc[graded["brief_id"], ["brand_id", "goal"]]
+    graded[["brand_id", "goal"]] = asked.to_numpy()
     signals = pipeline.transform(graded[["brief_id", "kol_id", "as_of"]], history)
-    return evaluate(matcher, Examples(graded, signals), history, pipeline, progress)
+    test, chosen = Examples(graded, signals), from_json(choices)
+    evaluation = evaluate(matcher, test, history, pipeline, progress, as_ranker(chosen))
+    return Round(plan, matcher, pipeline, test, evaluation, chosen=chosen)
 
 
-def headline(evaluation: Evaluation, config: Config) -> dict[str, float]:
-    """Return what decides on promotion: NDCG@10 of the model and of the best simple rule.
+def evaluate_again(
+    version: str,
+    tables: Tables,
+    versions: Mapping[str, str],
+    embeddings: Embeddings,
+    registry: Registry,
+    *,
+    refit: int | None = None,
+    command: str = "",
+    encoders: Path | None = None,
+    progress: Progress = silent,
+) -> Evaluated:
+    """Measure a registered version on the data of today, and track it as a run of its own.
 
-    With it goes the lower end of the 95% interval of the model's lead, brands resampled.
+    Parameters
+    ----------
+    version : str
+        Version in the registry.
+    refit : int, optional
+        Fit its recipe anew at so many rolling origins (or in folds by brand, as its training
+        was), and measure those models instead of the version itself.
+    tables, versions, embeddings, registry, command, encoders
+        As in `train`.
 
-    On outcomes where there are any to compare, for they are what the agency is paid for; else on
-    judgments; on the roster where being chosen is all that the data tells.
+    Raises
+    ------
+    UserError
+        If there is no such version, or too little to test on.
     """
-    told = [view for view in (OUTCOMES, JUDGMENTS) if view in evaluation.views]
-    view = told[0] if told and config.training.unknown != "negative" else ROSTER
-    table = evaluation.summary(view)[HEADLINE]
-    best = evaluation.best_baseline(view)
-    lead = evaluation.comparison(view, seed=config.seed).set_index("ranker")
-    return {
-        "headline": float(table[MODEL]),
-        "headline_best_baseline": float(table[best]),
-        "headline_lead_low": float(lead["low"].astype(float)[best]),
+    matcher, made = registry.load(version), registry.params(version)
+    split, config = made["split"], matcher.config
+    if refit is not None and registry.metrics(version).get("finetune_taken"):
+        raise UserError(
+            f"Got version {version}, which reads with a text encoder tuned on its own past: fitted "
+            "anew it would know what came later; use `kolmatch train --origins` to tune at each"
+        )
+    name = f"evaluate v{version}" if refit is None else f"evaluate v{version} refitted"
+    params = {
+        "model_version": version,
+        "model_hash": matcher.hash,
+        "split": split,
+        "command": command,
+        "data_versions": json.dumps(dict(versions)),
+        "config": config.model_dump_json(),
+        "encoder": matcher.encoder_id,
     }
+    history = History(tables)
+    with registry.run(name, params) as run:
+        run.tag("model_version", version)
+        if refit is None:
+            cuts = {str(cut): made[cut] for cut in CUTS if cut in made}
+            kept = registry.text(version, ARTIFACT)
+            rounds = [
+                evaluate_version(
+                    matcher,
+                    tables,
+                    embeddings,
+                    split=split,
+                    cuts=cuts,
+                    choices=kept,
+                    progress=progress,
+                )
+            ]
+        else:
+            pipeline = FeaturePipeline(config.features, embeddings)
+            planned = plans(tables, config, split, refit)[1]
+            rounds = [play(plan, history, pipeline, config, progress, encoders) for plan in planned]
+        report = _report(rounds, history, command, split, versions, refitted=refit is not None)
+        metrics = report.metrics()
+        run.params(rounds[0].plan.cuts)
+        _log_numbers(run, report, metrics)
+        page = log_report(run, report, version)
+    return Evaluated(report, metrics, page)
 
 
 def tuning_metrics(choice: Choice | None) -> dict[str, float]:
@@ -233,69 +283,34 @@ def tuning_metrics(choice: Choice | None) -> dict[str, float]:
     }
 
 
-def forecast_tried(matcher: Matcher, test: Examples) -> pd.DataFrame:
-    """Return what each tried pair of the test briefs brought, beside its forecast.
-
-    Where the model rests on judgments: what each judged pair was graded.
-
-    Returns
-    -------
-    DataFrame
-        Columns of `training.examples.Examples.pairs`, fit and cvr.
-    """
-    judged = matcher.basis == JUDGMENTS
-    tried = test.where((test.pairs["known"] & (test.pairs["judged"] == judged)).to_numpy())
-    # Counts keep their names; of the forecasts only the two shown to people are wanted.
-    return pd.concat([tried.pairs, matcher.score(tried.signals)[["fit", "cvr"]]], axis=1)
+def _log_numbers(run: TrackedRun, report: Report, metrics: Mapping[str, float]) -> None:
+    run.metrics(metrics)
+    if report.untold:
+        run.tag("policy_not_identifiable", report.untold)
 
 
-def calibration_metrics(forecasts: pd.DataFrame) -> dict[str, float]:
-    """Return how far the probabilities shown to people can be believed.
-
-    Parameters
-    ----------
-    forecasts : DataFrame
-        As `forecast_tried` gives them.
-
-    Returns
-    -------
-    dict
-        ``fit_ece`` and the floor that luck alone would give it; ``cvr_deviance`` and that of
-        forecasting the same rate for all. Without outcomes to compare with, nothing.
-    """
-    if forecasts.empty:
-        return {}
-    fit, good = forecasts["fit"].to_numpy(), forecasts["success"].to_numpy(dtype=float)
-    values = {"fit_ece": calibration_error(fit, good), "fit_ece_noise_floor": noise_floor(fit)}
-    told = forecasts.dropna(subset=["cvr", "orders", "clicks"]).query("clicks > 0")
-    if len(told):
-        orders, clicks = told["orders"].to_numpy(), told["clicks"].to_numpy()
-        same = np.full(len(told), orders.sum() / clicks.sum())
-        values["cvr_deviance"] = poisson_deviance(told["cvr"].to_numpy(), orders, clicks)
-        values["cvr_deviance_of_base_rate"] = poisson_deviance(same, orders, clicks)
-    return values
-
-
-def _log_for_the_gate(run: TrackedRun, made: Round) -> None:
-    """Keep what `training.gate` must know of a training long after it."""
+def _log_for_later(run: TrackedRun, made: Round) -> None:
+    """Keep what `training.gate` and `training.drift` must know of a training long after it."""
     run.json(taught_by(made.plan), TAUGHT)
-    run.text(made.learned.to_json(), ARTIFACT)
     run.text(probe(made.matcher, made.test.signals.head(20)), PROBE)
+    if made.learned is not None:
+        run.text(made.learned.to_json(), SUMMARY)
+    if made.roster is not None:
+        run.text(made.roster.to_json(), ROSTER_SUMMARY)
 
 
-def _log_tables_and_plots(
-    run: TrackedRun, evaluation: Evaluation, forecasts: pd.DataFrame, matcher: Matcher
-) -> None:
-    run.table(evaluation.per_brief, "evaluation/per_brief.csv")
-    for view in evaluation.views:
-        run.table(evaluation.summary(view).reset_index(), f"evaluation/{view}.csv")
-        run.table(evaluation.comparison(view), f"evaluation/{view}_comparison.csv")
-        run.figure(plot_rankers(evaluation, view), f"plots/{view}.png")
-    if len(forecasts):
-        fit, good = forecasts["fit"], forecasts["success"].astype(float)
-        title = "Fit: chance of the upper half of peers, test outcomes"
-        if matcher.basis == JUDGMENTS:
-            title = "Fit: chance of a grade of 3 or 4, test judgments"
-        run.figure(plot_reliability(fit, good, title), "plots/fit.png")
-    if matcher.ranker is not None:
-        run.figure(plot_families(matcher.ranker.forest.gain()), "plots/families.png")
+def _report(
+    rounds: list[Round],
+    history: History,
+    command: str,
+    split: str,
+    versions: Mapping[str, str],
+    *,
+    refitted: bool = False,
+) -> Report:
+    encoder = rounds[0].matcher.encoder_id
+    software = installed("kolmatch")
+    subject = Subject(command, split, dict(versions), encoder, software, refitted)
+    tested = [(each.matcher, each.pipeline, each.plan.briefs("test")) for each in rounds]
+    policy, untold = log_value(tested, history)
+    return Report(subject, tuple(rounds), history.tables, policy, untold)

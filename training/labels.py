@@ -1,9 +1,28 @@
 """What a past collaboration brought, and the grade that the ranker learns from.
 
 The value of a collaboration is what its brief was after, net of refunds, per unit of cost. Values
-of two goals or two currencies do not compare, so grades are quantiles among collaborations of the
-same goal, currency and vertical. Platforms do compare: a brief that allows two wants to know which
-one pays. Only ripe outcomes count: a campaign whose orders are still coming in is not a bad one.
+of two goals do not compare, so grades are quantiles among collaborations of the same goal and
+vertical. Nor do two currencies: amounts are converted by the last rate that was known before they
+were measured (`features.money`), and where there is none, each currency is graded by itself.
+Platforms do compare: a brief that allows two wants to know which one pays. Only ripe outcomes
+count: a campaign whose orders are still coming in is not a bad one.
+
+What each status means to fit, the chance of a good match:
+
+===========================  =======================================================================
+delivered, ripe outcome      graded among its peers (`Grader`)
+delivered, unripe or none;   nothing yet: left out, which is not zero
+signed
+cancelled                    nothing: the work never ran. It counts in the KOL's delivery record
+declined                     nothing: the KOL did not want to. It counts in acceptance
+contacted, no answer         nothing of what it would bring; only that it was chosen
+                             (`training.selection`)
+shown, others contacted      somebody looked and passed: a weak opinion, taken for as much as
+                             ``training.passed_over`` says
+shown, nobody contacted      nothing: the list is open, or nobody read it
+never shown                  unknown (`training.examples`)
+judged                       the person's grade, where no outcome is graded
+===========================  =======================================================================
 """
 
 from __future__ import annotations
@@ -18,7 +37,10 @@ import pandas as pd
 
 from features.columns import EPOCH, TIME
 from features.contract import SPECS
+from features.money import Exchange
+from features.outcomes import ripe_outcomes
 from features.tables import Tables
+from matcher.ranker import GOOD
 
 VALUED: Mapping[str, str] = MappingProxyType(
     {
@@ -32,8 +54,11 @@ VALUED: Mapping[str, str] = MappingProxyType(
 """The column of an outcome that each goal is after."""
 FORECAST: Mapping[str, str] = MappingProxyType({**VALUED, "conversion": "orders"})
 """The count of an outcome that each goal's forecast is of (`matcher.forecast.VALUE`)."""
-COUNTS = ["views", "engagements", "spread", "clicks", "orders"]
-"""Counts of an outcome; ``spread`` is saves + shares, or engagements where those are unknown."""
+COUNTS = ["views", "engagements", "spread", "clicks", "orders", "returned"]
+"""Counts of an outcome; ``spread`` is saves + shares, or engagements where those are unknown, and
+``returned`` the orders whose worth was sent back."""
+MONEY = ["gmv", "product_price", "revenue_currency"]
+"""Sales; the product's price where it is told in their currency; and that currency."""
 CUTS = (0.25, 0.5, 0.75)
 """Quantiles that part the grades of finished collaborations: 1 to 4."""
 WHENEVER = pd.Timestamp("2262-01-01", tz="UTC")
@@ -118,22 +143,28 @@ def outcome_values(tables: Tables, horizon_days: int) -> pd.DataFrame:
     -------
     DataFrame
         One row a collaboration, sorted by as_of and collaboration_id: collaboration_id, brief_id,
-        kol_id, as_of, measured_at, goal, vertical; the counts of `COUNTS`; ``value``, what the
-        goal is after; ``cost``, null where unknown or nothing; ``currency`` of the cost, or of
-        the revenue where no cost is told, empty where neither is; ``value_per_cost``, null where
-        no cost is told or the revenue is in another currency; and ``achieved``, the log of the
-        count that the goal's forecast is of.
+        kol_id, as_of, measured_at, goal, vertical; the counts of `COUNTS`; `MONEY`; ``value``,
+        what the goal is after; ``cost``, null where unknown or nothing; ``currency`` of both where
+        they are money: of the cost, or of the revenue where no cost is told, empty where neither
+        is; ``value_per_cost``, null where no cost is told; ``unconverted`` (bool), where it is
+        null because revenue and cost are in two currencies of which no rate before ``measured_at``
+        is known; and ``achieved``, the log of the count that the goal's forecast is of.
     """
-    ripe = tables.outcomes[tables.outcomes["horizon_days"] >= horizon_days]
-    ripe = ripe.sort_values("horizon_days").drop_duplicates("collaboration_id")
+    ripe = ripe_outcomes(tables.outcomes, horizon_days)
     done = tables.collaborations[tables.collaborations["status"] == "delivered"]
-    briefs = tables.briefs[["brief_id", "goal", "vertical", "gross_margin"]]
+    briefs = tables.briefs[
+        ["brief_id", "goal", "vertical", "gross_margin", "product_price", "currency"]
+    ].rename(columns={"currency": "currency_of_brief"})
     rows = done.merge(
         ripe, on="collaboration_id", suffixes=("", "_of_revenue"), validate="1:1"
     ).merge(briefs, on="brief_id", validate="m:1")
     rows["as_of"] = rows["brief_id"].map(decision_times(tables)).astype(TIME)
 
     rows["spread"] = rows[["saves", "shares"]].sum(axis=1, min_count=1).fillna(rows["engagements"])
+    rows["returned"] = rows["orders"] * rows["refunded_gmv"] / rows["gmv"].where(rows["gmv"] > 0)
+    earned_in = rows["currency_of_revenue"].fillna(rows["currency_of_brief"])
+    rows["product_price"] = rows["product_price"].where(earned_in == rows["currency_of_brief"])
+    rows["revenue_currency"] = earned_in.fillna("")
     kept = (rows["gmv"] - rows["refunded_gmv"].fillna(0.0)).clip(lower=0.0)
     rows["net_revenue"] = kept * rows["gross_margin"].fillna(1.0)
     rows["value"] = _by_goal(rows, VALUED)
@@ -141,14 +172,63 @@ def outcome_values(tables: Tables, horizon_days: int) -> pd.DataFrame:
     rows["achieved"] = np.log(_by_goal(rows, FORECAST) + 0.5)
 
     rows["cost"] = rows["cost"].where(rows["cost"] > 0)
-    foreign = (rows["goal"] == "conversion") & (rows["currency_of_revenue"] != rows["currency"])
-    rows["value_per_cost"] = (rows["value"] / rows["cost"]).mask(foreign)
-    paid_in = rows["currency"].where(rows["cost"].notna(), rows["currency_of_revenue"])
-    rows["currency"] = paid_in.fillna("")
+    own = rows["currency"].where(rows["cost"].notna(), rows["currency_of_revenue"])
+    earned = Exchange(tables.exchange_rates).convert(
+        rows["value"], rows["currency_of_revenue"], own, rows["measured_at"]
+    )
+    earned = earned.where(_is_money(rows), rows["value"])
+    rows["unconverted"] = rows["value"].notna() & earned.isna()
+    rows["value"], rows["currency"] = earned, own.fillna("")
+    rows["value_per_cost"] = rows["value"] / rows["cost"]
     columns = ["collaboration_id", "brief_id", "kol_id", "as_of", "measured_at", "goal", "vertical"]
-    columns += COUNTS
-    columns += ["value", "cost", "currency", "value_per_cost", "achieved"]
+    columns += [*COUNTS, *MONEY]
+    columns += ["value", "cost", "currency", "value_per_cost", "unconverted", "achieved"]
     return rows[columns].sort_values(["as_of", "collaboration_id"], ignore_index=True)
+
+
+def usual_currency(tables: Tables) -> str:
+    """Return the currency that most collaborations are paid in, or sell in if no cost is told.
+
+    The first by name among equals; empty where there is none.
+    """
+    paid = tables.collaborations
+    told = paid.loc[paid["cost"] > 0, "currency"]
+    counts = (told if len(told) else tables.outcomes["currency"]).value_counts().sort_index()
+    return str(counts.idxmax()) if len(counts) else ""
+
+
+def in_usual_currency(values: pd.DataFrame, tables: Tables) -> pd.DataFrame:
+    """Convert what was paid and earned so that it can be compared, as far as rates are known.
+
+    Parameters
+    ----------
+    values : DataFrame
+        As `outcome_values` gives them.
+    tables : Tables
+        What tells the rates and the `usual_currency`.
+
+    Returns
+    -------
+    DataFrame
+        The same with ``currency`` and money in the usual currency, by the last rate before
+        ``measured_at``; rows without one stay as they are.
+    """
+    usual = usual_currency(tables)
+    rate = Exchange(tables.exchange_rates).rate(values["currency"], usual, values["measured_at"])
+    factor = rate.fillna(1.0)
+    sold = _is_money(values)
+    return values.assign(
+        value=values["value"].where(~sold, values["value"] * factor),
+        cost=values["cost"] * factor,
+        currency=values["currency"].mask(rate.notna(), usual),
+        # Money per money is the same in any currency.
+        value_per_cost=values["value_per_cost"].where(sold, values["value_per_cost"] / factor),
+    )
+
+
+def _is_money(rows: pd.DataFrame) -> pd.Series[bool]:
+    """Return where the value that a goal is after is money."""
+    return rows["goal"].map(dict(VALUED)) == "net_revenue"
 
 
 def _by_goal(rows: pd.DataFrame, columns: Mapping[str, str]) -> pd.Series[Any]:
@@ -181,7 +261,7 @@ class Grader:
         Parameters
         ----------
         values : DataFrame
-            As `outcome_values` gives them, of collaborations that may teach.
+            As `in_usual_currency` gives them, of collaborations that may teach.
         """
         measure = "value_per_cost" if values["cost"].notna().any() else "value"
         known = values[values[measure].notna()]
@@ -236,3 +316,18 @@ def true_grades(value_per_cost: pd.Series[Any], brief_id: pd.Series[Any]) -> pd.
     place = value_per_cost.groupby(brief_id.to_numpy()).rank(pct=True)
     grade = np.searchsorted(PLACES, place.to_numpy()).astype(np.float64)
     return pd.Series(grade, index=value_per_cost.index).mask(place.isna())
+
+
+def successes(tables: Tables, horizon_days: int) -> pd.Series[bool]:
+    """Return whether each collaboration landed in the upper half of comparable ones.
+
+    That is what fit is the chance of (`matcher.ranker.GOOD`), among all that is known today.
+
+    Returns
+    -------
+    Series of bool, indexed by collaboration_id
+        Those without a grade are absent.
+    """
+    values = outcome_values(tables, horizon_days).set_index("collaboration_id")
+    grade = Grader.fit(values).grade(values).dropna()
+    return grade >= GOOD

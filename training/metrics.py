@@ -21,7 +21,10 @@ Four conventions on which libraries silently differ:
   SIGIR 2007). Who never was chosen says nothing about the ranking. To count them as irrelevant,
   as trec_eval does, fill the gain with 0 first.
 - **Empty** queries, those without what a metric needs, are NaN: outside the mean, and counted
-  (`summarise`). LightGBM scores them 1, scikit-learn and trec_eval 0.
+  (`summarise`). LightGBM scores them 1, scikit-learn, trec_eval and ir-measures 0.
+
+With these four put right, NDCG, MAP, MRR and recall agree with ir-measures on 1,000 random lists
+with ties, unknown rows and empty queries (``tests/training/test_metrics.py``).
 """
 
 from __future__ import annotations

@@ -104,6 +104,17 @@ def _blocks(draws: int, clusters: int) -> Iterator[int]:
         yield min(size, draws - start)
 
 
+def tail_share(clusters: int, level: float) -> float:
+    """Return which share of bootstrap draws lies beyond each limit of an interval.
+
+    The *expanded* percentiles (Hesterberg, The American Statistician 2015), at
+    ``Phi(-sqrt(n / (n - 1)) t[(1 + level) / 2; n - 1])`` for n clusters, at least 2: plain
+    percentiles are too narrow when there are few.
+    """
+    widened = np.sqrt(clusters / (clusters - 1))
+    return float(ndtr(widened * stdtrit(clusters - 1, (1 - level) / 2)))
+
+
 def paired_bootstrap(
     a: pd.Series[Any],
     b: pd.Series[Any],
@@ -115,10 +126,8 @@ def paired_bootstrap(
 ) -> Interval:
     """Return a confidence interval of the mean difference A minus B.
 
-    Clusters are drawn with replacement. The limits are the *expanded* percentiles of the drawn
-    means (Hesterberg, The American Statistician 2015), at
-    ``Phi(-sqrt(n / (n - 1)) t[(1 + level) / 2; n - 1])`` for n clusters: plain percentiles are
-    too narrow when there are few.
+    Clusters are drawn with replacement. The limits are the expanded percentiles of the drawn
+    means (`tail_share`).
 
     Parameters
     ----------
@@ -159,7 +168,7 @@ def paired_bootstrap(
         times = rng.multinomial(count, np.full(count, 1 / count), size=size)
         means = np.append(means, (times @ paired.sums) / (times @ paired.sizes))
     if count > 1:
-        tail = float(ndtr(np.sqrt(count / (count - 1)) * stdtrit(count - 1, (1 - level) / 2)))
+        tail = tail_share(count, level)
         low, high = (float(limit) for limit in np.quantile(means, [tail, 1 - tail]))
     return Interval(paired.mean, low, high, int(paired.sizes.sum()), count, paired.dropped)
 

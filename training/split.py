@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-PARTS = ("train", "valid", "test", "embargo")
+PARTS = ("train", "valid", "test", "embargo", "later")
 
 NO_EMBARGO = pd.Timedelta(0)
 
@@ -19,8 +19,8 @@ class TimeSplit:
 
     A brief belongs to the part in which it was decided::
 
-        train | embargo | valid | embargo | test  -> time
-                     valid_from         test_from
+        train | embargo | valid | embargo | test | later  -> time
+                     valid_from         test_from  test_until
 
     The embargo lies before each cut and should be as long as an outcome takes to ripen. Of the
     briefs decided in it only the early outcomes are known at the cut; learning from those would
@@ -33,6 +33,8 @@ class TimeSplit:
         First moment of validation and of test, with a time zone.
     embargo : pandas.Timedelta
         Time before each cut whose briefs are left out, 0 or more.
+    test_until : pandas.Timestamp, optional
+        First moment after test, with a time zone; by default test has no end.
 
     Examples
     --------
@@ -56,10 +58,13 @@ class TimeSplit:
     valid_from: pd.Timestamp
     test_from: pd.Timestamp
     embargo: pd.Timedelta = NO_EMBARGO
+    test_until: pd.Timestamp | None = None
 
     def __post_init__(self) -> None:
-        for name in ("valid_from", "test_from"):
+        for name in ("valid_from", "test_from", "test_until"):
             cut = getattr(self, name)
+            if name == "test_until" and cut is None:
+                continue
             if pd.isna(cut) or cut.tzinfo is None:
                 raise ValueError(f"Got {name}={cut} but expected a time with its time zone")
         if not self.embargo >= pd.Timedelta(0):
@@ -68,6 +73,11 @@ class TimeSplit:
             raise ValueError(
                 f"Got valid_from={self.valid_from} and test_from={self.test_from}, which with an "
                 f"embargo of {self.embargo} leave no time to validate in"
+            )
+        if self.test_until is not None and not self.test_from < self.test_until:
+            raise ValueError(
+                f"Got test_from={self.test_from} and test_until={self.test_until}, which leave no "
+                "time to test in"
             )
 
     @classmethod
@@ -97,24 +107,69 @@ class TimeSplit:
         ValueError
             If a brief is open, the shares are no shares, or a part would be empty.
         """
+        return cls.rolling(briefs, 1, valid, test, embargo)[0]
+
+    @classmethod
+    def rolling(
+        cls,
+        briefs: pd.DataFrame,
+        origins: int,
+        valid: float = 0.15,
+        test: float = 0.2,
+        embargo: pd.Timedelta = NO_EMBARGO,
+    ) -> list[TimeSplit]:
+        """Split at several moments, each with the whole past before it (a rolling origin).
+
+        The latest is that of `by_share`. Each earlier one tests on as many briefs, those decided
+        before the test of the next began, so that every test brief is in one test alone (Tashman,
+        International Journal of Forecasting 2000).
+
+        Parameters
+        ----------
+        briefs : pandas.DataFrame
+            BRIEFS, all decided.
+        origins : int
+            How many, 1 or more.
+        valid, test : float
+            Shares of all the briefs, above 0 and together below 1.
+        embargo : pandas.Timedelta
+            Time before each cut whose briefs are left out.
+
+        Returns
+        -------
+        list of TimeSplit
+            The latest first.
+
+        Raises
+        ------
+        ValueError
+            If a brief is open, the shares are no shares, or a part would be empty.
+        """
         if not (valid > 0 and test > 0 and valid + test < 1):
             raise ValueError(
                 f"Got valid={valid} and test={test} but expected shares above 0 that leave some "
                 "for training"
             )
+        if origins < 1:
+            raise ValueError(f"Got origins={origins} but expected 1 or more")
         decided = pd.DatetimeIndex(_decided(briefs)).sort_values()
         if len(decided) == 0:
             raise ValueError("Got no briefs to split")
-        test_from = decided[-max(1, round(test * len(decided)))]
-        before = decided[decided < test_from - embargo]
-        wanted = max(1, round(valid * len(decided)))
-        if len(before) <= wanted or before[-wanted] <= decided[0] + embargo:
-            raise ValueError(
-                f"Got {len(decided)} briefs decided from {decided[0]} to {decided[-1]}, too few or "
-                f"too close to train on some, validate on {valid:.0%} and test on {test:.0%} with "
-                f"an embargo of {embargo}"
-            )
-        return cls(before[-wanted], test_from, embargo)
+        tuning, testing = (max(1, round(share * len(decided))) for share in (valid, test))
+        splits: list[TimeSplit] = []
+        while len(splits) < origins:
+            until = splits[-1].test_from if splits else None
+            past = decided if until is None else decided[decided < until]
+            cuts = _cuts(past, tuning, testing, embargo)
+            if cuts is None:
+                which = f" for {origins} origins (at origin {len(splits) + 1} from the latest)"
+                raise ValueError(
+                    f"Got {len(decided)} briefs decided from {decided[0]} to {decided[-1]}, too "
+                    f"few or too close to train on some, validate on {valid:.0%} and test on "
+                    f"{test:.0%} with an embargo of {embargo}{which if origins > 1 else ''}"
+                )
+            splits.append(cls(*cuts, embargo, until))
+        return splits
 
     def part(self, briefs: pd.DataFrame) -> pd.Series[Any]:
         """Return which part each brief belongs to.
@@ -135,17 +190,33 @@ class TimeSplit:
             If a brief is open.
         """
         decided = _decided(briefs)
+        until = self.test_until
+        later = pd.Series(False, briefs.index) if until is None else decided >= until
         part = np.select(
             [
+                later,
                 decided >= self.test_from,
                 decided >= self.test_from - self.embargo,
                 decided >= self.valid_from,
                 decided >= self.valid_from - self.embargo,
             ],
-            ["test", "embargo", "valid", "embargo"],
+            ["later", "test", "embargo", "valid", "embargo"],
             default="train",
         )
         return pd.Series(part, index=briefs.index, name="part", dtype="str")
+
+
+def _cuts(
+    decided: pd.DatetimeIndex, valid: int, test: int, embargo: pd.Timedelta
+) -> tuple[pd.Timestamp, pd.Timestamp] | None:
+    """Return where the latest `test` and the `valid` before them begin, ``None`` without room."""
+    if len(decided) < test:
+        return None
+    test_from = decided[-test]
+    before = decided[decided < test_from - embargo]
+    if len(before) <= valid or before[-valid] <= decided[0] + embargo:
+        return None
+    return before[-valid], test_from
 
 
 def _decided(briefs: pd.DataFrame) -> pd.Series[Any]:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import pandas as pd
 
+from features.statistics import effective_rows
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -217,42 +219,6 @@ class SignalSummary:
                 f"Got signals without {', '.join(missing[:5])} but expected all "
                 f"{len(self.spreads)} of the summary"
             )
-
-
-def effective_rows(codes: NDArray[np.int64], brief: NDArray[np.int64] | None) -> float:
-    """Return how many independent rows would tell the shares of some bins as surely.
-
-    That is the rows over their generalised design effect, the mean over bins of how many times
-    more the shares vary between briefs than independent rows would make them.
-
-    Parameters
-    ----------
-    codes : ndarray of int64, shape (n,)
-        Bin of each row.
-    brief : ndarray of int64, shape (n,), or None
-        Brief of each row, counted from 0; ``None`` takes rows as independent.
-
-    Returns
-    -------
-    float
-        From 0 (one brief alone, whose spread nobody knows) to n.
-    """
-    rows = len(codes)
-    if brief is None or not rows:
-        return float(rows)
-    briefs = int(brief.max()) + 1
-    if briefs < 2:
-        return 0.0
-    width = int(codes.max()) + 1
-    counts = np.bincount(brief * width + codes, minlength=briefs * width).reshape(briefs, width)
-    counts = counts[:, counts.any(axis=0)]
-    if counts.shape[1] < 2:  # all alike: nothing varies
-        return float(rows)
-    share = counts.sum(axis=0) / rows
-    departure = counts - counts.sum(axis=1, keepdims=True) * share
-    variance = (departure**2).sum(axis=0) * briefs / (briefs - 1) / rows**2
-    effect = (rows * variance / share).sum() / (counts.shape[1] - 1)
-    return float(rows / max(effect, 1.0))
 
 
 def _codes(briefs: pd.Series[Any] | None) -> NDArray[np.int64] | None:

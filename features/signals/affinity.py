@@ -77,7 +77,7 @@ def sides(
     theirs, own = view.history.vectors("kol", space), view.history.vectors("brief", space)
     kols, briefs = theirs.last(view.kol, view.time), own.last(view.brief, view.time)
     if width is None:
-        lengths = [len(vector) for vector in theirs.frame["vector"].iloc[kols[kols >= 0]]]
+        lengths = [len(vector) for vector in theirs.frame["vector"].to_numpy()[kols[kols >= 0]]]
         width = int(np.bincount(lengths).argmax()) if lengths else 0
     right, to = _rows(theirs, kols, width)
     left, of = _rows(own, briefs, width)
@@ -153,7 +153,7 @@ def _closeness(projection: Projection, found: Sides) -> tuple[Floats, Floats]:
 def _rows(timeline: Timeline, wanted: Ints, width: int) -> tuple[Floats, Ints]:
     """Return the distinct wanted vectors of a width, and each one's place, -1 where none."""
     used = np.unique(wanted[wanted >= 0])
-    vectors = [timeline.frame["vector"].iloc[row] for row in used]
+    vectors = timeline.frame["vector"].to_numpy()[used]
     fits = np.array([len(vector) == width for vector in vectors], dtype=bool)
     stack = [vector for vector, fit in zip(vectors, fits, strict=True) if fit]
     place = np.full(len(timeline) + 1, -1, dtype=np.int64)

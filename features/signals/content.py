@@ -16,6 +16,7 @@ from features.statistics import row_mean, row_top, where
 from features.timeline import Bools, Floats, Ints, pick
 from features.vectors import Embeddings, Vectors
 from features.view import View
+from features.widening import widened_briefs
 
 CONTENT = {
     "bio": "cosine of the brief and the KOL's bio",
@@ -29,6 +30,9 @@ CONTENT = {
     "best": "cosine of the brief and its closest recent post",
     "top3": "mean cosine of the brief and its three closest recent posts",
     "mean": "mean cosine of the brief and all recent posts",
+    "widened_best": "cosine of the brief, read together with what sets the posts apart that are "
+    "closest to it of a sample of all, and its closest recent post",
+    "widened_top3": "mean cosine of the brief, read so, and its three closest recent posts",
     "sponsored_best": "cosine of the brief and its closest sponsored recent post",
     "sponsored_top3": "mean cosine of the brief and its three closest sponsored recent posts",
     "lexical_best": "highest cosine of the brief's words and a recent post's, rare words weighing "
@@ -51,6 +55,7 @@ def content(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signal
     """
     names, brief = brief_texts(view)
     vectors = embeddings.of(names, role="query")
+    widened, ask = widened_briefs(view, names, brief, embeddings)
     bios, bio = bio_texts(view)
     found = {name: np.full(len(view), np.nan) for name in CONTENT}
     found["bio"] = cosines(vectors, embeddings.of(bios), brief, bio[:, None])[:, 0]
@@ -60,7 +65,9 @@ def content(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signal
         alike = cosines(vectors, posts.vectors, of, posts.place[to])
         lexical = lexical_cosines(names, posts.texts, of, posts.place[to])
         profiles = profile(posts, config.topics)
+        wide = cosines(widened, posts.vectors, ask[rows], posts.place[to])
         signals = _of_posts(alike, lexical, posts.paid[to], profiles.halves[to])
+        signals |= {"widened_best": row_top(wide, 1), "widened_top3": row_top(wide, 3)}
         signals |= _of_profiles(vectors, profiles, of, to)
         for name, values in signals.items():
             found[name][rows] = values

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from features.config import FeatureConfig
 from features.signals.family import Signals
@@ -34,20 +37,26 @@ def _cosine(view: View, space: str) -> Floats:
     briefs = view.history.vectors("brief", space)
     kols = view.history.vectors("kol", space)
     left, right = briefs.last(view.brief, view.time), kols.last(view.kol, view.time)
-    widths, own = _widths(briefs), _widths(kols)
     out = np.full(len(view), np.nan)
+    # A roster's vectors are many: only those that these pairs see are stacked.
+    asked, told = _used(left), _used(right)
+    widths, own = _widths(briefs, asked), _widths(kols, told)
     # A space whose width changed compares like with like only.
-    for width in np.unique(widths):
-        mine, theirs = np.flatnonzero(widths == width), np.flatnonzero(own == width)
-        if len(theirs):
-            of, to = _place(mine, left), _place(theirs, right)
-            values = cosines(_stack(briefs, mine), _stack(kols, theirs), of, to[:, None])[:, 0]
-            out = np.where((of >= 0) & (to >= 0), values, out)
+    for width in np.intersect1d(widths, own):
+        mine, theirs = asked[widths == width], told[own == width]
+        of, to = _place(mine, left), _place(theirs, right)
+        values = cosines(_stack(briefs, mine), _stack(kols, theirs), of, to[:, None])[:, 0]
+        out = np.where((of >= 0) & (to >= 0), values, out)
     return out
 
 
-def _widths(timeline: Timeline) -> Ints:
-    return np.array([len(vector) for vector in timeline.frame["vector"]], dtype=np.int64)
+def _used(rows: Ints) -> Ints:
+    return np.unique(rows[rows >= 0])
+
+
+def _widths(timeline: Timeline, rows: Ints) -> Ints:
+    # Indexing a column's array is a hundred times as fast as `iloc`, row by row.
+    return np.array([len(vector) for vector in _vectors(timeline, rows)], dtype=np.int64)
 
 
 def _place(rows: Ints, wanted: Ints) -> Ints:
@@ -56,4 +65,9 @@ def _place(rows: Ints, wanted: Ints) -> Ints:
 
 
 def _stack(timeline: Timeline, rows: Ints) -> Floats:
-    return np.stack([timeline.frame["vector"].iloc[row] for row in rows]).astype(np.float64)
+    return np.stack(list(_vectors(timeline, rows))).astype(np.float64)
+
+
+def _vectors(timeline: Timeline, rows: Ints) -> npt.NDArray[Any]:
+    found: npt.NDArray[Any] = timeline.frame["vector"].to_numpy()[rows]
+    return found

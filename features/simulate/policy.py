@@ -5,12 +5,14 @@ that offer an allowed mode on an allowed platform within the price limit (Gumbel
 that favours followers, the brief's vertical and KOLs the brand knows). From the list it contacts
 each KOL independently with the probability logged as ``propensity``: the chance of being *contacted
 given the list*, exact by construction. It is the softmax of a second score, scaled so that about
-`CONTACTED` KOLs are contacted and clipped to `PROPENSITY_RANGE`.
+`CONTACTED` KOLs are contacted and clipped to `PROPENSITY_RANGE`. Where attention wanes along the
+list it is moreover in proportion to the chance that a place is looked at, ``1 / place**attention``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +23,7 @@ from features.simulate.demand import Demand
 from features.simulate.market import MEDIAN_FOLLOWERS, Market
 from features.simulate.offers import Board, Quotes
 from features.simulate.topics import Bools, Floats, Ints
-from features.simulate.truth import fit, fit_effect
+from features.simulate.truth import accept_chance, cancel_chance, fit, fit_effect
 
 SHOWN = 30
 CONTACTED = 10.0
@@ -57,15 +59,24 @@ class Log:
         return done
 
 
-def draw_log(rng: np.random.Generator, market: Market, demand: Demand, quotes: Quotes) -> Log:
-    """Replay the agency's decisions in the order of time."""
+def draw_log(
+    rng: np.random.Generator,
+    market: Market,
+    demand: Demand,
+    quotes: Quotes,
+    attention: float = 0.0,
+) -> Log:
+    """Replay the agency's decisions in the order of time.
+
+    The draws are the same whatever the attention, and so is the first list.
+    """
     board = Board(quotes, len(market))
     acquainted: dict[int, Bools] = {}
     lists = []
     decided = np.flatnonzero(~demand.is_open)
     for brief in decided[np.argsort(demand.day[decided], kind="stable")]:
         known = acquainted.setdefault(int(demand.brand[brief]), np.zeros(len(market), dtype=bool))
-        shown = _decide(rng, market, demand, board, int(brief), known)
+        shown = _decide(rng, market, demand, board, int(brief), known, attention)
         known[shown["kol"][shown["contacted"]]] = True
         lists.append(shown)
     columns = {name: np.concatenate([part[name] for part in lists]) for name in lists[0]}
@@ -79,6 +90,7 @@ def _decide(
     board: Board,
     brief: int,
     known: Bools,
+    attention: float,
 ) -> dict[str, Floats]:
     day = float(demand.day[brief])
     prices = np.where(demand.modes[brief], board.prices(day), np.nan)
@@ -101,14 +113,15 @@ def _decide(
     # What the agency thinks of the match: right on average, but nobody reads every post.
     seen = fit_effect(fit(market, demand, rows, kols)) + rng.normal(0, 0.4, len(kols))
     score = 0.3 * size + 0.9 * seen + 0.7 * known[kols]
-    propensity = _scale(np.exp(score), CONTACTED)
+    position = np.arange(1, len(kols) + 1)
+    propensity = _scale(np.exp(score) * position**-attention, CONTACTED)
     mode, price = _pick_modes(rng, prices[kols])
     return {
         "brief": rows,
         "kol": kols,
         "mode": mode,
         "price": price,
-        "position": np.arange(1, len(kols) + 1),
+        "position": position,
         "propensity": propensity,
         "contacted": rng.random(len(kols)) < propensity,
     }
@@ -138,10 +151,8 @@ def _follow_up(
     """Draw answers and dates: KOLs accept what suits them, the reliable ones deliver."""
     brief, kol = columns["brief"].astype(int), columns["kol"].astype(int)
     n = len(brief)
-    suits = fit_effect(fit(market, demand, brief, kol)) + 0.5
-    reliable = market.reliability[kol] - 0.8
-    accepts = rng.random(n) < 1 / (1 + np.exp(-(1.3 + 1.2 * suits + 1.5 * reliable)))
-    cancels = rng.random(n) < 0.06 * np.exp(-2.5 * reliable)
+    accepts = rng.random(n) < accept_chance(market, demand, brief, kol)
+    cancels = rng.random(n) < cancel_chance(market, kol)
     contacted = columns["contacted"].astype(bool)
     accepted = contacted & accepts
     cancelled = accepted & cancels
@@ -165,6 +176,20 @@ def _follow_up(
         signed=signed,
         ended=np.where(cancelled, called_off, published),
     )
+
+
+def redraw(rng: np.random.Generator, market: Market, demand: Demand, log: Log) -> Log:
+    """Contact, answer and deliver anew on the lists of a log, by the same chances."""
+    columns: dict[str, Any] = {
+        "brief": log.brief,
+        "kol": log.kol,
+        "mode": log.mode,
+        "price": log.price,
+        "position": log.position,
+        "propensity": log.propensity,
+        "contacted": rng.random(len(log.kol)) < log.propensity,
+    }
+    return _follow_up(rng, market, demand, columns)
 
 
 def collaborations_table(market: Market, demand: Demand, log: Log) -> pd.DataFrame:

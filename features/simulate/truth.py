@@ -110,7 +110,7 @@ def audience_effect(match: Floats) -> Floats:
 
 
 def expect(
-    market: Market, demand: Demand, brief: Ints, kol: Ints, mode: Ints, salt: int
+    market: Market, demand: Demand, brief: Ints, kol: Ints, mode: Ints, salt: int | None
 ) -> Expected:
     """Return what each pair is expected to bring, given the KOL's state on the day of decision.
 
@@ -120,13 +120,13 @@ def expect(
         What is true of KOLs and briefs.
     brief, kol, mode : ndarray of int, shape (n,)
         Positions of each pair's brief, KOL and mode.
-    salt : int
-        Seed of the chemistry between a brief and a KOL.
+    salt : int or None
+        Seed of the chemistry between a brief and a KOL; ``None`` leaves chemistry out.
     """
     day = demand.day[brief]
     topical = fit_effect(fit(market, demand, brief, kol))
     reached = audience_effect(audience_match(market, demand, brief, kol))
-    chemistry = _CHEMISTRY * _pair_noise(brief, kol, salt)
+    chemistry = 0.0 if salt is None else _CHEMISTRY * _pair_noise(brief, kol, salt)
 
     def log_rate(rate: str) -> Floats:
         total: Floats = (
@@ -170,6 +170,21 @@ def expect(
     )
 
 
+def accept_chance(market: Market, demand: Demand, brief: Ints, kol: Ints) -> Floats:
+    """Return the chance that a KOL who is contacted signs: what suits them they accept."""
+    suits = fit_effect(fit(market, demand, brief, kol)) + 0.5
+    reliable = market.reliability[kol] - 0.8
+    chance: Floats = 1 / (1 + np.exp(-(1.3 + 1.2 * suits + 1.5 * reliable)))
+    return chance
+
+
+def cancel_chance(market: Market, kol: Ints) -> Floats:
+    """Return the chance that a KOL who signed calls it off: the reliable seldom do."""
+    reliable = market.reliability[kol] - 0.8
+    chance: Floats = 0.06 * np.exp(-2.5 * reliable)
+    return chance
+
+
 def goal_value(goal: Ints, frame: pd.DataFrame) -> Floats:
     """Return the value by the brief's goal, from the columns of `World.truth`.
 
@@ -182,9 +197,15 @@ def goal_value(goal: Ints, frame: pd.DataFrame) -> Floats:
 
 
 def truth_frame(
-    market: Market, demand: Demand, quotes: Quotes, brief: Ints, kol: Ints, mode: Ints, salt: int
+    market: Market,
+    demand: Demand,
+    quotes: Quotes,
+    brief: Ints,
+    kol: Ints,
+    mode: Ints,
+    salt: int | None,
 ) -> pd.DataFrame:
-    """Return the columns of `World.truth`, one row a pair."""
+    """Return the columns of `World.truth`, one row a pair; without a salt, what is foreseeable."""
     e = expect(market, demand, brief, kol, mode, salt)
     clicks = e.views * e.click
     orders = clicks * e.order
@@ -199,6 +220,8 @@ def truth_frame(
             "gmv": gmv,
             "net_value": gmv * (1 - e.refund) * demand.margin[brief],
             "price": _price(quotes, demand.day[brief], kol, mode),
+            "accept": accept_chance(market, demand, brief, kol),
+            "deliver": 1 - cancel_chance(market, kol),
         }
     )
     value = goal_value(demand.goal[brief], frame)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,13 @@ import pandas as pd
 from features.contract import MODES
 from features.simulate.clock import AS_OF
 from features.simulate.demand import Demand, briefs_table, draw_brands, draw_demand
+from features.simulate.exchange import exchange_table
 from features.simulate.export import Format, write_tables
 from features.simulate.market import Market, draw_market, kols_table
 from features.simulate.offers import Quotes, draw_quotes, incidents_table, rates_table
 from features.simulate.opinions import judgments_table, vectors_table
 from features.simulate.outcomes import outcomes_table
-from features.simulate.policy import collaborations_table, draw_log
+from features.simulate.policy import Log, collaborations_table, draw_log, redraw
 from features.simulate.posts import draw_plan, posts_table
 from features.simulate.texts import Writer
 from features.simulate.topics import Ints, load_topics
@@ -46,9 +47,10 @@ class World:
     _market: Market = field(repr=False)
     _demand: Demand = field(repr=False)
     _quotes: Quotes = field(repr=False)
+    _log: Log = field(repr=False)
     _salt: int = field(repr=False)
 
-    def truth(self, pairs: pd.DataFrame) -> pd.DataFrame:
+    def truth(self, pairs: pd.DataFrame, *, foreseeable: bool = False) -> pd.DataFrame:
         """Return what collaborations are truly expected to bring within 30 days.
 
         Parameters
@@ -56,6 +58,9 @@ class World:
         pairs : pandas.DataFrame
             Columns ``brief_id``, ``kol_id``, ``mode``; others are ignored. Any mode may be asked
             for, offered or not.
+        foreseeable : bool
+            Leave out the chemistry of brief and KOL, which nothing in the tables tells: what the
+            best of forecasters would say.
 
         Returns
         -------
@@ -64,8 +69,10 @@ class World:
             ``clicks``, ``orders`` are expected counts; ``gmv`` and ``net_value`` (GMV less refunds,
             times gross margin) are money in the brief's currency; ``price`` is the latest quote
             before the brief's decision (`as_of` for open briefs), NaN where the mode was never
-            quoted; ``value`` is what the brief's goal counts, ``value_per_cost`` that over
-            ``price``. The KOL's state is that of the decision.
+            quoted; ``accept`` is the chance that the KOL signs when contacted, and ``deliver`` that
+            it then delivers, on which all counts are conditional; ``value`` is what the brief's
+            goal counts, ``value_per_cost`` that over ``price``. The KOL's state is that of the
+            decision.
 
         Raises
         ------
@@ -84,12 +91,35 @@ class World:
             _positions(pairs["brief_id"], self._demand.brief_id),
             _positions(pairs["kol_id"], self._market.kol_id),
             _positions(pairs["mode"], MODES),
-            self._salt,
+            None if foreseeable else self._salt,
         )
         return frame.set_axis(pairs.index)
 
+    def redrawn(self, seed: int) -> World:
+        """Play the log's chance again: the same lists and propensities, other dice.
+
+        Who is contacted, who accepts, delivers and when, and what it brings are drawn anew by the
+        same law, which costs a small part of a new world. Posts and judgments stay as they are,
+        those that tell of the first draw too: this is for evaluations that read the log alone.
+
+        Parameters
+        ----------
+        seed : int
+            Not negative; the same seed draws the same log.
+        """
+        if seed < 0:
+            raise ValueError(f"Got seed={seed} but expected at least 0")
+        rng = np.random.default_rng([seed, self._salt, *b"redrawn"])
+        log = redraw(rng, self._market, self._demand, self._log)
+        drawn = Tables.of(
+            collaborations=collaborations_table(self._market, self._demand, log),
+            outcomes=outcomes_table(rng, self._market, self._demand, log, self._salt),
+        ).as_of(self.as_of)
+        tables = self.tables.replace(collaborations=drawn.collaborations, outcomes=drawn.outcomes)
+        return replace(self, tables=tables, _log=log)
+
     def write(self, folder: Path, format: Format = "csv") -> list[Path]:
-        """Write the nine tables as canonical files, one a table; return their paths.
+        """Write the ten tables as canonical files, one a table; return their paths.
 
         Parameters
         ----------
@@ -115,7 +145,7 @@ def _positions(values: pd.Series[Any], known: Any) -> Ints:
     return positions
 
 
-def simulate(kols: int, briefs: int, seed: int) -> World:
+def simulate(kols: int, briefs: int, seed: int, *, attention: float = 0.0) -> World:
     """Make a market with known truth; the same arguments make the same world.
 
     Parameters
@@ -126,6 +156,9 @@ def simulate(kols: int, briefs: int, seed: int) -> World:
         Number of briefs decided in history, at least 1. Open ones come on top: 3%, at least 4.
     seed : int
         Not negative.
+    attention : float
+        How fast the agency's attention wanes along a list: a KOL at some place is contacted in
+        proportion to ``1 / place**attention``. 0, at which places do not matter, or more.
 
     Raises
     ------
@@ -142,6 +175,7 @@ def simulate(kols: int, briefs: int, seed: int) -> World:
         ("kols", kols, _FEWEST_KOLS),
         ("briefs", briefs, 1),
         ("seed", seed, 0),
+        ("attention", attention, 0),
     ):
         if value < least:
             raise ValueError(f"Got {name}={value} but expected at least {least}")
@@ -156,7 +190,7 @@ def simulate(kols: int, briefs: int, seed: int) -> World:
     brands = draw_brands(stream("brands"), topics, writer, max(6, briefs // _BRIEFS_PER_BRAND))
     demand = draw_demand(stream("demand"), topics, brands, briefs, kols)
     quotes = draw_quotes(stream("quotes"), market)
-    log = draw_log(stream("policy"), market, demand, quotes)
+    log = draw_log(stream("policy"), market, demand, quotes, attention)
     plan = draw_plan(stream("plan"), topics, market, brands, demand, log)
     tables = Tables.of(
         briefs=briefs_table(stream("briefs"), topics, market, brands, demand, writer),
@@ -168,5 +202,6 @@ def simulate(kols: int, briefs: int, seed: int) -> World:
         judgments=judgments_table(stream("judgments"), market, demand, log),
         incidents=incidents_table(stream("incidents"), market),
         vectors=vectors_table(stream("vectors"), topics, market, demand),
+        exchange_rates=exchange_table(stream("exchange")),
     )
-    return World(tables.as_of(AS_OF), AS_OF, market, demand, quotes, seed)
+    return World(tables.as_of(AS_OF), AS_OF, market, demand, quotes, log, seed)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from matcher.commands.shared import LAKE, Folder, MappingFile, existing, terminal_of_run
+from matcher.commands.shared import LAKE, Folder, MappingFile, files_of, terminal_of_run
 
 if TYPE_CHECKING:
     from features.errors import Fault
@@ -32,7 +32,7 @@ def check(
     terminal = terminal_of_run()
     try:
         with terminal.progress() as progress:
-            reading = read_folder(_files(folder), mapping, progress=progress)
+            reading = read_folder(files_of(folder), mapping, progress=progress)
     except TableError as error:
         _write_report(report, error.faults)
         raise
@@ -63,7 +63,7 @@ def ingest(
     terminal = terminal_of_run()
     store = Lake(lake)
     with terminal.progress() as progress:
-        reading = read_folder(_files(folder), mapping, store.known(), progress)
+        reading = read_folder(files_of(folder), mapping, store.known(), progress)
         changes = store.ingest(reading.tables, progress)
     rows = [
         (name, change.inserted, change.updated, change.unchanged, change.version)
@@ -115,18 +115,6 @@ def simulate(
         folder=str(folder),
         as_of=world.as_of,
     )
-
-
-def _files(path: Path) -> Path:
-    from features.errors import UserError
-    from features.lake import Lake
-
-    if Lake(existing(path)).exists():
-        raise UserError(
-            f"Got the lake {path} but expected a folder of files; what is in a lake was checked "
-            "when it was ingested"
-        )
-    return path
 
 
 def _write_report(path: Path | None, faults: Iterable[Fault]) -> None:

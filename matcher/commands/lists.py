@@ -31,6 +31,15 @@ def match(
         str | None, typer.Option("--as-of", help="Moment of the decision, UTC. Default: now.")
     ] = None,
     top: Annotated[int | None, typer.Option(min=1, help="Matches per brief. Default: 20.")] = None,
+    explore: Annotated[
+        float | None,
+        typer.Option(
+            "--explore",
+            min=0.0,
+            max=0.5,
+            help="Share of each list's places, at its end, drawn by chance. Default: the model's.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -80,6 +89,7 @@ def match(
             created_at=now,
             brief_ids=brief or (),
             top=top,
+            explore_share=explore,
             run_id=run_id,
             progress=progress,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -33,6 +34,14 @@ if TYPE_CHECKING:
 def train(
     data: DataPath = LAKE,
     split: Split = "auto",
+    origins: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Test at so many moments in time (rolling origins), the latest making the model; "
+            "by default as the settings say.",
+        ),
+    ] = None,
     config: ConfigFile = None,
     mapping: MappingFile = None,
     tracking_uri: TrackingUri = None,
@@ -47,6 +56,9 @@ def train(
 
     terminal = terminal_of_run()
     settings = load_config(config)
+    if origins is not None:
+        rolling = settings.training.model_copy(update={"origins": origins})
+        settings = settings.model_copy(update={"training": rolling})
     with terminal.progress() as progress:
         source = open_source(data, mapping, progress)
         embeddings = open_embeddings(source, settings, progress)
@@ -63,6 +75,12 @@ def train(
             progress=progress,
         )
     _show_evaluation(terminal, trained.evaluation)
+    if trained.unconverted:
+        terminal.warn(
+            f"{trained.unconverted} outcomes taught nothing per cost: their revenue and cost are "
+            "in two currencies, and `exchange_rates` knew no rate of them when they were measured.",
+            unconverted=trained.unconverted,
+        )
     if settings.finetune.epochs:
         show_choice(terminal, trained.choice)
     if split == "auto" and trained.split == "brand":
@@ -71,6 +89,7 @@ def train(
             "by brand (--split brand).",
             split=trained.split,
         )
+    terminal.say(trained.report.lead.sentence, verdict=trained.report.lead.verdict)
     where = f" --tracking-uri {tracking_uri}" if tracking_uri else ""
     terminal.say(
         f"Model version {trained.version} is the challenger; "
@@ -85,17 +104,31 @@ def evaluate(
     version: Annotated[
         str | None, typer.Option("--version", help="Model version; by default the champion.")
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", dir_okay=False, help="Page to write; by default beside the data."),
+    ] = None,
+    refit: Annotated[
+        bool,
+        typer.Option(
+            "--refit", help="Fit the version's recipe anew at several origins and measure those."
+        ),
+    ] = False,
+    origins: Annotated[
+        int, typer.Option(min=1, help="With --refit, at how many moments in time.")
+    ] = 3,
     mapping: MappingFile = None,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Measure a registered model against simple rules on the latest briefs of the data.
+    """Measure a registered model against simple rules and write a page about it.
 
-    The briefs are parted as they were for its training: parted otherwise, those that taught it
-    would test it. Where the data has not changed this repeats what `kolmatch train` printed.
+    It is tested on all briefs decided since its own test began (or, in folds by brand, on those
+    kept from it). Where the data has not changed this repeats what `kolmatch train` printed. The
+    page is one HTML file; page, tables, plots and card are also kept in MLflow as a run.
     """
     from features.errors import UserError
     from matcher.registry import CHAMPION, Registry
-    from training.job import evaluate_version
+    from training.job import evaluate_again
 
     terminal = terminal_of_run()
     with terminal.progress() as progress:
@@ -104,14 +137,32 @@ def evaluate(
         chosen = version or registry.resolve(CHAMPION)
         if chosen is None:
             raise UserError("Got no champion; train and promote a model, or name a --version")
-        matcher = registry.load(chosen)
-        embeddings = open_embeddings(source, matcher.config, progress)
-        split = registry.params(chosen)["split"]
-        evaluation = evaluate_version(
-            matcher, source.tables, embeddings, split=split, progress=progress
+        embeddings = open_embeddings(source, registry.load(chosen).config, progress)
+        found = evaluate_again(
+            chosen,
+            source.tables,
+            source.versions,
+            embeddings,
+            registry,
+            refit=origins if refit else None,
+            command=shlex.join(["kolmatch", *STATE.typed]),
+            encoders=source.encoders,
+            progress=progress,
         )
-    _show_evaluation(terminal, evaluation)
-    terminal.say(f"Evaluated version {chosen}.", version=chosen, metrics=evaluation.metrics())
+    path = out or source.home / f"evaluation-v{chosen}{'-refitted' if refit else ''}.html"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(found.page, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"Got {path} for the page, which cannot be written: {error}") from error
+    _show_evaluation(terminal, found.report.evaluation)
+    terminal.say(found.report.lead.sentence, verdict=found.report.lead.verdict)
+    terminal.say(
+        f"Evaluated version {chosen}. Page: {path}",
+        version=chosen,
+        page=str(path),
+        metrics=found.metrics,
+    )
 
 
 def promote(

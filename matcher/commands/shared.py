@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from matcher.config import Config
     from matcher.console import Terminal
 
-OK, USAGE, BAD_DATA, REFUSED, STALE = 0, 2, 3, 4, 5
+OK, USAGE, BAD_DATA, REFUSED, STALE, BUSY = 0, 2, 3, 4, 5, 6
 
 EPILOG = (
     "Exit codes: 0 done, 2 wrong usage, 3 bad data (every fault is listed), 4 the gate refused a "
-    "model, 5 done, but with an older model because the registry could not give the champion."
+    "model, 5 done, but with an older model because the registry could not give the champion, "
+    "6 another retraining is at work."
 )
 
 DataPath = Annotated[
@@ -93,6 +94,19 @@ def existing(path: Path) -> Path:
         raise UserError(
             f"Got {path} but expected a folder: a lake made by `kolmatch ingest`, or one with "
             "CSV, XLSX or Parquet files"
+        )
+    return path
+
+
+def files_of(path: Path) -> Path:
+    """Return the path of a folder of files, refusing a lake."""
+    from features.errors import UserError
+    from features.lake import Lake
+
+    if Lake(existing(path)).exists():
+        raise UserError(
+            f"Got the lake {path} but expected a folder of files; what is in a lake was checked "
+            "when it was ingested"
         )
     return path
 

@@ -54,7 +54,7 @@ def test_canonical_files(folder):
     reading = read_folder(folder(kols_csv=KOLS, briefs_csv=BRIEFS))
     assert reading.tables.kols["followers"].tolist() == [100, 12_000]
     assert reading.tables.briefs["goal"].tolist() == ["seeding"]
-    assert [len(frame) for _, frame in reading.tables] == [1, 2, 0, 0, 0, 0, 0, 0, 0]
+    assert [len(frame) for _, frame in reading.tables] == [1, 2, 0, 0, 0, 0, 0, 0, 0, 0]
     for name, frame in reading.tables:
         assert frame.dtypes.equals(SPECS[name].empty().dtypes)
 
@@ -376,6 +376,21 @@ def test_wide_cells_are_refused_by_their_own_header(folder):
         ("kols.csv", 2, "女粉占比", "65.37"),
         ("vectors.csv", 2, "v1", ""),
         ("vectors.csv", 3, "v0", "x"),
+    ]
+
+
+def test_spaces_that_bear_the_name_of_our_own_signals_are_refused(folder):
+    rows = [f"kol,k1,{space},0.5,1" for space in ("topic", "posts", "mean", "max", "Mean")]
+    home = folder(
+        kols_csv="kol_id,platform,observed_at\nk1,douyin,2025-01-01\n",
+        向量_csv="\n".join(["owner,id,空间,v0,v1", *rows]) + "\n",
+    )
+    with pytest.raises(TableError, match=r"other than max, mean and posts.*give it another name"):
+        read_folder(home)
+    assert faults(home) == [
+        ("向量.csv", 3, "空间", "posts"),
+        ("向量.csv", 4, "空间", "mean"),
+        ("向量.csv", 5, "空间", "max"),
     ]
 
 

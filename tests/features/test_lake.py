@@ -1,6 +1,7 @@
 """The lake: idempotent, all or nothing, and readable at any version."""
 
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -242,6 +243,30 @@ def test_a_lake_from_before_a_column_takes_it_up(
     assert lake.read().outcomes["currency"].fillna("-").tolist() == ["-", "CNY", "USD", "CNY"]
 
 
+def test_a_lake_from_before_a_table_opens_and_takes_it_up(lake: Lake) -> None:
+    lake.ingest(tables())
+    commit = lake.path / "commits" / "00000001.json"
+    told = json.loads(commit.read_text())["versions"]
+    old = {name: version for name, version in told.items() if name != "exchange_rates"}
+    commit.write_text(json.dumps({"versions": old}))
+    shutil.rmtree(lake.path / "tables" / "exchange_rates")
+
+    assert_same(lake.read(), tables())
+    assert_same(lake.read(old), tables())
+    assert lake.ingest(tables())["kols"].unchanged == 3
+    rates = pd.DataFrame(
+        {"currency": ["USD"], "to_currency": ["CNY"], "quoted_at": [DAY], "rate": [7.1]}
+    )
+    change = lake.ingest(Tables.of(exchange_rates=rates))["exchange_rates"]
+    assert (change.inserted, change.version) == (1, 1)
+    assert_same(lake.read(), tables(exchange_rates=rates))
+    assert_same(lake.read(old), tables())
+
+    commit.with_name("00000009.json").write_text(json.dumps({"versions": {"kols": 1}}))
+    with pytest.raises(UserError, match=r"00000009\.json that cannot be read"):
+        lake.read()
+
+
 def test_folders_that_are_no_lake_are_refused(tmp_path: Path, lake: Lake) -> None:
     with pytest.raises(UserError, match=r"no lake at .*make one with `kolmatch ingest`"):
         lake.read()
@@ -310,7 +335,7 @@ def test_files_that_only_add_may_refer_to_what_is_stored(tmp_path: Path, lake: L
     changes = lake.ingest(reading.tables, lambda *progress: told.append(progress))
 
     assert (changes["outcomes"].inserted, changes["kols"].inserted) == (1, 0)
-    assert told[-1] == ("writing tables", 9, 9)
+    assert told[-1] == ("writing tables", 10, 10)
 
 
 def test_what_cannot_be_opened_says_why(tmp_path: Path, lake: Lake) -> None:

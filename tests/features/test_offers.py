@@ -84,6 +84,19 @@ def test_a_brief_takes_its_own_modes_and_currency_and_says_why_not(day: Day) -> 
     assert not right["currency_mismatch"]
 
 
+def test_a_newer_quote_in_another_currency_hides_nothing(day: Day) -> None:
+    rates = [
+        ("k", "sponsorship", day(1), 700.0, "CNY", None),
+        ("k", "sponsorship", day(5), 100.0, "USD", day(8)),
+    ]
+    for currency, price in (("CNY", 700), ("USD", 100)):
+        history = world(day, rates, currency=currency)
+        assert ask(history, day(6)).iloc[0][["price", "currency"]].tolist() == [price, currency]
+    assert ask(world(day, rates, currency="USD"), day(9))["currency_mismatch"].all()
+    either = pd.DataFrame({"brief_id": "b", "kol_id": ["k"], "as_of": [day(6)]})
+    assert quotes(either, world(day, rates))["price"].tolist() == [700, 100]
+
+
 def test_every_quote_that_applies_is_listed(day: Day) -> None:
     history = world(
         day,
@@ -123,7 +136,7 @@ def test_the_offer_is_what_a_slow_reader_finds(
     for pair, offer in zip(pairs.itertuples(), found.itertuples(), strict=True):
         brief = briefs.loc[pair.brief_id]
         rates = tables.as_of(at).rates.query("kol_id == @pair.kol_id").sort_values("quoted_at")
-        rates = rates.drop_duplicates("mode", keep="last")
+        rates = rates.drop_duplicates(["mode", "currency"], keep="last")
         rates = rates[~(rates["valid_until"] <= at) & (rates["currency"] == brief["currency"])]
         rates = rates[rates["mode"].isin(brief["modes"] or rates["mode"])]
         best = rates.sort_values(["price", "mode"]).head(1)

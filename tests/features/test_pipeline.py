@@ -6,13 +6,16 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from features.config import FeatureConfig
-from features.contract import SPECS
+from features.contract import RESERVED_SPACES, SPECS
 from features.history import History
 from features.pipeline import FeaturePipeline
 from features.projection import Spread
 from features.signals import FAMILIES, Family
+from features.signals.affinity import TEXT
+from features.signals.vectors import VECTORS
 from features.tables import Tables
 from features.vectors import Embeddings
 
@@ -34,6 +37,14 @@ def pipeline(embeddings: Embeddings) -> FeaturePipeline:
         pull = rng.normal(size=12)
         projections.append(plain.corrected(briefs, kols[:12], pull, strength=0.5))
     return FeaturePipeline(CONFIG, embeddings, projections=tuple(projections))
+
+
+@pytest.mark.parametrize("space", RESERVED_SPACES)
+def test_no_space_may_bear_the_name_of_our_own_signals(space: str) -> None:
+    with pytest.raises(ValidationError, match=f"{space} name kolmatch's own signals"):
+        FeatureConfig(spaces=("topic", space))
+    # One column for two things, or one space for two kinds of vectors.
+    assert f"{space}_cosine" in VECTORS or space == TEXT
 
 
 def all_pairs(tables: Tables, *times: pd.Timestamp) -> pd.DataFrame:

@@ -1,5 +1,7 @@
 """A matcher that learned something, on a small world with an encoder without weights."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,14 +10,17 @@ from features.history import History
 from features.pipeline import FeaturePipeline
 from features.simulate import World
 from features.vectors import Embeddings
-from matcher.config import Config, HeadConfig, RankerConfig
+from matcher.acceptance import Acceptance
+from matcher.config import Config, HeadConfig, IntervalConfig, RankerConfig
 from matcher.forecast import Forecaster
 from matcher.model import Matcher
 from matcher.ranker import FitRanker, RankingData
+from matcher.uncertainty import Backcast
 
 CONFIG = Config(
     forecast=HeadConfig(trees=8, min_rows_per_leaf=5, least_rows=30),
     ranker=RankerConfig(trees=8, min_rows_per_leaf=5),
+    intervals=IntervalConfig(trees=5, least_rows=50, min_rows_per_leaf=10),
 )
 
 
@@ -38,9 +43,19 @@ def matcher(past: tuple[pd.DataFrame, pd.DataFrame]) -> Matcher:
     counts |= {"spread": rng.binomial(views.astype(int), 0.02)}
     counts |= {"clicks": rng.binomial(views.astype(int), 0.03)}
     counts |= {"orders": rng.binomial(counts["clicks"], 0.04)}
+    counts |= {"returned": rng.binomial(counts["orders"], 0.1)}
     outcomes = pd.DataFrame(counts, index=signals.index).astype(float)
+    product = np.exp(signals["brief.product_price"].fillna(5.0))
+    outcomes = outcomes.assign(
+        gmv=outcomes["orders"] * product, product_price=product, revenue_currency="CNY"
+    )
     forecaster = Forecaster.fit(signals, outcomes, CONFIG.forecast, seed=0)
-    forecaster = forecaster.calibrated(signals, outcomes, least=10)
+    # Good enough for tests of what is done with it: the past is what it learned from.
+    seen = Backcast.of(signals, outcomes, forecaster.heads)
+    forecaster = forecaster.calibrated(seen, signals, outcomes, CONFIG.intervals, least=10, seed=0)
+    accepted = rng.random(len(pairs)) < 0.7
+    acceptance = Acceptance.fit(signals, accepted, CONFIG.forecast, seed=0)
+    forecaster = replace(forecaster, acceptance=acceptance)
     advantage = forecaster.advantage(signals)
     grade = pd.Series(rng.integers(0, 5, len(pairs)).astype(float))
     data = RankingData(

@@ -37,8 +37,9 @@ def test_saving_twice_writes_the_same_bytes(matcher: Matcher, saved: Path, tmp_p
 
 def test_the_folder_holds_text_alone(saved: Path) -> None:
     names = {file.name for file in saved.iterdir()}
-    heads = ("views", "engagement_rate", "spread_rate", "ctr", "cvr")
-    assert names == {"model.json", "ranker.txt", *(f"{head}.txt" for head in heads)}
+    heads = ("views", "engagement_rate", "spread_rate", "ctr", "cvr", "refund_rate")
+    others = ("ranker", "accept", "views_p10", "views_p50", "views_p90")
+    assert names == {"model.json", *(f"{name}.txt" for name in (*heads, *others))}
     for file in saved.iterdir():
         file.read_text(encoding="utf-8")
 
@@ -122,8 +123,8 @@ def test_another_json_file_is_refused(saved: Path, text: str) -> None:
 
 
 def test_a_later_format_is_refused(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("matcher.archive.FORMAT", 4)
-    with pytest.raises(ValueError, match="model format 3 but expected 4"):
+    monkeypatch.setattr("matcher.archive.FORMAT", 5)
+    with pytest.raises(ValueError, match="model format 4 but expected 5"):
         Fitted.load(saved)
 
 

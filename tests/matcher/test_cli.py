@@ -14,14 +14,17 @@ from features.errors import UserError
 from features.simulate import World
 from features.vectors import Embeddings
 from matcher.cli import main
-from matcher.commands.shared import BAD_DATA, OK, REFUSED, STALE, USAGE
+from matcher.commands.shared import BAD_DATA, BUSY, OK, REFUSED, STALE, USAGE
 from matcher.config import Config
 from matcher.model import Matcher
 from matcher.registry import CHALLENGER, CHAMPION, Loaded, Registry
 from training.verdict import Check, Verdict
 
 AS_OF = ("--as-of", "2026-06-30")
-COMMANDS = ("check", "ingest", "simulate", "train", "evaluate", "promote", "rollback", "match")
+COMMANDS = (
+    *("check", "ingest", "simulate", "train", "evaluate", "promote", "rollback", "match"),
+    *("reconcile", "drift", "tune", "retrain"),
+)
 
 
 @dataclass
@@ -154,6 +157,7 @@ def test_every_command_of_the_help_is_known_here(kolmatch: Kolmatch) -> None:
         (("ingest", "files", "--lake", "files"), "which holds other files"),
         (("match", "files", "--language", "fr"), "'fr' is not one of 'zh', 'en'"),
         (("match", "files", "--top", "0"), "should be greater than or equal to 1"),
+        (("match", "files", "--explore", "0.6"), "should be less than or equal to 0.5"),
         (("match", "files", "--as-of", "12"), "'12' is not a date or time such as 2026-06-30"),
         (("match", "files", "--as-of", "NaT"), "'NaT' is not a date or time"),
         (("match", "files", "--out", "files/kols.csv"), "is a file"),
@@ -403,3 +407,57 @@ def test_a_simulated_world_can_be_checked_at_once(kolmatch: Kolmatch) -> None:
     assert said.code == OK
     assert "match with --as-of 2026-06-30" in said.err
     assert kolmatch("check", "new").code == OK
+
+
+def test_nothing_to_reconcile_is_told_in_words_with_counts(kolmatch: Kolmatch, files: Path) -> None:
+    said = kolmatch("reconcile", files)
+    assert (said.code, said.out) == (OK, "")
+    assert "Nothing that came can be held against a forecast yet." in said.err
+    assert "are not: no list was published for their brief before it was decided." in said.err
+    kolmatch("match", files, "--as-of", "2025-06-30", "--run-id", "past")
+    said = kolmatch("reconcile", files, "--json", "--language", "zh", "--out", "told")
+    told = json.loads(said.out)
+    assert told["joined"] == 0
+    assert told["left_out"]["not_forecast"]["collaborations"] > 0
+    assert sorted(file.name for file in Path("told").iterdir()) == [
+        *("accuracy.zh.csv", "ledger.json", "ledger.zh.csv", "ledger.zh.xlsx")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("drift", "files"), "Got no champion to look at; train and promote a model first"),
+        (("drift", "files", "--as-of", "12"), "'12' is not a date or time such as 2026-06-30"),
+        (("tune", "files", "--trials", "1"), "should be greater than or equal to 2"),
+        (("tune", "files"), "but training needs 20; until then"),
+        (("retrain", "absent"), "Got absent but expected a folder"),
+        (("retrain",), "Got lake but expected a folder"),
+        (("retrain", "files", "--wait", "-1"), "should be greater than or equal to 0"),
+    ],
+)
+def test_wrong_usage_of_upkeep_ends_in_one_message(
+    kolmatch: Kolmatch, files: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    said = kolmatch(*arguments)
+    assert said.code == USAGE
+    assert message in said.err
+    assert "Traceback" not in said.err
+
+
+def test_a_retraining_of_faulty_files_changes_nothing(kolmatch: Kolmatch, faulty: Path) -> None:
+    said = kolmatch("--json", "retrain", faulty, "--lake", "lake")
+    assert said.code == BAD_DATA
+    assert said.lines[-1]["faults"] == 8
+    assert not (Path("lake") / "kolmatch.json").exists()
+
+
+def test_a_second_retraining_says_that_one_is_at_work(kolmatch: Kolmatch, files: Path) -> None:
+    from training.retrain import alone
+
+    with alone(Path("lake"), 0):
+        said = kolmatch("--json", "retrain", files)
+    assert said.code == BUSY
+    assert said.lines[-1]["message"] == (
+        "another retraining of lake is at work; wait for it with --wait SECONDS"
+    )

@@ -3,8 +3,10 @@ import pandas as pd
 import pytest
 
 from features.contract import GOALS
-from matcher.config import HeadConfig
+from matcher.config import HeadConfig, IntervalConfig
 from matcher.forecast import VALUE, Forecaster, RateCurve
+from matcher.heads import HEADS, RATES
+from matcher.uncertainty import Backcast
 
 CONFIG = HeadConfig(trees=20, least_rows=50, min_rows_per_leaf=10)
 
@@ -33,7 +35,8 @@ def _outcomes(signals: pd.DataFrame) -> pd.DataFrame:
             "engagements": rng.poisson(views * signals["engagement.rate"]),
             "spread": rng.poisson(views * 0.01),
             "clicks": clicks,
-            "orders": rng.poisson(clicks * 0.03),
+            "orders": (orders := rng.poisson(clicks * 0.03)),
+            "returned": rng.binomial(orders, 0.1),
         }
     ).astype(float)
 
@@ -45,7 +48,7 @@ def forecaster() -> Forecaster:
 
 def test_every_goal_is_valued_by_known_heads_and_has_what_is_usual(forecaster: Forecaster) -> None:
     assert set(VALUE) == set(GOALS) == set(forecaster.typical)
-    assert set(forecaster.heads) == {"views", "engagement_rate", "spread_rate", "ctr", "cvr"}
+    assert set(forecaster.heads) == {spec.name for spec in HEADS}
 
 
 @pytest.mark.parametrize("goal", GOALS)
@@ -54,6 +57,7 @@ def test_advantage_is_the_product_of_the_goals_forecasts_per_price(
 ) -> None:
     signals = _signals().assign(**{"category.goal": float(GOALS.index(goal))})
     told = forecaster.predict(signals)
+    told["views"] = np.exp(forecaster.heads["views"].log(signals))
     value = told[list(VALUE[goal])].prod(axis=1) / np.exp(signals["price.relative"])
     difference = forecaster.advantage(signals) - np.log(value)
     np.testing.assert_allclose(difference, -forecaster.typical[goal], atol=1e-9)
@@ -97,7 +101,8 @@ def test_without_any_outcome_nothing_is_forecast() -> None:
     assert forecaster.heads == {}
     assert (forecaster.advantage(signals) == 0).all()
     assert forecaster.predict(signals).isna().all(axis=None)
-    assert forecaster.calibrated(signals, _outcomes(signals), least=1) is forecaster
+    again = _calibrated(forecaster, _outcomes(signals), signals)
+    assert again.predict(signals).isna().all(axis=None)
 
 
 @pytest.mark.parametrize("goal", GOALS)
@@ -112,25 +117,47 @@ def test_contributions_add_up_to_the_advantage_up_to_a_constant(
 
 def test_rates_are_shares(forecaster: Forecaster) -> None:
     wild = _signals().assign(**{"engagement.rate": 50.0})
-    told = forecaster.predict(wild).drop(columns="views")
+    told = forecaster.predict(wild)[list(RATES)]
     assert ((told >= 0) & (told <= 1)).all(axis=None)
 
 
-def test_later_data_correct_the_conversion_rate_alone(forecaster: Forecaster) -> None:
+def _calibrated(
+    forecaster: Forecaster, outcomes: pd.DataFrame, signals: pd.DataFrame, least: int = 50
+) -> Forecaster:
+    past = Backcast.of(signals, outcomes, forecaster.heads)
+    return forecaster.calibrated(past, signals, outcomes, IntervalConfig(), least, seed=0)
+
+
+def test_later_data_correct_a_rate_and_leave_the_ranking_alone(forecaster: Forecaster) -> None:
     signals = _signals()
     outcomes = _outcomes(signals)
     doubled = outcomes.assign(orders=outcomes["orders"] * 2)
-    better = forecaster.calibrated(signals, doubled, least=50)
-    before, after = forecaster.predict(signals), better.predict(signals)
-    assert (after["cvr"] / before["cvr"]).median() == pytest.approx(2, rel=0.2)
-    pd.testing.assert_frame_equal(after.drop(columns="cvr"), before.drop(columns="cvr"))
-    np.testing.assert_array_equal(better.advantage(signals), forecaster.advantage(signals))
+    before = _calibrated(forecaster, outcomes, signals)
+    after = _calibrated(forecaster, doubled, signals)
+    ratio = after.predict(signals)["cvr"] / before.predict(signals)["cvr"]
+    assert ratio.median() == pytest.approx(2, rel=0.2)
+    same = ["views_p50", "engagement_rate", "spread_rate", "ctr"]
+    pd.testing.assert_frame_equal(after.predict(signals)[same], before.predict(signals)[same])
+    np.testing.assert_array_equal(after.advantage(signals), forecaster.advantage(signals))
 
 
 def test_too_few_later_clicks_correct_nothing(forecaster: Forecaster) -> None:
     signals = _signals()
     none = _outcomes(signals).assign(clicks=0.0)
-    assert forecaster.calibrated(signals, none, least=1) is forecaster
+    assert "cvr" not in _calibrated(forecaster, none, signals).curves
+
+
+def test_eight_of_ten_outcomes_lie_within_the_interval_of_views(forecaster: Forecaster) -> None:
+    signals, rng = _signals(3000), np.random.default_rng(5)
+
+    def outcomes(rows: int) -> pd.DataFrame:
+        views = np.exp(signals["reach.median_views"][:rows] + rng.normal(0.2, 0.6, rows))
+        return _outcomes(signals[:rows]).assign(views=views.round())
+
+    sure = _calibrated(forecaster, outcomes(1000), signals[:1000])
+    told, came = sure.predict(signals), outcomes(3000)["views"]
+    assert came.between(told["views_p10"], told["views_p90"]).mean() == pytest.approx(0.8, abs=0.04)
+    assert (came < told["views_p50"]).mean() == pytest.approx(0.5, abs=0.05)
 
 
 def test_a_rate_curve_recovers_its_numbers_and_keeps_the_order() -> None:

@@ -103,3 +103,24 @@ def test_rows_that_were_not_measured_teach_nothing() -> None:
     one = Head.fit(SPECS["cvr"], signals, outcomes, CONFIG, seed=0)
     two = Head.fit(SPECS["cvr"], doubled, gaps, CONFIG, seed=0)
     assert one == two
+
+
+@pytest.mark.parametrize("name", ["cvr", "views"])
+def test_rows_that_weigh_more_count_for_more(name: str) -> None:
+    signals = _signals(1000).assign(x=0.0)
+    often = np.arange(1000) % 10 != 0
+    outcomes = pd.DataFrame(
+        {
+            "clicks": 100.0,
+            "orders": np.where(often, 2.0, 20.0),
+            "views": np.expm1(signals["reach.median_views"] + np.where(often, 0.0, 1.0)),
+        }
+    )
+    said = []
+    for weight in (None, np.ones(1000), np.where(often, 0.1, 9.0)):
+        head = Head.fit(SPECS[name], signals, outcomes, CONFIG, 0, weight)
+        assert head is not None
+        said.append(head.log(signals))
+    np.testing.assert_allclose(said[1], said[0], atol=1e-6)
+    # Nine in ten are of one kind, and the tenth weighs ten times as much as they do together.
+    assert (said[2] - said[0]).mean() > 0.5

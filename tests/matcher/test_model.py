@@ -157,7 +157,7 @@ def test_an_untrained_matcher_ranks_by_likeness_and_says_so_in_every_row(
     signals = pipeline.transform(pairs, History(world.tables))
     np.testing.assert_array_equal(matches["score"], likeness(signals))
     assert (matches["basis"] == "content").all()
-    assert matches[["fit", "cvr", "forecast_views"]].isna().all(axis=None)
+    assert matches[["fit", "cvr", "views_p50", "roi_p50", "accept"]].isna().all(axis=None)
     assert matches["reasons_en"].map(len).ge(1).all()
 
 
@@ -280,8 +280,8 @@ def test_other_signals_than_those_trained_on_are_refused(
 
 
 def test_unknown_likeness_counts_as_none_and_either_kind_of_vector_counts() -> None:
-    columns = ["content.top3", "vectors.mean_cosine", "content.bio", "audience.match"]
-    columns += ["category.vertical"]
+    columns = ["content.widened_top3", "vectors.mean_cosine", "content.bio"]
+    columns += ["audience.match", "category.vertical"]
     nan = np.nan
     rows = [
         [0.5, nan, 0.9, 1.0, nan],

@@ -56,7 +56,7 @@ def test_contributions_add_up_to_the_margin_up_to_a_constant() -> None:
 
 
 def test_rows_of_one_brief_are_put_together_in_a_stable_order() -> None:
-    data = _data(5, 0)
+    data = replace(_data(5, 0), position=pd.Series(np.arange(50)))
     mixed = np.random.default_rng(1).permutation(50)
     shuffled = RankingData(
         *(v[mixed] if isinstance(v, np.ndarray) else v.iloc[mixed] for v in vars(data).values())
@@ -66,6 +66,7 @@ def test_rows_of_one_brief_are_put_together_in_a_stable_order() -> None:
     for start in range(0, 50, 10):
         part = slice(start, start + 10)
         assert sorted(again["label"][part]) == sorted(straight["label"][part])
+        assert sorted(again["position"][part]) == list(range(start, start + 10))
 
 
 @pytest.mark.parametrize("bad", [{"grade": np.nan}, {"weight": -1.0}, {"weight": np.inf}])
@@ -107,3 +108,33 @@ def test_few_outcomes_never_make_a_chance_certain() -> None:
     curve = Calibration.fit(separable, separable >= 0)
     told = curve(np.array([-1e6, 1e6]))
     assert told.tolist() == pytest.approx([1 / 22, 21 / 22])
+
+
+def _chosen(briefs: int, seed: int) -> RankingData:
+    """Who was chosen from lists that were ordered by `noise` and luck, and read from the top."""
+    data, rng = _data(briefs, seed), np.random.default_rng(seed)
+    key = 0.7 * data.signals["noise"].to_numpy() + 0.7 * rng.normal(size=briefs * 10)
+    place = (-key).reshape(briefs, 10).argsort(axis=1).argsort(axis=1).ravel() + 1
+    pull = 2 * data.signals["fit"].to_numpy() - 0.6 * place + 2.3
+    chosen = (rng.random(len(place)) < 1 / (1 + np.exp(-pull))).astype(float)
+    return replace(data, grade=pd.Series(chosen), position=pd.Series(place))
+
+
+def test_the_pull_of_places_is_told_apart_from_what_decides() -> None:
+    train, valid, test = _chosen(150, 0), _chosen(40, 1), _chosen(40, 2).signals
+
+    def score(train: RankingData, regularization: float = 0.0) -> dict[str, float]:
+        config = RankerConfig(
+            trees=100,
+            min_rows_per_leaf=5,
+            learning_rate=0.1,
+            position_regularization=regularization,
+        )
+        ranker = FitRanker.fit(train, valid, None, config, seed=0)
+        margin = ranker.score(test, NOTHING_FORECAST)
+        return {name: float(np.corrcoef(margin, test[name])[0, 1]) for name in ("fit", "noise")}
+
+    naive, aware = score(replace(train, position=None)), score(train)
+    assert aware["fit"] > naive["fit"] + 0.03
+    assert aware["noise"] < naive["noise"] - 0.1
+    assert score(train, 1.0)["noise"] > aware["noise"] + 0.1

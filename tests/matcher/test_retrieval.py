@@ -10,6 +10,8 @@ from pydantic import ValidationError
 from features.columns import TIME
 from features.history import History
 from features.pipeline import FeaturePipeline
+from features.projection import Projection, Spread
+from features.search import Places
 from features.simulate import World
 from features.tables import Tables
 from features.vectors import Embeddings
@@ -70,9 +72,14 @@ def small(goal: str = "engagement", **tables: pd.DataFrame) -> Tables:
 
 
 def retrieval_of(
-    tables: Tables, embeddings: Embeddings, config: RetrievalConfig, scout: Scout | None = None
+    tables: Tables,
+    embeddings: Embeddings,
+    config: RetrievalConfig,
+    scout: Scout | None = None,
+    projections: tuple[Projection, ...] = (),
 ) -> Retrieval:
-    pipeline = FeaturePipeline(Config().features, embeddings)
+    features = Config().with_spaces(tables).features
+    pipeline = FeaturePipeline(features, embeddings, projections=projections)
     return Retrieval(History(tables), pipeline, config, scout)
 
 
@@ -85,8 +92,9 @@ def chosen(
     embeddings: Embeddings,
     config: RetrievalConfig,
     price: list[float] | None = None,
+    projections: tuple[Projection, ...] = (),
 ) -> set[str]:
-    retrieval = retrieval_of(tables, embeddings, config)
+    retrieval = retrieval_of(tables, embeddings, config, None, projections)
     looked_up, _ = retrieval.pipeline.parted(FAMILIES)
     pairs = pd.DataFrame({"brief_id": "b", "kol_id": KOLS, "as_of": NOW})
     signals = looked_up.transform(pairs, retrieval.history)
@@ -125,6 +133,62 @@ def test_the_bio_stands_for_who_has_no_post(word_embeddings: Embeddings) -> None
     assert "k5" in found
 
 
+def turned(space: str, width: int, brief: float, kol: float) -> Projection:
+    """A projection that leaves vectors as they are, or turns a side's round."""
+    none, map_ = np.zeros(width), 2.0**17 * np.eye(width)
+    return Projection(space, False, none, none, brief * map_, kol * map_, np.empty((0, width)))
+
+
+@pytest.mark.parametrize(
+    ("brief", "kol", "found"),
+    [(1, 1, {"k1", "k3"}), (1, -1, {"k0", "k2", "k4", "k5"}), (-1, 1, {"k0", "k2", "k4", "k5"})],
+)
+def test_content_is_searched_in_what_was_learned_of_texts(
+    word_embeddings: Embeddings, brief: float, kol: float, found: set[str]
+) -> None:
+    projections = (turned("posts", 16, brief, kol),)
+    config = only("content", len(found))
+    assert chosen(small(), word_embeddings, config, projections=projections) == found
+
+
+@pytest.mark.parametrize(
+    ("brief", "kol", "found"), [(1, 1, "k0"), (1, -1, "k5"), (-1, 1, "k5"), (0, 0, "k0")]
+)
+def test_content_is_searched_in_what_was_learned_of_a_users_space(
+    word_embeddings: Embeddings, brief: float, kol: float, found: str
+) -> None:
+    angle = np.linspace(0, np.pi, 6)
+    owners = [("brief", "b", [1.0, 0.0])]
+    owners += [("kol", k, [np.cos(a), np.sin(a)]) for k, a in zip(KOLS, angle, strict=True)]
+    vectors = pd.DataFrame(owners, columns=["owner", "id", "vector"])
+    vectors = vectors.assign(space="video", observed_at=NOW - pd.Timedelta(days=9))
+    # Without a post or a bio the users' own space alone speaks.
+    tables = small(vectors=vectors)
+    tables = tables.replace(posts=tables.posts.head(0))
+    learned = (turned("video", 2, brief, kol),) if brief else ()
+    assert chosen(tables, word_embeddings, only("content", 1), projections=learned) == {found}
+
+
+def test_topics_are_projected_block_by_block_without_changing_a_digit(
+    world: World, word_embeddings: Embeddings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    learned = Spread.of("posts", rng.normal(size=(9, 16)), rng.normal(size=(30, 16))).projection(5)
+
+    def places(*projections: Projection) -> Places:
+        retrieval = retrieval_of(
+            world.tables, word_embeddings, RetrievalConfig(), None, projections
+        )
+        return retrieval.directory(world.as_of).places("posts")
+
+    whole, plain = places(learned), places()
+    at_once = Places(learned.kols(plain.vectors).astype(np.float32), plain.start)
+    assert np.abs(whole.vectors - at_once.vectors).max() < 1e-5
+    monkeypatch.setattr("matcher.directory._BLOCK", 2)
+    assert len(whole.vectors) > len(whole)
+    assert places(learned).vectors.tobytes() == whole.vectors.tobytes()
+
+
 def test_efficient_takes_what_the_goal_counts_for_its_price(word_embeddings: Embeddings) -> None:
     price = [100.0, 100.0, 100.0, 100.0, 1.0, 100.0]
     engagement, awareness, efficient = small("engagement"), small("awareness"), only("efficient")
@@ -147,6 +211,37 @@ def test_lookalikes_take_whom_such_briefs_did_well_with(word_embeddings: Embeddi
     few = only("lookalikes").model_copy(update={"winners": 1})
     assert winners_of(tables, word_embeddings, few) == [4]
     assert "k4" in chosen(tables, word_embeddings, few)
+
+
+def with_old(tables: Tables, brand: str, vertical: str) -> Tables:
+    """Let the earlier brief be of another brand and vertical."""
+    old = tables.briefs["brief_id"] == "old"
+    told = {"brand_id": brand, "vertical": vertical}
+    briefs = tables.briefs.assign(**{n: tables.briefs[n].mask(old, v) for n, v in told.items()})
+    return tables.replace(briefs=briefs)
+
+
+@pytest.mark.parametrize(
+    ("brand", "vertical", "found"),
+    [("x", "beauty", [4, 5]), ("x", "games", [4, 5]), ("y", "beauty", [4]), ("y", "games", [])],
+)
+def test_who_paid_off_in_the_vertical_or_for_the_brand_is_a_winner(
+    word_embeddings: Embeddings, brand: str, vertical: str, found: list[int]
+) -> None:
+    # k4 paid off best; k5 is a winner only as the one whom the brand signed last.
+    signed = NOW - pd.to_timedelta([40, 39], unit="D")
+    past = paid_off(signed_at=signed, published_at=signed)
+    tables = with_old(small(**past), brand, vertical)
+    assert winners_of(tables, word_embeddings, RetrievalConfig(winners=1)) == found
+
+
+@pytest.mark.parametrize(("brand", "found"), [("x", [4, 5]), ("y", [])])
+def test_whom_the_brand_signed_last_is_a_winner(
+    word_embeddings: Embeddings, brand: str, found: list[int]
+) -> None:
+    tables = with_old(small(**paid_off()), brand, "games")
+    told = tables.replace(outcomes=tables.outcomes.head(0))
+    assert winners_of(told, word_embeddings, RetrievalConfig()) == found
 
 
 def test_what_came_at_or_after_the_moment_makes_no_winner(word_embeddings: Embeddings) -> None:
@@ -193,9 +288,12 @@ def test_judgments_that_may_not_be_known_make_no_winner(
     assert winners_of(small(judgments=judgments), word_embeddings, RetrievalConfig()) == []
 
 
-def test_returns_in_another_currency_are_not_compared(word_embeddings: Embeddings) -> None:
-    tables = small(**paid_off(currency="USD", signed_at=pd.NaT))
-    assert winners_of(tables, word_embeddings, RetrievalConfig()) == []
+@pytest.mark.parametrize(("currency", "found"), [("CNY", [4, 5]), ("USD", [])])
+def test_returns_in_another_currency_are_not_compared(
+    word_embeddings: Embeddings, currency: str, found: list[int]
+) -> None:
+    tables = with_old(small(**paid_off(currency=currency)), "y", "beauty")
+    assert winners_of(tables, word_embeddings, RetrievalConfig()) == found
 
 
 @pytest.fixture(scope="module")

@@ -11,15 +11,19 @@ MATCH = {
     "kol_id": "60e12345",
     "platform": "douyin",
     "display_name": "安在路上",
-    "followers": 26_514.0,
     "price": 1150.0,
     "currency": "CNY",
     "fit": 0.917,
-    "cvr": 0.0189,
+    "accept": 0.649,
+    "views_p10": 12_000.0,
+    "views_p50": 26_514.0,
+    "views_p90": 61_000.0,
+    "roi_p50": 0.347,
     "reasons_en": ("first", "second", "third"),
     "reasons_zh": ("一", "二", "三"),
     "basis": "outcomes",
 }
+FORECASTS = ("fit", "accept", "views_p10", "views_p50", "views_p90", "roi_p50")
 NOBODY_REFUSED = pd.DataFrame(
     {"brief_id": ["b1"], "reason": ["eligible"], "kols": [1], "text_en": ["x"], "text_zh": ["x"]}
 )
@@ -37,10 +41,11 @@ def test_a_match_is_one_row(capsys: pytest.CaptureFixture[str]) -> None:
     for told in (
         "b1  A brief",
         "安在路上",
-        "26,514",
+        "26.5k (12k–61k)",
         "1,150 CNY",
         "91%",  # never rounded up: 100% would be a promise
-        "1.89%",
+        "64%",
+        "+35%",
         "first",
         "second",
     ):
@@ -50,11 +55,18 @@ def test_a_match_is_one_row(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_what_is_unknown_is_blank(capsys: pytest.CaptureFixture[str]) -> None:
     unknown = dict.fromkeys(("display_name", "platform", "price", "currency"), None)
-    _show(unknown | dict.fromkeys(("followers", "fit", "cvr"), np.nan), title=np.nan)
+    _show(unknown | dict.fromkeys(FORECASTS, np.nan), title=np.nan)
     out = capsys.readouterr().out
     assert "nan" not in out
     assert "None" not in out
     assert "60e12345" in out  # for want of a name
+
+
+def test_views_without_an_interval_are_told_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    _show({"views_p10": np.nan, "views_p90": np.nan}, language="zh")
+    out = capsys.readouterr().out
+    assert "2.7万" in out
+    assert "–" not in out
 
 
 def test_only_the_first_briefs_and_places_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,11 +90,11 @@ def test_reasons_come_in_the_language_of_the_lists(capsys: pytest.CaptureFixture
 def test_headings_are_in_that_language_and_what_nobody_tells_has_none(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    _show({"price": np.nan, "cvr": np.nan, "followers": np.nan}, language="zh")
+    _show({"price": np.nan} | dict.fromkeys(FORECASTS[1:], np.nan), language="zh")
     out = capsys.readouterr().out
     assert "达人" in out
     assert "匹配度" in out
-    for heading in ("报价", "转化率", "粉丝数", "KOL"):
+    for heading in ("报价", "接受概率", "播放量", "ROI", "KOL"):
         assert heading not in out
 
 

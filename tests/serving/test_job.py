@@ -144,3 +144,15 @@ def test_a_bad_run_id_is_refused_before_the_work(
             progress=lambda what, done, total: told.append(what),
         )
     assert told == []
+
+
+def test_lists_with_drawn_places_are_another_run(
+    tmp_path: Path, world: World, word_embeddings: Embeddings
+) -> None:
+    plain = _serve(tmp_path, world, word_embeddings, top=4)
+    drawn = _serve(tmp_path, world, word_embeddings, top=4, explore_share=0.5)
+    again = _serve(tmp_path, world, word_embeddings, top=4, explore_share=0.5)
+    assert plain.run.run_id != drawn.run.run_id == again.run.run_id
+    published = read_run(tmp_path, drawn.run.run_id).matches
+    assert published["explored"].any()
+    assert (published["propensity"].lt(1) == published["explored"]).all()

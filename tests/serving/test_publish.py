@@ -1,5 +1,6 @@
 """Published runs: all of one or nothing of it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from features.columns import Column
 from features.errors import TableError, UserError
 from serving import publish as module
 from serving.publish import Run, latest_run, publish, read_run, runs
+from serving.results import MATCHES
 
 AS_OF = pd.Timestamp("2026-06-30", tz="UTC")
 
@@ -48,16 +51,18 @@ def matches(**changes: object) -> pd.DataFrame:
             "fit": [0.9, 0.8, np.nan],
             "score": [2.0, 1.0, -1.0],
             "cvr": [0.01, np.nan, 0.0],
-            "forecast_views": [5000.0, np.nan, 0.0],
+            "views_p50": [5000.0, np.nan, 0.0],
             "risk": [0.1, np.nan, 0.0],
             "median_views": [5000.0, np.nan, 0.0],
             "reasons_en": [("near", "cheap"), (), ("far",)],
             "reasons_zh": [("近", "便宜"), (), ("远",)],
             "evidence": [{"content.best": np.float64(0.5), "post_id": "帖1"}, {}, {"x": np.nan}],
             "basis": ["outcomes"] * 3,
+            "propensity": [1.0, 0.04, 1.0],
+            "explored": [False, True, False],
         }
     )
-    return frame.assign(**changes)
+    return frame.reindex(columns=MATCHES.names).assign(**changes)
 
 
 def exclusions(brief_id: str = "b2") -> pd.DataFrame:
@@ -88,6 +93,25 @@ def test_a_run_reads_back_as_it_was_published(tmp_path: Path) -> None:
     )
     assert published.matches["rank"].dtype == np.int64
     pd.testing.assert_frame_equal(published.exclusions, exclusions())
+
+
+def test_a_run_of_an_earlier_version_can_still_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = [column for column in MATCHES.columns if not column.name.endswith(("p10", "p50", "p90"))]
+    then = replace(MATCHES, columns=(*kept, Column("forecast_views", "count")))
+    old = matches().rename(columns={"views_p50": "forecast_views"})
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "MATCHES", then)
+        publish(tmp_path, run("old"), old[[*then.names]], exclusions())
+    publish(tmp_path, run("new"), matches(views_p50=[1.0, 2.0, np.nan]), exclusions())
+
+    told = read_run(tmp_path, "old").matches
+    assert list(told) == MATCHES.names
+    assert told["views_p50"].tolist() == pytest.approx([5000, np.nan, 0], nan_ok=True)
+    assert told["roi_p50"].isna().all()
+    new = read_run(tmp_path, "new").matches
+    assert new["views_p50"].tolist() == pytest.approx([1, 2, np.nan], nan_ok=True)
 
 
 def test_runs_are_listed_by_time_and_kept_apart(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from openpyxl.utils import get_column_letter
 
-from serving import headings, workbook
+from serving import headings, results, workbook
 from serving.publish import Run
 from serving.workbook import write_files
 
@@ -54,14 +55,18 @@ MATCHES = pd.DataFrame(
         "score": [2.0, 1.5, -0.25],
         "cvr": [0.0123, np.nan, 0.0],
         "risk": [0.0, 0.2, np.nan],
-        "forecast_views": [5000.0, 0.0, np.nan],
+        "views_p50": [5000.0, 0.0, np.nan],
+        "roi_p10": [-0.25, np.nan, 1.5],
         "median_views": [5000.0, 0.0, np.nan],
         "reasons_en": [("Close to the brief", "Cheap"), (), ("-1+1",)],
         "reasons_zh": [("内容相近", "报价低"), (), ("-1+1",)],
         "evidence": [{"content.best": 0.62345, "post_id": "p9"}, {}, {"x": 2}],
         "basis": ["outcomes"] * 3,
+        "propensity": [1.0, 0.04, np.nan],
+        "explored": pd.array([False, True, None], dtype="boolean"),
     }
 )
+MATCHES = MATCHES.reindex(columns=results.MATCHES.names)
 EXCLUSIONS = pd.DataFrame(
     {
         "brief_id": ["b1", "b1", "b2", "b3", "b3"],
@@ -101,6 +106,9 @@ def test_numbers_stay_numbers_and_ids_text(tmp_path: Path) -> None:
     assert [cell.number_format for cell in column(sheet, "Fit")] == ["0.0%"] * 3
     assert values(sheet, "Fit") == [0.913, 0.5, 0.25]
     assert values(sheet, "Conversion") == [0.0123, None, 0]
+    assert values(sheet, "Views") == [5000, 0, None]
+    assert values(sheet, "ROI, low") == [-0.25, None, 1.5]
+    assert [cell.number_format for cell in column(sheet, "ROI, low")] == ["0.00"] * 3
     assert values(sheet, "Reasons") == ["Close to the brief\nCheap", None, "-1+1"]
     assert values(sheet, "Evidence") == ["content.best = 0.6234; post_id = p9", None, "x = 2"]
     assert values(sheet, "Mode") == ["live commerce", "sponsorship", None]
@@ -110,7 +118,7 @@ def test_the_sheet_is_ready_to_use(tmp_path: Path) -> None:
     sheet = written(tmp_path)["book"]["Matches"]
 
     assert sheet.freeze_panes == "F2"
-    assert sheet.auto_filter.ref == "A1:U4"
+    assert sheet.auto_filter.ref == f"A1:{get_column_letter(len(headings.MATCHES))}4"
     ((bars,),) = [rules.rules for rules in sheet.conditional_formatting]
     assert bars.type == "dataBar"
     assert [str(r.sqref) for r in sheet.conditional_formatting] == ["I2:I4"]
@@ -127,7 +135,7 @@ def test_chinese_lists_are_chinese_throughout(tmp_path: Path) -> None:
     assert values(sheet, "推荐理由")[0] == "内容相近\n报价低"
     assert values(made["book"]["排除情况"], "原因")[0] == "平台不符"
     heads = set(made["csv"][0])
-    assert {"达人昵称", "报价", "匹配度", "转化率", "播放中位数", "推荐理由"} <= heads
+    assert {"达人昵称", "报价", "匹配度", "预估转化率", "播放中位数", "推荐理由"} <= heads
 
 
 def test_who_was_refused_is_counted_for_every_brief(tmp_path: Path) -> None:
@@ -162,7 +170,7 @@ def test_the_about_sheet_says_what_the_ranking_rests_on(tmp_path: Path) -> None:
     assert book["About"]["A1"].value == headings.CONTENT_ONLY.en
     assert values(book["Matches"], "Basis") == ["content only"] * 3
     assert values(book["Matches"], "Fit") == [None] * 3
-    assert [str(r.sqref) for r in book["Matches"].conditional_formatting] == ["T2:T4"]
+    assert [str(r.sqref) for r in book["Matches"].conditional_formatting] == ["AT2:AT4"]
 
     judged = Run(**(vars(RUN) | {"basis": "judgments"}))
     book = written(tmp_path, run=judged, matches=MATCHES.assign(basis="judgments"))["book"]
@@ -293,3 +301,10 @@ def test_every_code_of_the_contract_has_words() -> None:
     assert set(headings.WORDS["platform"]) == set(PLATFORMS)
     assert set(headings.WORDS["mode"]) == set(MODES)
     assert set(headings.WORDS["basis"]) == set(headings.RESTS_ON) == set(BASES)
+
+
+def test_drawn_places_are_marked(tmp_path: Path) -> None:
+    write_files(tmp_path, RUN, MATCHES, EXCLUSIONS, BRIEFS, "en")
+    told = pd.read_csv(tmp_path / RUN.run_id / "matches.en.csv", keep_default_na=False)
+    assert told["Drawn"].tolist() == ["no", "yes", ""]
+    assert told["Chance"].tolist() == ["1", "0.04", ""]

@@ -93,6 +93,7 @@ def test_preference_is_spread_by_gain_over_what_is_known(config: Config) -> None
             "grade": [2.0, 1.0, 0.0, 3.0, 3.0, 4.0],
             "known": [True, True, False, True, True, True],
             "judged": [True, True, False, True, True, True],
+            "choice": "",
         }
     )
     told = Examples(pairs, pd.DataFrame(index=pairs.index)).preference(config.training)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features.columns import EPOCH
 from features.history import History, roster
 from features.offers import current_offers
 from features.pipeline import FeaturePipeline
@@ -16,8 +17,15 @@ from features.tables import Tables
 from matcher.config import Config, TrainingConfig
 from matcher.eligibility import screen
 from matcher.forecast import Forecaster
-from training.examples import Examples, build_examples, graded_pairs, unknown_pairs
+from training.examples import (
+    Examples,
+    build_examples,
+    example_pairs,
+    graded_pairs,
+    unknown_pairs,
+)
 from training.labels import decision_times
+from training.selection import CHOSEN, PASSED
 
 Day = Callable[[float], pd.Timestamp]
 Past = Callable[..., Tables]
@@ -230,6 +238,7 @@ def examples_of(goal: str = "awareness", **columns: list[object]) -> Examples:
     """Return pairs of one brief, none of which brought anything known unless told."""
     size = len(next(iter(columns.values())))
     told = {"grade": 0.0, "judged": False, "success": False, "known": False, "achieved": np.nan}
+    told |= {"choice": "", "position": 0.0, "propensity": np.nan}
     frame = pd.DataFrame({**{n: [v] * size for n, v in told.items()}, **columns})
     pairs = frame.assign(brief_id="b1", kol_id=[f"k{i}" for i in range(size)], goal=goal)
     return Examples(pairs, pd.DataFrame({"price.relative": [np.nan] * size}))
@@ -316,3 +325,108 @@ def test_the_unknown_without_weight_go(unknown: str) -> None:
         np.zeros(2), FORECASTER, settings
     )
     assert len(data.grade) == len(data.signals) == len(data.known) == 1
+
+
+# -- choices, and whom the log leaves out ----------------------------------------------------
+
+
+LIST: dict[str, list[object]] = {
+    "choice": [CHOSEN, CHOSEN, PASSED, ""],
+    "position": [2.0, 1.0, 3.0, 0.0],
+    "known": [True, False, False, False],
+    "grade": [3.0, 0.0, 0.0, 0.0],
+}
+"""Delivered and measured; declined or the like; passed over; never shown."""
+LATE = pd.Timestamp("2030-01-01", tz="UTC")
+EVEN = np.array([0.3, 0.2, 0.1, 0.0])
+
+
+def test_by_default_only_outcomes_and_the_never_shown_teach() -> None:
+    data = examples_of(**LIST).ranking(EVEN, FORECASTER, SETTINGS)
+    assert data.signals.index.tolist() == [0, 3]
+    assert data.position is None
+    assert (data.weight == [1.0, SETTINGS.unknown_weight]).all()
+
+
+def test_who_was_passed_over_may_count_for_less_than_forecast() -> None:
+    placed = examples_of(choice=[PASSED] + [""] * 9, known=[False] * 10)
+    advantage = TEN[::-1].copy()
+    for below, grade in ((0.0, 4), (0.25, 2), (5.0, 0)):
+        settings = TrainingConfig(passed_over=0.2, passed_over_below=below)
+        data = placed.ranking(advantage, FORECASTER, settings)
+        assert data.grade.iloc[0] == grade
+        assert data.weight.tolist() == [0.2] + [SETTINGS.unknown_weight] * 9
+        assert not data.told.any()
+
+
+def test_where_choices_teach_they_are_all_that_does() -> None:
+    settings = TrainingConfig(unknown="choices", position_aware=True)
+    examples = examples_of(**LIST)
+    data = examples.ranking(EVEN, FORECASTER, settings)
+    assert data.grade.tolist() == [1.0, 1.0, 0.0]
+    assert data.weight.tolist() == [1.0] * 3
+    assert data.position is not None
+    assert data.position.tolist() == [2, 1, 3]
+    assert data.told.tolist() == [True, False, False]
+    assert examples.preference(settings).fillna(-1).tolist() == [0.5, 0.5, 0.0, -1]
+
+
+def test_where_not_chosen_is_bad_the_declined_still_say_nothing() -> None:
+    negative = TrainingConfig(unknown="negative")
+    examples = examples_of(**LIST)
+    assert examples.preference(negative).fillna(-1).tolist() == [1.0, -1, -1, 0.0]
+    told = negative.model_copy(update={"passed_over": 0.5})
+    assert examples.preference(told).fillna(-1).tolist() == [1.0, -1, 0.0, 0.0]
+    assert examples.ranking(EVEN, FORECASTER, told).weight.tolist() == [1.0, 0.5, 0.3]
+
+
+def test_unlikely_outcomes_weigh_more_where_that_is_asked_for() -> None:
+    known = [True, True, True, False]
+    examples = examples_of(
+        known=known, propensity=[0.5, 0.1, None, 0.1], grade=[2.0, 3.0, 1.0, 0.0]
+    )
+    plain = examples.ranking(EVEN, FORECASTER, TrainingConfig())
+    assert plain.weight.tolist() == [1, 1, 1, 0.3]
+    settings = TrainingConfig(propensity_weights="all", propensity_clip=6)
+    assert examples.ranking(EVEN, FORECASTER, settings).weight.tolist() == [0.5, 1.5, 1, 0.3]
+    other = examples_of(known=[True] * 2, propensity=[0.5, 0.1]).pairs
+    two = Examples(other.assign(brief_id=["b1", "b2"]), examples.signals.head(2))
+    in_brief = TrainingConfig(propensity_weights="brief")
+    assert two.propensity_weight(in_brief).tolist() == [1, 1]
+
+
+def test_those_on_the_lists_are_examples_where_they_teach(
+    history: History, questions: pd.DataFrame, config: Config
+) -> None:
+    known_before = pd.Series(LATE, index=questions["brief_id"])
+    told = graded_pairs(history.tables, known_before.index, known_before, config.training)
+    listed = history.tables.collaborations.set_index(["brief_id", "kol_id"])
+
+    def pairs_of(cut: pd.Timestamp = LATE, **changes: object) -> pd.DataFrame:
+        settings = config.training.model_copy(update=changes)
+        cuts = pd.Series(cut, index=questions["brief_id"])
+        pairs = example_pairs(history.tables, history, told, settings, 0, cuts)
+        assert not pairs.duplicated(["brief_id", "kol_id"]).any()
+        assert pairs["known"].sum() == len(told)
+        return pairs
+
+    plain = pairs_of()
+    delivered = plain[plain["known"] & ~plain["judged"]]
+    assert (delivered["choice"] == CHOSEN).all()
+    key = pd.MultiIndex.from_frame(delivered[["brief_id", "kol_id"]])
+    assert (delivered["propensity"].to_numpy() == listed.loc[key, "propensity"]).all()
+    assert (plain.loc[plain["choice"] == "", "position"] == 0).all()
+    assert (plain.loc[~plain["known"], "choice"] == "").all()
+
+    weak = pairs_of(passed_over=0.1)
+    more = weak[~weak["known"] & (weak["choice"] != "")]
+    assert set(more["choice"]) == {PASSED}
+    key = pd.MultiIndex.from_frame(more[["brief_id", "kol_id"]])
+    assert set(listed.loc[key, "status"]) == {"shown"}
+    assert (pairs_of(EPOCH, passed_over=0.1)["choice"] == "").all()  # nothing was known by then
+
+    chosen = pairs_of(unknown="choices")
+    rest = chosen[~chosen["known"] & (chosen["choice"] == CHOSEN)]
+    key = pd.MultiIndex.from_frame(rest[["brief_id", "kol_id"]])
+    assert {"declined", "cancelled"} <= set(listed.loc[key, "status"])
+    assert (chosen.loc[~chosen["judged"], "choice"] != "").all()

@@ -19,6 +19,7 @@ from matcher.config import Config, FinetuneConfig
 from matcher.model import Matcher
 from matcher.registry import Registry
 from training import finetune
+from training.choices import ARTIFACT
 from training.examples import Examples
 from training.finetune import (
     Choice,
@@ -29,8 +30,9 @@ from training.finetune import (
     tuned_folder,
 )
 from training.fit import Fit, Plan, plan_by_time
-from training.job import Trained, evaluate_version, play, train
+from training.job import Trained, evaluate_version, train
 from training.labels import question_times
+from training.rounds import play
 from training.triplets import Lessons, Told, Triplet
 
 MakeModel = Callable[..., Path]
@@ -357,7 +359,8 @@ def test_a_model_on_a_tuned_encoder_serves(trained: Trained, home: Path, world: 
     brief = world.tables.briefs["brief_id"].iloc[-1]
     found = matcher.match(world.tables, [brief], world.as_of, embeddings)
     assert len(found.matches) > 0
-    again = evaluate_version(matcher, world.tables, embeddings)
+    kept = Registry(home).text(trained.version, ARTIFACT)
+    again = evaluate_version(matcher, world.tables, embeddings, choices=kept).evaluation
     pd.testing.assert_frame_equal(again.per_brief, trained.evaluation.per_brief, check_exact=True)
 
 

@@ -4,6 +4,8 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 
 from features.errors import UserError
 from features.history import History
@@ -14,15 +16,16 @@ from training.examples import Examples, build_examples, graded_pairs
 from training.fit import (
     WHENEVER,
     Plan,
-    cross_advantage,
+    cross_forecasts,
     fit_matcher,
     labelled_pairs,
     plan_by_time,
     plans,
     plans_by_brand,
+    plans_by_time,
     ripening,
 )
-from training.labels import decision_times
+from training.labels import decision_times, labels_known_before, outcome_values
 
 Day = Callable[[float], pd.Timestamp]
 Past = Callable[..., Tables]
@@ -88,6 +91,81 @@ def test_no_label_known_at_or_after_its_cut_is_used(
     ripe = done[(done["status"] == "delivered") & (done["horizon_days"] >= 30)]
     known = examples.known.pairs.query("not judged").merge(ripe, on=["brief_id", "kol_id"])
     assert (known["measured_at"] < known["brief_id"].map(plan.known_before)).all()
+
+
+@pytest.fixture(scope="module")
+def fifty(past: Past) -> Tables:
+    """Return two campaigns of each of fifty briefs, in the order of the briefs."""
+    return past([{"brief": f"b{i // 2:02d}", "kol": f"k{i % 2}", "views": 5} for i in range(100)])
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    decided=st.lists(st.integers(0, 700), min_size=50, max_size=50),
+    waits=st.lists(st.integers(30, 90), min_size=50, max_size=50),
+    origins=st.integers(1, 3),
+)
+def test_what_always_holds_of_plans_at_rolling_origins(
+    fifty: Tables, day: Day, decided: list[int], waits: list[int], origins: int
+) -> None:
+    times = pd.Series([day(each) for each in decided])
+    came = times + pd.to_timedelta(pd.Series(waits), unit="D")
+    twice = np.repeat(np.arange(50), 2)
+    tables = fifty.replace(
+        briefs=fifty.briefs.assign(decided_at=times),
+        collaborations=fifty.collaborations.assign(shown_at=times[twice].to_numpy()),
+        outcomes=fifty.outcomes.assign(measured_at=came[twice].to_numpy()),
+    )
+    shares = TrainingConfig(valid_share=0.1, test_share=0.1, least_briefs=10)
+    try:
+        made = plans_by_time(tables, Config(training=shares), origins)
+    except UserError:
+        assume(False)
+    at = decision_times(tables)
+    all_told = outcome_values(tables, 30)
+    tested = pd.concat([pd.Series(1, plan.briefs("test")) for plan in made])
+    assert tested.index.is_unique
+    for plan in made:
+        cuts = {name: pd.Timestamp(cut) for name, cut in plan.cuts.items() if name != "embargo"}
+        embargo = pd.Timedelta(plan.cuts["embargo"])
+        known = outcome_values(labels_known_before(tables, plan.known_before), 30)
+        # No outcome that teaches or tunes was known at or after its cut, or decided in an embargo.
+        for part, cut in (("train", "valid_from"), ("valid", "test_from")):
+            own = known[known["brief_id"].isin(plan.briefs(part))]
+            assert len(own)
+            assert (own["measured_at"] < cuts[cut]).all()
+            assert (at[plan.briefs(part)] < cuts[cut] - embargo).all()
+        assert (at[plan.briefs("valid")] >= cuts["valid_from"]).all()
+        # Nothing lost: what a window of test holds is tested by all that came of it, if it is ripe.
+        window = (at >= cuts["test_from"]) & (at < cuts.get("test_until", WHENEVER))
+        ripe = at <= all_told["measured_at"].max() - embargo
+        assert set(plan.briefs("test")) == set(at.index[window & ripe])
+        test = all_told["brief_id"].isin(plan.briefs("test"))
+        assert known["brief_id"].isin(plan.briefs("test")).sum() == test.sum()
+
+
+def test_a_plan_can_be_made_again_from_its_cuts_when_more_is_known(
+    past: Past, config: Config
+) -> None:
+    plan = plan_by_time(past(WEEKLY), config)
+    again = plan_by_time(past(WEEKLY), config, plan.cuts)
+    pd.testing.assert_series_equal(again.part, plan.part)
+    later = [{"brief": f"c{i}", "decided": 7 * i, "shown": 7 * i} for i in range(40, 50)]
+    later = [row | {"measured": row["decided"] + 31, "views": 3} for row in later]
+    grown = plan_by_time(past([*WEEKLY, *later]), config, plan.cuts)
+    assert grown.cuts == plan.cuts
+    assert set(plan.briefs("test")) < set(grown.briefs("test"))
+    for part in ("train", "valid"):
+        assert grown.briefs(part).equals(plan.briefs(part))
+
+
+def test_origins_are_named_and_the_latest_comes_first(past: Past, config: Config) -> None:
+    parted, made = plans(past(WEEKLY), config, "time", 2)
+    assert (parted, [plan.name for plan in made]) == ("time", ["origin 2 of 2", "origin 1 of 2"])
+    assert made[0].part.equals(plan_by_time(past(WEEKLY), config).part)
+    assert made[1].cuts["test_until"] == made[0].cuts["test_from"]
+    with pytest.raises(UserError, match="fewer --origins need less"):
+        plans(past(WEEKLY), config, "time", 9)
 
 
 @pytest.mark.parametrize("part", [plan_by_time, plans_by_brand])
@@ -179,6 +257,12 @@ def test_folds_weigh_brands_by_their_labels(past: Past) -> None:
     assert sizes == [1, 19, 20]
 
 
+def test_two_folds_leave_nobody_to_teach(past: Past) -> None:
+    config = Config(training=TrainingConfig(folds=2, least_briefs=5))
+    with pytest.raises(UserError, match=r"Got folds = 2 .* needs 3 or more"):
+        plans_by_brand(past(WEEKLY), config)
+
+
 def test_fewer_brands_than_folds_are_refused_with_what_to_do(past: Past) -> None:
     with pytest.raises(UserError, match=r"Got briefs of 1 brands but 5 folds .* lower `folds`"):
         plans_by_brand(past([c | {"brand": "acme"} for c in WEEKLY]), Config())
@@ -194,15 +278,17 @@ def test_a_brands_outcomes_move_only_other_brands_forecasts(
     own = (examples.pairs["brand_id"] == brand).to_numpy()
     absurd = examples.pairs.copy()
     absurd.loc[own, ["views", "engagements", "spread", "clicks", "orders"]] *= [1e4, 1, 1, 1e3, 1]
-    honest = cross_advantage(examples, config)
-    planted = cross_advantage(Examples(absurd, examples.signals), config)
+    honest = cross_forecasts(examples, config)["advantage"]
+    planted = cross_forecasts(Examples(absurd, examples.signals), config)["advantage"]
     assert np.array_equal(honest[own], planted[own])
     assert (honest[~own] != planted[~own]).mean() > 0.5
 
 
 def test_one_brand_alone_cannot_be_forecast_by_others(examples: Examples, config: Config) -> None:
     alone = Examples(examples.pairs.assign(brand_id="acme"), examples.signals)
-    assert (cross_advantage(alone, config) == 0).all()
+    told = cross_forecasts(alone, config)
+    assert (told["advantage"] == 0).all()
+    assert told.drop(columns="advantage").isna().all(axis=None)
 
 
 def test_test_briefs_teach_nothing(
@@ -248,5 +334,8 @@ def test_where_there_are_outcomes_they_are_the_basis(
     assert matcher.basis == "outcomes"
     assert matcher.ranker is not None
     assert matcher.ranker.likeness is None
-    tuned = examples.of(plan.briefs("valid")).known.pairs
-    assert matcher.ranker.calibration.seen == (~tuned["judged"]).sum()
+    later, past = (
+        (~examples.of(plan.briefs(part)).known.pairs["judged"]).sum() for part in ("valid", "train")
+    )
+    # What other brands' models said of the past calibrates too.
+    assert later < matcher.ranker.calibration.seen <= later + past

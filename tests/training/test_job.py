@@ -1,4 +1,5 @@
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,9 +16,11 @@ from features.tables import Tables
 from features.vectors import Embeddings
 from matcher.config import Config
 from matcher.registry import CHALLENGER, CHAMPION, MODEL_NAME, Registry
-from training.evaluate import JUDGMENTS, MODEL, OUTCOMES, ROSTER, Evaluation
+from training.choices import ARTIFACT
+from training.evaluate import JUDGMENTS, OUTCOMES, ROSTER
 from training.fit import plan_by_time
-from training.job import Trained, calibration_metrics, evaluate_version, headline, train
+from training.job import Trained, evaluate_again, evaluate_version, train
+from training.rounds import calibration_metrics
 
 VERSIONS = {"briefs": "3", "outcomes": "7"}
 
@@ -39,13 +42,20 @@ def run(trained: Trained, registry: Registry) -> SimpleNamespace:
     """Return the tracked run, the artifacts in it and the model's."""
     version = registry.client.get_model_version(MODEL_NAME, trained.version)
     found = registry.client.get_run(version.run_id)
-    artifacts = {
-        item.path
-        for folder in registry.client.list_artifacts(version.run_id)
-        for item in registry.client.list_artifacts(version.run_id, folder.path)
-    }
+    artifacts = set(listed(registry, version.run_id))
     info = mlflow.models.get_model_info(f"models:/{MODEL_NAME}/{trained.version}")
-    return SimpleNamespace(run=found, artifacts=artifacts, model=info)
+    return SimpleNamespace(
+        run=found,
+        artifacts=artifacts,
+        model=info,
+        text=lambda name: registry.text(trained.version, name),
+    )
+
+
+def listed(registry: Registry, run_id: str, folder: str | None = None) -> Iterator[str]:
+    """Yield the paths of a run's files."""
+    for item in registry.client.list_artifacts(run_id, folder):
+        yield from listed(registry, run_id, item.path) if item.is_dir else [item.path]
 
 
 def test_a_run_tells_how_the_model_was_made(
@@ -71,13 +81,33 @@ def test_a_run_tells_how_good_the_model_is(run: SimpleNamespace, trained: Traine
         *("briefs_train", "briefs_valid", "briefs_test"),
     } <= set(tracked)
     assert tracked["headline"] == tracked["outcomes_ndcg_at_10"]
+    for name in ("outcomes_ndcg_at_10", "roster_map", "roster_auc", "regret", "headline_lead"):
+        assert tracked[f"{name}_low"] <= tracked[name] <= tracked[f"{name}_high"]
+    assert {"headline_detectable", "fit_slope", "roster_coverage", "slices_worse"} <= set(tracked)
+    told = {"policy_snips", "policy_snips_low", "policy_dr", "policy_dr_high", "policy_ess"}
+    assert told <= set(tracked) or "of equal weight" in run.run.data.tags["policy_not_identifiable"]
+
+
+def test_a_run_keeps_page_card_tables_and_plots(run: SimpleNamespace, trained: Trained) -> None:
     views = {OUTCOMES, ROSTER, JUDGMENTS}
-    assert run.artifacts == {
-        "evaluation/per_brief.csv",
-        *(f"evaluation/{view}.csv" for view in views),
-        *(f"evaluation/{view}_comparison.csv" for view in views),
-        *(f"plots/{name}.png" for name in (*views, "fit", "families")),
+    assert {"evaluation.html", "card.md", "baselines/choices.json"} <= run.artifacts
+    assert {item for item in run.artifacts if item.startswith("evaluation/")} == {
+        *(f"evaluation/{view}{part}.csv" for view in views for part in ("", "_leads", "_slices")),
+        *(
+            f"evaluation/{name}.csv"
+            for name in (
+                *("per_brief", "lists", "rounds", "calibration", "regret", "regret_in_money"),
+                *("regret_per_brief", "exposure", "roster_coverage"),
+            )
+        ),
     }
+    plots = {item for item in run.artifacts if item.startswith("plots/")}
+    assert {f"plots/{name}.svg" for name in ("leads", "fit", "tiers")} <= plots
+    page, card = (run.text(name) for name in ("evaluation.html", "card.md"))
+    for told in (page, card):
+        assert f"version {trained.version}" in told
+        assert "kolmatch train data" in told
+        assert f"{trained.metrics['headline']:.3f}" in told
 
 
 def test_the_model_is_a_registered_challenger_that_says_what_it_takes(
@@ -97,8 +127,19 @@ def test_a_loaded_version_scores_alike_to_the_last_bit(
     trained: Trained, registry: Registry, world: World, embeddings: Embeddings, config: Config
 ) -> None:
     loaded = registry.load(trained.version)
-    found = evaluate_version(loaded, world.tables, embeddings)
-    pd.testing.assert_frame_equal(found.per_brief, trained.evaluation.per_brief, check_exact=True)
+    found = evaluate_version(
+        loaded, world.tables, embeddings, choices=registry.text(trained.version, ARTIFACT)
+    )
+    again = found.evaluation
+    pd.testing.assert_frame_equal(again.per_brief, trained.evaluation.per_brief, check_exact=True)
+    pd.testing.assert_frame_equal(again.regret, trained.evaluation.regret)
+    pd.testing.assert_frame_equal(again.exposure.places, trained.evaluation.exposure.places)
+    pd.testing.assert_series_equal(
+        found.forecasts["fit"],
+        trained.report.forecasts["fit"],
+        check_exact=True,
+        check_index=False,
+    )
     # MLflow's own door leads to the same scores.
     scorer = mlflow.pyfunc.load_model(f"models:/{MODEL_NAME}/{trained.version}")
     pipeline = loaded.pipeline(embeddings)
@@ -114,18 +155,59 @@ def test_folds_by_brand_test_every_brief_once(
     found = train(world.tables, VERSIONS, config, embeddings, registry, split="brand")
     assert found.cuts == {"fold": "1 of 3"}
     table = found.evaluation.per_brief.query(
-        "ranker == @MODEL and view == @OUTCOMES and slice == 'all'"
+        "ranker == 'kolmatch' and view == 'outcomes' and slice == 'all'"
     )
     assert not table["brief_id"].duplicated().any()
     assert table["brief_id"].nunique() > trained.evaluation.per_brief["brief_id"].nunique()
-    again = evaluate_version(registry.load(found.version), world.tables, embeddings, split="brand")
-    mine = set(again.per_brief["brief_id"])
-    first = found.evaluation.per_brief
+    again = evaluate_again(
+        found.version, world.tables, VERSIONS, embeddings, registry, command="kolmatch evaluate"
+    )
     pd.testing.assert_frame_equal(
-        again.per_brief, first[first["brief_id"].isin(mine)].reset_index(drop=True)
+        again.report.evaluation.per_brief, found.report.rounds[0].evaluation.per_brief
     )
     with pytest.raises(ValueError, match="Got split='user' but expected one of auto, time, brand"):
         train(world.tables, VERSIONS, config, embeddings, registry, split="user")
+
+
+def test_an_evaluation_is_a_run_of_its_own(
+    trained: Trained, registry: Registry, world: World, embeddings: Embeddings
+) -> None:
+    found = evaluate_again(
+        trained.version, world.tables, VERSIONS, embeddings, registry, command="kolmatch evaluate x"
+    )
+    same = {name: value for name, value in found.metrics.items() if pd.notna(value)}
+    assert same == pytest.approx({n: v for n, v in trained.metrics.items() if n in same})
+    (run,) = registry.client.search_runs(
+        [registry.client.get_experiment_by_name(registry.store.experiment).experiment_id],
+        f"tags.model_version = '{trained.version}'",
+    )
+    assert run.info.run_name == f"evaluate v{trained.version}"
+    assert run.info.status == "FINISHED"
+    assert trained.cuts.items() <= run.data.params.items()
+    assert run.data.params["command"] == "kolmatch evaluate x"
+    assert {"evaluation.html", "card.md"} <= set(listed(registry, run.info.run_id))
+    assert "kolmatch evaluate x" in found.page
+
+
+def test_what_was_decided_since_tests_a_version_too(
+    world: World, config: Config, embeddings: Embeddings, tmp_path: Path
+) -> None:
+    decided = world.tables.briefs["decided_at"]
+    early = world.tables.as_of(decided.dropna().sort_values().iloc[-15])
+    registry = Registry(tmp_path)
+    made = train(early, VERSIONS, config, embeddings, registry)
+    found = evaluate_again(made.version, world.tables, VERSIONS, embeddings, registry)
+    before, since = (set(each.report.evaluation.per_brief["brief_id"]) for each in (made, found))
+    assert before < since
+    assert found.report.rounds[0].plan.cuts == made.cuts
+    with pytest.raises(UserError, match=r"for 9 origins .* fewer --origins"):
+        evaluate_again(made.version, early, VERSIONS, embeddings, registry, refit=9)
+    rolled = evaluate_again(made.version, world.tables, VERSIONS, embeddings, registry, refit=2)
+    assert [each.plan.name for each in rolled.report.rounds] == ["origin 2 of 2", "origin 1 of 2"]
+    tests = [set(each.plan.briefs("test")) for each in rolled.report.rounds]
+    assert not tests[0] & tests[1]
+    assert "fitted anew" in rolled.page
+    assert registry.resolve(CHALLENGER) == made.version  # nothing was registered
 
 
 def test_too_little_to_learn_from_leaves_nothing_behind(
@@ -174,37 +256,11 @@ def test_grades_without_any_time_are_tested_by_brand(
         train(timeless, VERSIONS, config, embeddings, registry, split="time")
 
 
-def test_the_headline_is_about_outcomes_unless_being_chosen_is_all_there_is(
-    config: Config,
-) -> None:
-    rows = [
-        {"view": view, "ranker": ranker, "ndcg@10": value, "first_positive_rank": 1.0, "auc": 0.5}
-        for view, ranker, value in (
-            *((OUTCOMES, MODEL, 0.9), (OUTCOMES, "random", 0.4)),
-            *((JUDGMENTS, MODEL, 0.7), (JUDGMENTS, "random", 0.1)),
-            *((ROSTER, MODEL, 0.6), (ROSTER, "random", 0.2)),
-        )
-    ]
-    ids = [{"slice": "all", "brief_id": f"b{i}", "brand_id": f"x{i}"} for i in range(3)]
-    rows = [row | own for row in rows for own in ids]
-    evaluation = Evaluation(pd.DataFrame(rows))
-    told = headline(evaluation, config)
-    assert told == pytest.approx(
-        {"headline": 0.9, "headline_best_baseline": 0.4, "headline_lead_low": 0.5}
-    )
-    chosen = config.training.model_copy(update={"unknown": "negative"})
-    negative = config.model_copy(update={"training": chosen})
-    told = headline(evaluation, negative)
-    assert (told["headline"], told["headline_best_baseline"]) == pytest.approx((0.6, 0.2))
-    unpaid = Evaluation(evaluation.per_brief.query("view != @OUTCOMES"))
-    told = headline(unpaid, config)
-    assert (told["headline"], told["headline_best_baseline"]) == pytest.approx((0.7, 0.1))
-
-
 def test_calibration_is_measured_where_something_came_of_it() -> None:
     forecasts = pd.DataFrame(
         {
             "fit": [0.25] * 4,
+            "brand_id": ["x", "x", "y", "z"],
             "success": [True, False, False, False],
             "cvr": [0.1, 0.1, np.nan, 0.1],
             "orders": [1.0, 3.0, 5.0, 0.0],
@@ -214,10 +270,11 @@ def test_calibration_is_measured_where_something_came_of_it() -> None:
     found = calibration_metrics(forecasts)
     assert found["fit_ece"] == pytest.approx(0)
     assert found["cvr_deviance"] == pytest.approx(found["cvr_deviance_of_base_rate"])
-    assert set(calibration_metrics(forecasts.assign(cvr=np.nan))) == {
-        "fit_ece",
-        "fit_ece_noise_floor",
-    }
+    assert found["fit_rows"] == 4
+    unknown = calibration_metrics(forecasts.assign(cvr=np.nan))
+    assert set(found) - set(unknown) == {"cvr_deviance", "cvr_deviance_of_base_rate"}
+    told = forecasts.assign(views=5.0, views_p10=[1, 2, 3, 6], views_p90=9.0)
+    assert calibration_metrics(told)["views_coverage"] == 0.75
     assert calibration_metrics(forecasts.head(0)) == {}
 
 
@@ -241,3 +298,19 @@ def test_users_vector_spaces_become_features(
     )
     version = train(extended, VERSIONS, config, embeddings, registry).version
     assert registry.load(version).config.features.spaces == ("video",)
+
+
+def test_outcomes_that_need_a_rate_nobody_knew_are_counted(
+    world: World, config: Config, embeddings: Embeddings, tmp_path: Path
+) -> None:
+    sold = world.tables.collaborations.merge(world.tables.briefs[["brief_id", "goal"]])
+    sold = sold[(sold["goal"] == "conversion") & sold["cost"].notna()]["collaboration_id"]
+    outcomes = world.tables.outcomes
+    foreign = outcomes["collaboration_id"].isin(sold) & (outcomes["horizon_days"] == 30)
+    euros = outcomes.assign(currency=outcomes["currency"].mask(foreign, "EUR"))
+    registry = Registry(tmp_path)
+    made = train(world.tables.replace(outcomes=euros), VERSIONS, config, embeddings, registry)
+    assert made.unconverted == foreign.sum() > 0
+    version = registry.client.get_model_version(MODEL_NAME, made.version)
+    params = registry.client.get_run(version.run_id).data.params
+    assert params["outcomes_unconverted"] == str(made.unconverted)

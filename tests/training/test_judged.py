@@ -22,7 +22,7 @@ from matcher.ranker import JUDGMENTS
 from training.calibration import calibration_error, noise_floor
 from training.evaluate import HEADLINE, ROSTER, Evaluation
 from training.fit import plans
-from training.job import Round, forecast_tried, play
+from training.rounds import Round, forecast_tried, play
 
 
 class TopicEncoder:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.columns import EPOCH
-from features.contract import GOALS
+from features.contract import GOALS, STATUSES
 from features.tables import Tables
 from matcher.forecast import VALUE
 from matcher.heads import HEADS
@@ -19,10 +19,12 @@ from training.labels import (
     WHENEVER,
     Grader,
     decision_times,
+    in_usual_currency,
     labels_known_before,
     outcome_values,
     question_times,
     true_grades,
+    usual_currency,
 )
 
 Day = Callable[[float], pd.Timestamp]
@@ -102,16 +104,95 @@ def test_without_a_cost_there_is_no_value_per_cost(past: Past, cost: float | Non
     assert found["value"] == 10
 
 
-def test_revenue_in_another_currency_than_the_cost_is_refused(past: Past) -> None:
-    sold = {"gmv": 500, "views": 10, "revenue_currency": "USD"}
-    assert np.isnan(only(past([sold | {"goal": "conversion"}]))["value_per_cost"])
+ABROAD = {"gmv": 500, "views": 10, "revenue_currency": "USD"}
+"""Cost is 100 CNY, measured on day 45."""
+
+
+def rates(day: Day, *quotes: tuple[str, str, float, float]) -> pd.DataFrame:
+    """Return EXCHANGE_RATES of (currency, to_currency, day, rate)."""
+    frame = pd.DataFrame(quotes, columns=["currency", "to_currency", "quoted_at", "rate"])
+    return frame.assign(quoted_at=[day(at) for at in frame["quoted_at"]])
+
+
+def test_revenue_in_another_currency_than_the_cost_is_refused_without_a_rate(
+    past: Past, day: Day
+) -> None:
+    late = rates(day, ("USD", "CNY", 45, 7.0))
+    for tables in (
+        past([ABROAD | {"goal": "conversion"}]),
+        past([ABROAD | {"goal": "conversion"}], exchange_rates=late),
+    ):
+        found = only(tables)
+        assert np.isnan(found["value_per_cost"])
+        assert np.isnan(found["value"])  # it would be neither CNY nor USD
+        assert found["unconverted"]
     # Views have no currency.
-    assert only(past([sold | {"goal": "awareness"}]))["value_per_cost"] == 0.1
+    views = only(past([ABROAD | {"goal": "awareness"}]))
+    assert (views["value_per_cost"], views["unconverted"]) == (0.1, False)
 
 
-def test_unripe_outcomes_and_undelivered_collaborations_are_left_out(past: Past) -> None:
+def test_revenue_is_converted_by_the_last_rate_before_it_was_measured(past: Past, day: Day) -> None:
+    quoted = rates(day, ("USD", "CNY", 1, 6.0), ("USD", "CNY", 44, 7.0), ("USD", "CNY", 45, 9.0))
+    found = only(past([ABROAD | {"goal": "conversion"}], exchange_rates=quoted))
+    assert (found["value"], found["cost"], found["currency"]) == (3500, 100, "CNY")
+    assert (found["value_per_cost"], found["unconverted"]) == (35, False)
+
+
+def test_costs_are_told_in_the_currency_that_most_are_paid_in(past: Past, day: Day) -> None:
+    paid = [
+        {"kol": "k1", "views": 70, "cost": 7.0},
+        {"kol": "k2", "views": 70, "cost": 7.0},
+        {"kol": "k3", "views": 70, "cost": 1.0, "currency": "USD"},
+        {"kol": "k4", "views": 70, "cost": 1.0, "currency": "EUR"},
+    ]
+    tables = past(paid, exchange_rates=rates(day, ("CNY", "USD", 1, 0.125)))
+    own = outcome_values(tables, 30)
+    assert own["cost"].tolist() == [7, 7, 1, 1]
+    values = in_usual_currency(own, tables)
+    assert values["currency"].tolist() == ["CNY", "CNY", "CNY", "EUR"]
+    assert values["cost"].tolist() == [7, 7, 8, 1]
+    assert values["value_per_cost"].tolist() == [10, 10, 70 / 8, 70]
+    assert usual_currency(tables) == "CNY"
+    # What is sold in the cost's own currency is worth as much in any.
+    sold = {"goal": "conversion", "gmv": 500, "cost": 100, "currency": "USD"}
+    abroad = past([*paid, sold | {"brief": "b2", "revenue_currency": "USD"}])
+    abroad = abroad.replace(exchange_rates=tables.exchange_rates)
+    values = outcome_values(abroad, 30)
+    found = values.set_index("goal").loc["conversion"]
+    assert (found["value"], found["value_per_cost"], found["currency"]) == (500, 5, "USD")
+    found = in_usual_currency(values, abroad).set_index("goal").loc["conversion"]
+    assert (found["value"], found["value_per_cost"], found["currency"]) == (4000, 5, "CNY")
+
+
+def test_currencies_with_a_rate_are_graded_together_and_those_without_alone(
+    past: Past, day: Day
+) -> None:
+    # A dollar is ten yuan: campaigns in dollars cost as much and bring a tenth more.
+    yuan = campaigns(40, "beauty", 100)
+    dollars = [
+        c | {"cost": 0.1, "views": c["views"] * 1.1} for c in campaigns(40, "beauty", 100, "USD")
+    ]
+    for quoted, among in ((rates(day, ("USD", "CNY", 1, 10.0)), 80), (None, 40)):
+        tables = past([*yuan, *dollars])
+        tables = (
+            tables
+            if quoted is None
+            else tables.replace(exchange_rates=Tables.of(exchange_rates=quoted).exchange_rates)
+        )
+        values = in_usual_currency(outcome_values(tables, 30), tables)
+        grades = Grader.fit(values).grade(values)
+        assert grades.value_counts().to_dict() == {1: 20, 2: 20, 3: 20, 4: 20}
+        best = values.loc[grades == 4, "brief_id"].value_counts()
+        assert (best.get("beauty USD", 0) > 10) == (among == 80)
+
+
+def test_unripe_outcomes_are_left_out_and_are_not_zero(past: Past) -> None:
     assert outcome_values(past([{"views": 10, "horizon": 7}]), 30).empty
-    assert outcome_values(past([{"views": 10, "status": "cancelled"}]), 30).empty
+
+
+@pytest.mark.parametrize("status", [status for status in STATUSES if status != "delivered"])
+def test_only_what_was_delivered_tells_of_fit(past: Past, status: str) -> None:
+    assert outcome_values(past([{"views": 10, "status": status}]), 30).empty
 
 
 def test_of_several_ripe_outcomes_the_earliest_horizon_counts(past: Past, day: Day) -> None:

@@ -120,27 +120,35 @@ def test_a_threshold_makes_low_grades_negative():
     assert row["ndcg@5"] == ranking_metrics(frame).loc["b", "ndcg@5"]
 
 
-def test_agrees_with_ir_measures_where_the_conventions_do():
-    """1,000 lists without ties or unknown rows; AUC has no counterpart there.
+@pytest.mark.parametrize("levels", [None, 4], ids=["no ties", "ties"])
+def test_agrees_with_ir_measures_on_a_thousand_lists(levels: int | None):
+    """All metrics but AUC, which has no counterpart there, in our conventions.
 
     ir-measures counts a query without positives as 0, we leave it out; its ``gains`` option gets
-    our exponential gain, its nDCG having the grade itself.
+    our exponential gain, its nDCG having the grade itself; it breaks ties by id, descending, so it
+    is told ids in the reverse of our order; and the unknown, which we take out, is not told to it.
     """
     frame = random_lists(briefs=1000, seed=7)
-    ours = ranking_metrics(frame, ks=(5, 10, 20), recall_ks=(5, 50))
-    qrels = [
-        ir_measures.Qrel(brief, kol, int(gain))
-        for brief, kol, gain in zip(frame["brief_id"], frame["kol_id"], frame["gain"], strict=True)
-    ]
-    run = [
-        ir_measures.ScoredDoc(brief, kol, score)
-        for brief, kol, score in zip(
-            frame["brief_id"], frame["kol_id"], frame["score"], strict=True
+    if levels is not None:
+        frame["score"] = np.floor(frame["score"] * levels)  # a dozen KOLs share a score
+    rng = np.random.default_rng(8)
+    frame.loc[rng.random(len(frame)) < 0.1, "gain"] = np.nan
+    ours = ranking_metrics(frame, ks=(5, 10, 20), recall_ks=(5, 20, 50))
+    told = frame.dropna(subset="gain")
+    rows = list(
+        zip(
+            told["brief_id"],
+            "k" + (999 - told["kol_id"].str[1:].astype(int)).astype(str).str.zfill(3),
+            told["gain"].astype(int),
+            told["score"],
+            strict=True,
         )
-    ]
+    )
+    qrels = [ir_measures.Qrel(brief, kol, grade) for brief, kol, grade, _ in rows]
+    run = [ir_measures.ScoredDoc(brief, kol, score) for brief, kol, _, score in rows]
     gains = {grade: 2**grade - 1 for grade in range(5)}
     names = {ir_measures.nDCG(cutoff=k, gains=gains): f"ndcg@{k}" for k in (5, 10, 20)}
-    names |= {ir_measures.R @ k: f"recall@{k}" for k in (5, 50)}
+    names |= {ir_measures.R @ k: f"recall@{k}" for k in (5, 20, 50)}
     names |= {ir_measures.AP: "map", ir_measures.RR: "mrr"}
     theirs = pd.DataFrame(
         [
@@ -149,9 +157,12 @@ def test_agrees_with_ir_measures_where_the_conventions_do():
         ],
         columns=["brief_id", "metric", "value"],
     ).pivot_table(index="brief_id", columns="metric", values="value")
+    assert len(theirs) > 950  # of the others every row was unknown
+    ours = ours.loc[theirs.index]
     empty = ours["positives"] == 0
-    assert 0 < empty.sum() < 200
+    assert 10 < empty.sum() < 200
     assert (theirs[empty] == 0).all(axis=None)
+    assert ours.loc[empty, theirs.columns].isna().all(axis=None)
     pd.testing.assert_frame_equal(
         ours.loc[~empty, theirs.columns], theirs[~empty], check_names=False, atol=1e-9
     )

@@ -86,6 +86,63 @@ def test_what_always_holds_of_a_time_split(days: list[int], embargo: int, seed: 
     assert (part[decided >= split.test_from] == "test").all()
 
 
+@given(
+    days=st.lists(st.integers(0, 900), min_size=20, max_size=80),
+    embargo=st.integers(0, 30),
+    origins=st.integers(1, 4),
+    seed=st.integers(0, 99),
+)
+def test_what_always_holds_of_rolling_origins(
+    days: list[int], embargo: int, origins: int, seed: int
+):
+    briefs = briefs_at(days).sample(frac=1, random_state=seed)
+    decided = briefs["decided_at"]
+    try:
+        splits = TimeSplit.rolling(briefs, origins, valid=0.1, test=0.15, embargo=embargo * DAY)
+    except ValueError:
+        assume(False)
+    assert len(splits) == origins
+    assert splits[0] == TimeSplit.by_share(briefs, 0.1, 0.15, embargo * DAY)
+    parts = pd.DataFrame({i: split.part(briefs) for i, split in enumerate(splits)})
+    assert parts.isin(PARTS).all(axis=None)  # nothing lost
+    tested = parts == "test"
+    assert (tested.sum(axis=1) <= 1).all()  # no brief in two tests
+    assert tested.any().all()
+    # Windows of test meet: whatever was decided since the first of them is tested once.
+    assert (tested.any(axis=1) == (decided >= splits[-1].test_from)).all()
+    for place, split in enumerate(splits):
+        part = parts[place]
+        assert (part == "train").any()
+        assert (part == "valid").any()
+        assert (decided[part == "train"] < split.valid_from - split.embargo).all()
+        assert (decided[part == "valid"] >= split.valid_from).all()
+        assert (decided[part == "valid"] < split.test_from - split.embargo).all()
+        guarded = (decided >= split.test_from - split.embargo) & (decided < split.test_from)
+        guarded |= (decided >= split.valid_from - split.embargo) & (decided < split.valid_from)
+        assert (part[guarded] == "embargo").all()
+        if split.test_until is not None:
+            assert (part[decided >= split.test_until] == "later").all()
+
+
+def test_rolling_origins_take_turns_to_test():
+    briefs = briefs_at(list(range(100)))
+    latest, before = TimeSplit.rolling(briefs, 2)
+    assert latest == TimeSplit.by_share(briefs)
+    assert before == TimeSplit(START + 45 * DAY, START + 60 * DAY, test_until=START + 80 * DAY)
+    counts = before.part(briefs).value_counts().to_dict()
+    assert counts == {"train": 45, "valid": 15, "test": 20, "later": 20}
+
+
+def test_refuses_more_origins_than_there_is_past():
+    briefs = briefs_at(list(range(100)))
+    with pytest.raises(ValueError, match=r"for 5 origins \(at origin 5 from the latest\)"):
+        TimeSplit.rolling(briefs, 5)
+    with pytest.raises(ValueError, match="Got origins=0"):
+        TimeSplit.rolling(briefs, 0)
+    with pytest.raises(ValueError, match="leave no time to test in"):
+        TimeSplit(START, START + DAY, test_until=START + DAY)
+
+
 def test_refuses_cuts_that_leave_nothing():
     with pytest.raises(ValueError, match="leave no time to validate"):
         TimeSplit(START, START)

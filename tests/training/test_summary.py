@@ -1,10 +1,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from training.summary import SignalSummary, effective_rows
+from training.summary import SignalSummary
 
 VALUES = st.lists(
     st.one_of(st.floats(-1e6, 1e6), st.sampled_from([0.0, 1.0, np.nan])), min_size=1, max_size=60
@@ -82,21 +82,6 @@ def test_luck_is_mistaken_as_often_as_it_says(shared: float) -> None:
     assert above[True] / 150 < 0.12
     if shared:  # taken as independent, they would raise the alarm nearly every time
         assert above[False] / 150 > 0.8
-
-
-@settings(max_examples=50)
-@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 6)), min_size=1, max_size=80))
-def test_effective_rows_are_no_more_than_rows(rows: list[tuple[int, int]]) -> None:
-    codes = np.array([code for code, _ in rows])
-    brief = pd.factorize(np.array([brief for _, brief in rows]))[0].astype(np.int64)
-    assert 0 <= effective_rows(codes, brief) <= len(rows)
-    assert effective_rows(codes, None) == len(rows)
-
-
-def test_rows_of_briefs_that_are_all_alike_count_once_a_brief() -> None:
-    codes = np.repeat(np.tile([0, 1], 20), 8)
-    brief = np.repeat(np.arange(40), 8)
-    assert effective_rows(codes, brief) == pytest.approx(40, rel=0.05)
 
 
 def test_one_brief_alone_tells_no_drift() -> None:

@@ -1,6 +1,7 @@
 """Each family answers a question whose answer is obvious."""
 
 from collections.abc import Callable
+from importlib import import_module
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,11 @@ from features.config import FeatureConfig
 from features.evidence import best_posts
 from features.history import History
 from features.pipeline import FeaturePipeline
+from features.signals import FAMILIES
 from features.signals.category import vertical_words
+from features.signals.vectors import _stack
 from features.tables import Tables
+from features.timeline import Floats, Ints, Timeline
 from features.vectors import Embeddings
 
 Day = Callable[[float], pd.Timestamp]
@@ -71,7 +75,8 @@ def test_content_prefers_who_writes_of_it_and_names_the_post(
     kols = {"kol_id": ["near", "far", "mute"], "bio": ["serum", "game", None]}
     found = ask({}, kols, posts=frame).loc["b"]
     assert found.loc["near", "content.best"] == pytest.approx(1.0, abs=1e-5)
-    for signal in ("best", "top3", "mean", "recent", "bio", "lexical_best", "lexical_bio"):
+    told = ("best", "top3", "mean", "recent", "bio", "lexical_best", "lexical_bio")
+    for signal in (*told, "widened_best", "widened_top3"):
         assert found.loc["near", f"content.{signal}"] > found.loc["far", f"content.{signal}"]
     assert found.loc["near", "content.sponsored_best"] < 0.9
     assert found.loc["far", "content.concentration"] == pytest.approx(1.0, abs=1e-5)
@@ -365,3 +370,31 @@ def test_brief_tells_what_it_is(ask: Ask, day: Day) -> None:
     assert found["brief.budget_per_kol"] == pytest.approx(np.log(100.0))
     assert found["brief.days"] == 30.0
     assert (found["brief.modes"], found["brief.platforms"]) == (1.0, 0.0)
+
+
+def test_only_the_vectors_that_pairs_see_are_stacked(
+    embeddings: Embeddings, day: Day, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kols = [f"k{i}" for i in range(6)]
+    vectors = pd.DataFrame({"owner": "kol", "id": kols, "vector": [[1.0, i] for i in range(6)]})
+    vectors = pd.concat([vectors, pd.DataFrame([{"owner": "brief", "id": "b", "vector": [3, 4]}])])
+    briefs = pd.DataFrame({"brief_id": ["b"], "brand_id": "x", "text": "serum", "goal": "seeding"})
+    tables = Tables.of(
+        briefs=briefs,
+        kols=pd.DataFrame({"kol_id": kols, "observed_at": day(0), "platform": "douyin"}),
+        vectors=vectors.assign(space="video", observed_at=day(0)),
+    )
+    stacked = []
+
+    def stack(timeline: Timeline, rows: Ints) -> Floats:
+        stacked.append(len(rows))
+        return _stack(timeline, rows)
+
+    # By name: the package's attribute is the family, which is called as its module is.
+    monkeypatch.setattr(import_module("features.signals.vectors"), "_stack", stack)
+    families = tuple(family for family in FAMILIES if family.name == "vectors")
+    pipeline = FeaturePipeline(FeatureConfig(spaces=("video",)), embeddings, families)
+    pairs = pd.DataFrame({"brief_id": "b", "kol_id": ["k4", "k1"], "as_of": day(9)})
+    found = pipeline.transform(pairs, tables)["vectors.video_cosine"]
+    assert found.tolist() == pytest.approx([19 / 5 / 17**0.5, 7 / 5 / 2**0.5], abs=1e-6)
+    assert stacked == [1, 2]

@@ -1,8 +1,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from pandas.testing import assert_frame_equal
 
-from features.simulate import World
+from features.simulate import World, simulate
 from features.simulate.policy import PROPENSITY_RANGE, SHOWN, _scale
 
 
@@ -67,3 +68,28 @@ def test_probabilities_stay_in_range_and_sum_to_the_total(count: int):
     low, high = PROPENSITY_RANGE
     assert ((scaled >= low) & (scaled <= high)).all()
     assert scaled.sum() == pytest.approx(min(10.0, high * count), rel=0.1)
+
+
+def test_attention_that_does_not_wane_leaves_the_world_as_it_is():
+    plain, same = simulate(40, 12, 3), simulate(40, 12, 3, attention=0.0)
+    for (name, a), (_, b) in zip(plain.tables, same.tables, strict=True):
+        assert_frame_equal(a, b, obj=name)
+
+
+def test_who_stands_low_is_chosen_less_where_attention_wanes():
+    worlds = [simulate(300, 120, 3, attention=a).tables.collaborations for a in (0.0, 1.0)]
+    top = []
+    for log in worlds:
+        chosen = log["status"] != "shown"
+        assert 8 < chosen.groupby(log["brief_id"]).sum().mean() < 12
+        low, high = PROPENSITY_RANGE
+        assert log["propensity"].between(low, high).all()
+        error = np.sqrt((log["propensity"] * (1 - log["propensity"])).sum())
+        assert abs(chosen.sum() - log["propensity"].sum()) < 3.5 * error
+        top.append(chosen[log["position"] <= 5].mean() - chosen[log["position"] > 20].mean())
+    assert top[1] > top[0] + 0.3
+
+
+def test_attention_that_grows_along_the_list_is_refused():
+    with pytest.raises(ValueError, match="Got attention=-1 but expected at least 0"):
+        simulate(40, 12, 3, attention=-1)

@@ -105,3 +105,26 @@ def test_topic_and_audience_matter(pairs: Pairs):
 def test_topic_matters_inside_a_vertical(pairs: Pairs):
     inside = pairs[[b in k[:1] for b, k in zip(pairs["vertical"], pairs["verticals"], strict=True)]]
     assert inside["fit_effect"].std() > 0.2
+
+
+def test_answers_and_deliveries_come_as_often_as_the_truth_says(world: World):
+    log = world.tables.collaborations
+    log = log[log["status"].isin(["declined", "signed", "delivered", "cancelled"])]
+    truth = world.truth(log)
+    accepted = log["status"] != "declined"
+    assert accepted.mean() == pytest.approx(truth["accept"].mean(), abs=0.02)
+    likely = truth["accept"] > truth["accept"].median()
+    assert accepted[likely].mean() > accepted[~likely].mean() + 0.1
+    ended = log["status"].isin(["delivered", "cancelled"])
+    kept = (log["status"] == "delivered")[ended]
+    assert kept.mean() == pytest.approx(truth.loc[ended, "deliver"].mean(), abs=0.01)
+
+
+def test_what_is_foreseeable_lacks_the_chemistry_alone(world: World):
+    log = world.tables.collaborations.head(4000)
+    truth, told = world.truth(log), world.truth(log, foreseeable=True)
+    surprise = np.log(truth["views"] / told["views"])
+    assert surprise.mean() == pytest.approx(0.0, abs=0.02)
+    assert surprise.std() == pytest.approx(0.2, abs=0.01)
+    assert told["price"].equals(truth["price"])
+    assert told["accept"].equals(truth["accept"])

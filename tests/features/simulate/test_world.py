@@ -62,6 +62,14 @@ def test_every_brief_has_enough_to_choose_from(world: World):
     assert (shown >= 15).mean() > 0.95
 
 
+def test_the_dollar_moves_slowly_and_is_quoted_from_before_the_first_day(world: World):
+    rates = world.tables.exchange_rates
+    assert rates["quoted_at"].min() < world.tables.collaborations["shown_at"].min()
+    assert (rates["quoted_at"] < world.as_of).all()
+    assert rates["rate"].between(6, 8).all()
+    assert 0 < np.log(rates["rate"]).diff().abs().max() < 0.03
+
+
 def test_persons_with_two_accounts_are_on_two_platforms(world: World):
     accounts = world.tables.kols.drop_duplicates("kol_id").groupby("person_id")
     counts = accounts["platform"].agg(["size", "nunique"])
@@ -135,3 +143,32 @@ def test_truth_names_missing_columns(world: World):
 def test_arguments_out_of_range_are_refused(arguments: tuple[int, int, int]):
     with pytest.raises(ValueError, match="but expected at least"):
         simulate(*arguments)
+
+
+def test_the_log_of_a_world_can_be_drawn_again():
+    world = simulate(kols=60, briefs=40, seed=3)
+    first, same, other = (world.redrawn(seed) for seed in (1, 1, 2))
+    Tables.of(**dict(first.tables))
+    assert link_faults(first.tables) == []
+    assert (first.tables.collaborations["shown_at"] < world.as_of).all()
+    assert (first.tables.outcomes["measured_at"] < world.as_of).all()
+    for name in ("collaborations", "outcomes"):
+        drawn = getattr(first.tables, name)
+        assert_frame_equal(drawn, getattr(same.tables, name))
+        assert not drawn.equals(getattr(other.tables, name))
+        assert not drawn.equals(getattr(world.tables, name))
+    lists = ["collaboration_id", "brief_id", "kol_id", "mode", "position", "propensity"]
+    assert_frame_equal(first.tables.collaborations[lists], world.tables.collaborations[lists])
+    pairs = world.tables.collaborations
+    assert_frame_equal(first.truth(pairs), world.truth(pairs))
+
+
+def test_contacts_drawn_again_keep_to_the_propensities():
+    world = simulate(kols=60, briefs=40, seed=3)
+    contacted = [
+        world.redrawn(seed).tables.collaborations["status"] != "shown" for seed in range(40)
+    ]
+    rate, said = np.mean(contacted, axis=0), world.tables.collaborations["propensity"]
+    assert rate.mean() == pytest.approx(said.mean(), abs=0.01)
+    error = (rate - said) / np.sqrt(said * (1 - said) / len(contacted))
+    assert error.std() == pytest.approx(1.0, abs=0.1)

@@ -1,0 +1,277 @@
+"""Measure what a brief's budget earns when spent by a ranking, against the best that was possible.
+
+For each seed a market is simulated and a model is trained on its past exactly as ``kolmatch
+train`` does it. Every test brief then spends its budget on KOLs of its eligible roster: at most as
+many as it wants, each at the quoted price, no person twice. A set is worth the true expected value
+of its contacts by the brief's goal: what each would bring times the chance that it accepts and
+delivers. What a set earns is told as a share of the oracle's, which knows that truth.
+
+    python benchmarks/value.py --kols 1000 --briefs 300 --seeds 0 1 2
+
+``greedy`` takes the best of a score as long as money lasts; ``exact`` is the set of the highest
+total value by a rule that tells one, found by integer programming. The model's value is its
+forecast times its chance of acceptance, where it tells one; ``acceptance learned`` learns that
+chance here, from answers known before the cut. ``foreseeable`` is an oracle that lacks the
+chemistry of brief and KOL, which nothing in the data tells.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.optimize import Bounds, LinearConstraint, milp
+
+from features.columns import TIME
+from features.encoder import SentenceEncoder
+from features.history import History
+from features.pipeline import FeaturePipeline
+from features.simulate import World, simulate
+from features.vectors import Embeddings, VectorStore
+from matcher.candidates import Candidates, candidates
+from matcher.config import Config
+from matcher.model import Matcher
+from training.baselines import BASELINES
+from training.fit import Fit, Plan, fit_plan, plan_by_time
+from training.labels import decision_times
+from training.significance import tail_share
+
+Floats = NDArray[np.float64]
+Chosen = NDArray[np.bool_]
+
+ORACLE, FORESEEABLE = "oracle", "foreseeable"
+MODEL = "kolmatch"
+LEARNED, TRUE = "kolmatch, acceptance learned", "kolmatch, true acceptance"
+TELL_VALUE = ("value per price", "price per view", "past return")
+"""Rules whose score is the log of something per unit of price."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kols", type=int, default=1000)
+    parser.add_argument("--briefs", type=int, default=300)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--vectors", type=Path, help="keep text vectors in this folder")
+    arguments = parser.parse_args()
+
+    spent = pd.concat([measure(arguments, seed) for seed in arguments.seeds], ignore_index=True)
+    report(spent, arguments)
+
+
+def report(spent: pd.DataFrame, arguments: argparse.Namespace) -> None:
+    """Print what each way earns as a share of the oracle's, and against the best simple rule."""
+    best = spent["earned"].where(spent["way"] == ORACLE)
+    best = best.groupby([spent["seed"], spent["brief_id"]]).transform("max")
+    spent["share"] = spent["earned"] / best
+    shares = spent.pivot(index=["seed", "brief_id", "brand_id"], columns="way", values="share")
+
+    size = f"{arguments.kols:,} KOLs, {arguments.briefs} briefs"
+    print(f"\nShare of the oracle's value earned, {len(shares)} test briefs of worlds of {size}\n")
+    told = pd.DataFrame([_row(shares, spent, way) for way in shares.columns])
+    print(told.sort_values("earned", ascending=False).round(3).to_markdown(index=False))
+
+    rules = [way for way in shares if not way.startswith((MODEL, ORACLE, FORESEEABLE))]
+    rule = str(shares[rules].mean().idxmax())
+    print(f"\nTimes what the best simple rule ({rule}) earns\n")
+    ours = [way for way in shares if way.startswith(MODEL)]
+    ratios = [{"way": way, **_times(shares, way, rule)} for way in ours]
+    print(pd.DataFrame(ratios).round(3).to_markdown(index=False))
+
+
+def measure(arguments: argparse.Namespace, seed: int) -> pd.DataFrame:
+    """Train on one world and spend each test brief's budget in every way.
+
+    Returns
+    -------
+    DataFrame
+        seed, brief_id, brand_id, way, earned, kols, and spent, a share of the budget.
+    """
+    started = time.perf_counter()
+    world = simulate(kols=arguments.kols, briefs=arguments.briefs, seed=seed)
+    config = Config(seed=seed).with_spaces(world.tables)
+    embeddings = Embeddings(SentenceEncoder(config.encoder), VectorStore(arguments.vectors))
+    history, pipeline = History(world.tables), FeaturePipeline(config.features, embeddings)
+    plan = plan_by_time(world.tables, config)
+    fit = fit_plan(plan, history, pipeline, config)
+    accept = learn_acceptance(fit, plan, history)
+    _say(seed, "trained", started)
+
+    questions = pd.DataFrame({"brief_id": plan.briefs("test")})
+    questions["as_of"] = questions["brief_id"].map(decision_times(world.tables)).astype(TIME)
+    rows: list[dict[str, Any]] = []
+    for found in candidates(questions, history, fit.pipeline, config):
+        values, scores = ways(world, fit.matcher, accept, found)
+        with _quiet():
+            rows += spend(world, found, values, scores)
+    _say(seed, "spent", started)
+    return pd.DataFrame(rows).assign(seed=seed)
+
+
+def learn_acceptance(fit: Fit, plan: Plan, history: History) -> Callable[[pd.DataFrame], Floats]:
+    """Learn from answers that were known before the test briefs who accepts."""
+    import lightgbm
+
+    log = history.tables.collaborations
+    answered = log["status"].isin(["declined", "signed", "delivered", "cancelled"])
+    # A test brief's own answers come after its decision, and so after the cut.
+    log = log[answered & (log["status_at"] < pd.Timestamp(plan.cuts["test_from"]))]
+    pairs = log[["brief_id", "kol_id"]].reset_index(drop=True)
+    pairs["as_of"] = pairs["brief_id"].map(decision_times(history.tables)).astype(TIME)
+    signals = fit.pipeline.transform(pairs, history)
+    accepted = (log["status"] != "declined").to_numpy(dtype=float)
+    params = {
+        "objective": "binary",
+        "num_leaves": 8,
+        "learning_rate": 0.03,
+        "feature_fraction": 0.5,
+        "bagging_fraction": 0.6,
+        "bagging_freq": 1,
+        "lambda_l2": 20.0,
+        "seed": fit.matcher.config.seed,
+        "verbose": -1,
+    }
+    forest = lightgbm.train(params, lightgbm.Dataset(signals, accepted), 150)
+    return lambda signals: np.asarray(forest.predict(signals), dtype=np.float64)
+
+
+def ways(
+    world: World, matcher: Matcher, accept: Callable[[pd.DataFrame], Floats], found: Candidates
+) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    """Return what each way takes every pair for: values to add up, and scores to go by."""
+    asked = found.pairs[["brief_id", "kol_id"]].assign(mode=found.offers["mode"])
+    price = found.offers["price"].to_numpy(dtype=np.float64)
+
+    def true_value(foreseeable: bool) -> Floats:
+        told = world.truth(asked, foreseeable=foreseeable)
+        return (told["value"] * told["accept"] * told["deliver"]).to_numpy(dtype=np.float64)
+
+    told = matcher.score(found.signals)
+    forecast = np.exp(matcher.forecaster.advantage(found.signals)) * price  # type: ignore[union-attr]
+    own = told["accept"].to_numpy(dtype=np.float64) if "accept" in told else np.ones(len(told))
+    scores = {rule.name: rule.score(found.pairs, found.signals) for rule in BASELINES}
+    truth = world.truth(asked)
+    values = {
+        ORACLE: true_value(False),
+        FORESEEABLE: true_value(True),
+        MODEL: forecast * own,
+        LEARNED: forecast * accept(found.signals),
+        TRUE: forecast * (truth["accept"] * truth["deliver"]).to_numpy(dtype=np.float64),
+    }
+    values |= {f"{name}, exact": np.exp(scores[name]) * price for name in TELL_VALUE}
+    return values, {f"{MODEL}, greedy": told["score"].to_numpy(dtype=np.float64)} | scores
+
+
+def spend(
+    world: World, found: Candidates, values: dict[str, Floats], scores: dict[str, Floats]
+) -> list[dict[str, Any]]:
+    """Spend each brief's budget in every way."""
+    briefs = world.tables.briefs.set_index("brief_id")
+    prices = found.offers["price"].to_numpy(dtype=np.float64)
+    persons = pd.factorize(found.roster["person_id"].fillna(found.roster["kol_id"]))[0]
+    rows = []
+    for brief_id, at in found.pairs.reset_index(drop=True).groupby("brief_id").indices.items():
+        asked = briefs.loc[brief_id]
+        # Shares of the budget, so that the solver's tolerances mean the same for every brief.
+        price, person = prices[at] / asked["budget"], persons[at]
+        most = int(asked["kols_wanted"])
+        sets = {way: exact(value[at], price, person, most) for way, value in values.items()}
+        sets |= {way: greedy(score[at], price, person, most) for way, score in scores.items()}
+        for way, chosen in sets.items():
+            rows.append(
+                {
+                    "brief_id": brief_id,
+                    "brand_id": asked["brand_id"],
+                    "way": way,
+                    "earned": values[ORACLE][at][chosen].sum(),
+                    "kols": int(chosen.sum()),
+                    "spent": price[chosen].sum(),
+                }
+            )
+    return rows
+
+
+def exact(value: Floats, price: Floats, person: NDArray[np.int64], most: int) -> Chosen:
+    """Return the set of the highest total value for a budget of 1, nobody twice."""
+    value = np.nan_to_num(value / np.nanmax(value), nan=0.0)
+    twice = np.flatnonzero(np.bincount(person) > 1)
+    rows = [price, np.ones(len(price)), *(np.equal(person, who) for who in twice)]
+    limits = [1.0, most, *np.ones(len(twice))]
+    found = milp(
+        -value,
+        constraints=LinearConstraint(np.array(rows, dtype=float), -np.inf, limits),
+        bounds=Bounds(0, 1),
+        integrality=np.ones(len(price)),
+        options={"mip_rel_gap": 1e-6},
+    )
+    if found.x is None:
+        raise RuntimeError(f"no set found: {found.message}")
+    chosen: Chosen = found.x > 0.5
+    return chosen
+
+
+def greedy(score: Floats, price: Floats, person: NDArray[np.int64], most: int) -> Chosen:
+    """Return the set that takes the best by score as long as money and places last."""
+    chosen, left = np.zeros(len(score), dtype=bool), 1.0
+    for i in np.argsort(-score, kind="stable"):
+        if chosen.sum() < most and price[i] <= left and person[i] not in person[chosen]:
+            chosen[i] = score[i] > -np.inf
+            left -= price[i] * chosen[i]
+    return chosen
+
+
+def _row(shares: pd.DataFrame, spent: pd.DataFrame, way: str) -> dict[str, Any]:
+    rows = spent[spent["way"] == way]
+    mean, low, high = _ratio(shares[way], pd.Series(1.0, index=shares.index))
+    by_seed = shares[way].groupby("seed").mean()
+    return (
+        {"way": way, "earned": mean, "low": low, "high": high}
+        | {f"seed {seed}": share for seed, share in by_seed.items()}
+        | {"KOLs": rows["kols"].mean(), "of budget": rows["spent"].mean()}
+    )
+
+
+def _times(shares: pd.DataFrame, way: str, rule: str) -> dict[str, float]:
+    times, low, high = _ratio(shares[way], shares[rule])
+    return {"times": times, "low": low, "high": high}
+
+
+def _ratio(above: pd.Series[float], below: pd.Series[float]) -> tuple[float, float, float]:
+    """Return a ratio of sums over briefs and its 95% interval, brands of each world drawn anew."""
+    parts = [part.groupby(["seed", "brand_id"]).sum().to_numpy() for part in (above, below)]
+    count = len(parts[0])
+    times = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), size=2000)
+    drawn = (times @ parts[0]) / (times @ parts[1])
+    tail = tail_share(count, 0.95)
+    low, high = np.quantile(drawn, [tail, 1 - tail])
+    return float(above.sum() / below.sum()), float(low), float(high)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what the solver's library writes to file descriptor 1 off the tables."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+def _say(seed: int, what: str, started: float) -> None:
+    print(f"seed {seed}: {what} after {time.perf_counter() - started:.0f} s", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,304 @@
+"""Commands that keep a model in order: reconcile its forecasts, watch for drift, tune, retrain."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from matcher.commands.shared import (
+    BUSY,
+    LAKE,
+    REFUSED,
+    STATE,
+    ConfigFile,
+    DataPath,
+    MappingFile,
+    TrackingUri,
+    existing,
+    files_of,
+    load_config,
+    open_embeddings,
+    open_source,
+    read_time,
+    terminal_of_run,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from matcher.console import Terminal
+    from training.drift import Drift
+
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object on stdout instead of tables.")
+]
+
+
+def reconcile(
+    data: DataPath = LAKE,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", file_okay=False, help="Folder for the files. Default: beside the data."
+        ),
+    ] = None,
+    language: Annotated[Literal["zh", "en"], typer.Option(help="Language of the files.")] = "en",
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+    mapping: MappingFile = None,
+) -> None:
+    """Hold what published runs forecast against what came of it, and keep that as the ledger.
+
+    Of several runs about a brief the last one before its decision counts. Groups with too few
+    rows are shown but not judged. Where nothing can be joined yet it says why.
+    """
+    from matcher.accuracy import accuracy
+    from matcher.screens import show_accuracy, show_left_out
+    from serving.ledger import reconcile as join
+    from serving.ledger_files import for_people, ledger_told, write_ledger
+    from training.labels import successes
+
+    terminal = terminal_of_run()
+    settings = load_config(config)
+    with terminal.progress() as progress:
+        source = open_source(data, mapping, progress)
+    horizon = settings.training.horizon_days
+    found = join(source.home, source.tables, horizon, successes(source.tables, horizon))
+    upkeep = settings.upkeep
+    table = accuracy(found.ledger, upkeep.least_rows, upkeep.least_briefs)
+    told = ledger_told(found, table)
+    files = write_ledger(out or source.home / "ledger", found, table, language)
+    if as_json:
+        print_json(told)
+    elif len(table):
+        show_accuracy(terminal, for_people(table, language), table)
+    show_left_out(terminal, told)
+    for file in files:
+        terminal.say(f"Wrote {file}", file=str(file))
+
+
+def drift(
+    data: DataPath = LAKE,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="The present, UTC. Default: now.")
+    ] = None,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+    mapping: MappingFile = None,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Say whether the world has moved away from what the champion learned, and when to retrain.
+
+    It looks at the signals of the latest briefs, at forecasts against what came, month by month,
+    and at how many briefs brought outcomes since. [upkeep] in --config, or in the settings the
+    champion was trained with, holds the thresholds.
+    """
+    from features.errors import UserError
+    from matcher.registry import CHAMPION, Registry
+    from matcher.screens import show_drift
+    from training.retrain import champion_drift
+
+    terminal = terminal_of_run()
+    with terminal.progress() as progress:
+        source = open_source(data, mapping, progress)
+        registry = Registry(source.home, tracking_uri)
+        champion = registry.resolve(CHAMPION)
+        found = champion_drift(
+            registry,
+            champion,
+            source.tables,
+            lambda settings: open_embeddings(source, settings, progress),
+            _moment(as_of),
+            lambda version: _published(source.home, version),
+            load_config(config) if config else None,
+            progress,
+        )
+    if found is None:
+        raise UserError("Got no champion to look at; train and promote a model first")
+    if as_json:
+        print_json(found.told())
+    else:
+        show_drift(terminal, found.families, found.signals, found.forecasts)
+    _say_advice(terminal, str(champion), found)
+
+
+def tune(
+    data: DataPath = LAKE,
+    trials: Annotated[
+        int, typer.Option(min=2, help="Settings to try, those given among them.")
+    ] = 30,
+    seconds: Annotated[
+        float | None, typer.Option(min=0, help="Begin no trial later than this.")
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, help="The same seed and trials find the same settings.")
+    ] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", dir_okay=False, help="TOML to write. Default: beside the data."),
+    ] = None,
+    config: ConfigFile = None,
+    mapping: MappingFile = None,
+) -> None:
+    """Search settings of [ranker], [forecast] and [training] on past briefs, never on test briefs.
+
+    A search that was cut off goes on where it was. Writes settings for `kolmatch train --config`:
+    the found ones only where they are surely better than those given.
+    """
+    from filelock import FileLock
+
+    from training.tune import to_toml
+    from training.tune import tune as search
+
+    terminal = terminal_of_run()
+    settings = load_config(config)
+    with terminal.progress() as progress:
+        source = open_source(data, mapping, progress)
+        source.home.mkdir(parents=True, exist_ok=True)
+        # Two searches over the same trials would each see half of what the other finds.
+        with FileLock(source.home / "tuning.lock"):
+            found = search(
+                source.tables,
+                source.versions,
+                settings,
+                open_embeddings(source, settings, progress),
+                source.home / "tuning.db",
+                trials=trials,
+                seconds=seconds,
+                seed=seed,
+                progress=progress,
+            )
+    target = out or source.home / "tuned.toml"
+    write_whole(target, to_toml(found, shlex.join(["kolmatch", *STATE.typed])))
+    gain = found.gain
+    terminal.say(
+        f"{found.trials} settings tried: NDCG@10 {found.best:.4f} at best, {found.usual:.4f} with "
+        f"those given, on {gain.n} validation briefs. Where other brands chose, the gain is "
+        f"{gain.mean:+.4f} (95% interval {gain.low:+.4f} to {gain.high:+.4f}).",
+        trials=found.trials,
+        best=found.best,
+        usual=found.usual,
+        gain=gain.mean,
+        gain_low=gain.low,
+        gain_high=gain.high,
+    )
+    kept = "surely better: the found settings" if found.taken else "not surely better: those given"
+    terminal.say(f"That is {kept}. Wrote {target}", taken=found.taken, file=str(target))
+
+
+def retrain(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="A folder of files to ingest first; without one the lake is as it is."),
+    ] = None,
+    lake: Annotated[Path, typer.Option("--lake", help="Lake; made if new.")] = LAKE,
+    wait: Annotated[
+        float, typer.Option("--wait", min=0, help="Seconds to wait for another retraining to end.")
+    ] = 0.0,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="The present, UTC, for drift. Default: now.")
+    ] = None,
+    as_json: AsJson = False,
+    config: ConfigFile = None,
+    mapping: MappingFile = None,
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Ingest what is new, train, let the gate decide, promote or keep, report, look for drift.
+
+    Where neither data nor settings nor code are new nothing is trained. Exit 0: promoted, or
+    nothing to do. Exit 4: the gate refused, the old champion stays. Exit 6: another retraining of
+    this lake is at work. After a kill, run it again: it ends as an undisturbed run would have.
+    """
+    from features.ingest import read_folder
+    from features.lake import Lake
+    from matcher.registry import Registry
+    from training.retrain import KEPT, BusyError, alone
+    from training.retrain import retrain as work
+
+    terminal = terminal_of_run()
+    settings, moment, store = load_config(config), _moment(as_of), Lake(lake)
+
+    def stage(name: str) -> None:
+        terminal.say(f"stage: {name}", stage=name)
+
+    if folder is None:
+        existing(lake)
+    try:
+        with alone(lake, wait), terminal.progress() as progress:
+            if folder is not None:
+                stage("ingest")
+                reading = read_folder(files_of(folder), mapping, store.known(), progress)
+                store.ingest(reading.tables, progress)
+            source = open_source(lake, None if folder is not None else mapping, progress)
+            done = work(
+                source.tables,
+                source.versions,
+                settings,
+                lambda asked: open_embeddings(source, asked, progress),
+                Registry(source.home, tracking_uri),
+                as_of=moment,
+                command=shlex.join(["kolmatch", *STATE.typed]),
+                encoders=source.encoders,
+                published=lambda version: _published(source.home, version),
+                stage=stage,
+                progress=progress,
+            )
+            for name, text in (("md", done.words), ("json", as_text(done.told()))):
+                write_whole(source.home / "reports" / f"retrain-v{done.version}.{name}", text)
+    except BusyError as error:
+        terminal.fail(f"another retraining of {lake} is at work; wait for it with --wait SECONDS")
+        raise typer.Exit(BUSY) from error
+    if as_json:
+        print_json(done.told())
+    terminal.say(done.words.strip(), result=done.result, version=done.version)
+    if done.result == KEPT:
+        raise typer.Exit(REFUSED)
+
+
+def _moment(as_of: str | None) -> pd.Timestamp:
+    import pandas as pd
+
+    return pd.Timestamp.now(tz="UTC").floor("s") if as_of is None else read_time(as_of)
+
+
+def _published(home: Path, version: str) -> pd.DataFrame | None:
+    """Return the ledger's rows about a version's lists; ``None`` without any."""
+    from serving.ledger import read_ledger
+
+    rows = read_ledger(home)
+    rows = rows[rows["model_version"] == version]
+    return rows if len(rows) else None
+
+
+def _say_advice(terminal: Terminal, champion: str, found: Drift) -> None:
+    what = {
+        "steady": "has no reason to be trained anew",
+        "watch": "should be watched",
+        "retrain": "should be trained anew (`kolmatch retrain`)",
+    }[found.advice]
+    terminal.say(f"Version {champion} {what}:", advice=found.advice, version=champion)
+    for reason in found.reasons:
+        terminal.say(f"- {reason}")
+
+
+def as_text(told: dict[str, Any]) -> str:
+    """Return JSON text."""
+    return json.dumps(told, ensure_ascii=False, allow_nan=False, indent=1)
+
+
+def print_json(told: dict[str, Any]) -> None:
+    """Print one JSON object on stdout."""
+    typer.echo(as_text(told))
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file that others see whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)

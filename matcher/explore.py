@@ -1,0 +1,128 @@
+"""Places of a list that are drawn by chance, so that the log learns of whom a ranking passes over.
+
+The last places of a list may be drawn from the candidates ranked next. Each candidate's chance is
+known before the draw and kept with the match, so that what comes of it can be weighed rightly
+later (`training.counterfactual`). The draw is systematic (Madow, 1949) in a random order: it fills
+exactly the places there are, takes nobody twice, and gives each candidate exactly its chance.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from matcher.config import ServingConfig
+
+Floats = NDArray[np.float64]
+
+_SURE = 1 - 1e-9
+"""Chances this large are 1 but for rounding."""
+
+
+def choose_places(ranked: pd.DataFrame, config: ServingConfig, seed: int) -> pd.DataFrame:
+    """Cut ranked candidates to lists, the last places of each drawn where settings ask for it.
+
+    Parameters
+    ----------
+    ranked : DataFrame
+        brief_id, as_of, kol_id, score and rank (1 is best, without gaps), by brief and rank.
+    config : ServingConfig
+        How many places there are, how many of them are drawn, and from whom.
+    seed : int
+        With brief and moment it seeds the draw: the same question gets the same list, alone or
+        among others.
+
+    Returns
+    -------
+    DataFrame
+        Rows of `ranked` by brief and place, with ``rank`` now the place in the list; ``ranked``,
+        the rank before; ``propensity``, the chance to be in the list, 1 for those who are there by
+        rank; and ``explored``, whether the place was drawn.
+    """
+    places = round(config.explore_share * config.top)
+    kept = ranked[ranked["rank"] <= config.top].assign(propensity=1.0, explored=False)
+    if places > 0:
+        lists = [
+            _drawn(candidates, places, config, seed)
+            for _, candidates in ranked.groupby("brief_id", sort=False)
+        ]
+        kept = pd.concat(lists) if lists else kept
+    return kept.assign(ranked=kept["rank"], rank=kept.groupby("brief_id").cumcount() + 1)
+
+
+def inclusion_chances(scores: Floats, count: int, config: ServingConfig) -> Floats:
+    """Return each candidate's chance to be drawn.
+
+    In proportion to a mixture of equal shares (``explore_uniform``) and a softmax of the scores,
+    in standard deviations, over ``explore_temperature``. Who would get more than 1 gets 1, and the
+    others share the rest.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n,)
+        Finite; n is above `count`.
+    count : int
+        Places to fill, at least 1.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+        Above 0 and at most 1; sums to `count`.
+    """
+    spread = scores.std()
+    height = (scores - scores.max()) / (spread if spread > 0 else 1.0)
+    soft = np.exp(height / config.explore_temperature)
+    share = config.explore_uniform
+    weight = share / len(scores) + (1 - share) * soft / soft.sum()
+    sure = np.zeros(len(scores), dtype=bool)
+    while True:
+        chance = np.where(sure, 1.0, (count - sure.sum()) * weight / weight[~sure].sum())
+        above = ~sure & (chance > _SURE)
+        if not above.any():
+            return chance
+        sure |= above
+
+
+def systematic_draw(chances: Floats, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Draw as many as the chances sum to, each by exactly its chance.
+
+    Chances are laid end to end in a random order, and every whole step from a random start picks
+    the one it falls on.
+
+    Parameters
+    ----------
+    chances : ndarray, shape (n,)
+        0-1, with a whole sum.
+    rng : Generator
+        Dice.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+    """
+    taken = chances > _SURE
+    rest = rng.permutation(np.flatnonzero(~taken))
+    count = round(float(chances[rest].sum()))
+    steps = rng.random() + np.arange(count)
+    # The last end is the sum but for rounding, which must not let a step fall off.
+    ends = np.cumsum(chances[rest])[:-1]
+    taken[rest[np.searchsorted(ends, steps, side="right")]] = True
+    return taken
+
+
+def _drawn(candidates: pd.DataFrame, places: int, config: ServingConfig, seed: int) -> pd.DataFrame:
+    """Return one brief's list; where nobody is left over there is nothing to draw."""
+    fixed = config.top - places
+    pool = candidates[candidates["rank"] > fixed].head(config.explore_pool * config.top)
+    listed = candidates[candidates["rank"] <= fixed].assign(propensity=1.0, explored=False)
+    if len(pool) <= places:
+        return pd.concat([listed, pool.assign(propensity=1.0, explored=False)])
+    chances = inclusion_chances(pool["score"].to_numpy(dtype=np.float64), places, config)
+    brief_id, as_of = candidates[["brief_id", "as_of"]].iloc[0]
+    rng = np.random.default_rng([seed, zlib.crc32(f"{brief_id} {as_of.isoformat()}".encode())])
+    drawn = systematic_draw(chances, rng)
+    pool = pool.assign(propensity=chances, explored=chances < 1.0)
+    return pd.concat([listed, pool[drawn]])

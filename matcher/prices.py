@@ -1,0 +1,99 @@
+"""Whether a price is fair: what similar KOLs ask for the same work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from features.history import QUOTED_MODES, History, codes_in
+from features.timeline import pick
+from features.view import View
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+BAND = (0.25, 0.75)
+"""Quantiles of peers' quotes between which a price is usual."""
+LEAST_PEERS = 8
+"""Quotes of fewer KOLs are no market; a wider group is asked instead."""
+
+
+def price_bands(pairs: pd.DataFrame, offers: pd.DataFrame, history: History) -> pd.DataFrame:
+    """Return the middle half of what peers ask, as of each pair's time.
+
+    Peers are the other KOLs of the roster on the same platform and of the same tier, with a valid
+    quote in the offer's mode and currency; where those are fewer than `LEAST_PEERS`, the same
+    tier on any platform.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        PAIRS.
+    offers : DataFrame
+        mode and currency of each pair's offer, aligned.
+    history : History
+        The past.
+
+    Returns
+    -------
+    DataFrame, aligned to `pairs`
+        price_low and price_high, in the offer's currency; null without an offer or where even the
+        wider group is too small.
+    """
+    band = pd.DataFrame(np.nan, index=pairs.index, columns=["price_low", "price_high"])
+    if pairs.empty or not len(history.rates):
+        return band
+    view = View(pairs, history)
+    asked = _quotes(view)
+    own = np.column_stack(
+        [
+            view.cells.moment[view.cell],
+            codes_in(pd.Index(QUOTED_MODES), offers["mode"]),
+            codes_in(history.currencies, offers["currency"]),
+            _code(view.cells.tier)[view.cell],
+            _code(view.cells.platform)[view.cell],
+        ]
+    )
+    found = np.full((len(pairs), len(BAND)), np.nan)
+    for sides in (own.shape[1], own.shape[1] - 1):
+        kept = (asked[_SIDES[:sides]] >= 0).all(axis=1)
+        groups = dict(list(asked[kept].groupby(_SIDES[:sides])[["kol", "price"]]))
+        for row in np.flatnonzero(np.isnan(found[:, 0])):
+            peers = groups.get(tuple(own[row, :sides]))
+            if peers is None:
+                continue
+            others = peers["price"][peers["kol"] != view.kol[row]]
+            if len(others) >= LEAST_PEERS:
+                found[row] = np.quantile(others, BAND)
+    band[:] = found
+    return band
+
+
+_SIDES = ["moment", "mode", "currency", "tier", "platform"]
+"""What makes quotes comparable; the last is given up first."""
+
+
+def _quotes(view: View) -> pd.DataFrame:
+    """Return every valid quote of the roster at each time, with what it compares by."""
+    peers, rates = view.peers, view.history.rates.frame
+    cell, mode = np.nonzero(peers.quotes >= 0)
+    row = peers.quotes[cell, mode]
+    currency = codes_in(view.history.currencies, rates["currency"])
+    return pd.DataFrame(
+        {
+            "kol": peers.kol[cell],
+            "moment": peers.moment[cell],
+            "mode": mode,
+            "currency": pick(currency, row, -1),
+            "tier": _code(peers.tier)[cell],
+            "platform": _code(peers.platform)[cell],
+            "price": pick(rates["price"].to_numpy(dtype=np.float64), row),
+        }
+    )
+
+
+def _code(place: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return positions as whole numbers, -1 where unknown."""
+    return np.nan_to_num(place, nan=-1.0).astype(np.int64)

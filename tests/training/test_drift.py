@@ -1,0 +1,176 @@
+"""Whether the world has moved, on a small one that has and has not."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.history import History
+from features.pipeline import FeaturePipeline
+from features.simulate import World
+from features.tables import Tables
+from features.vectors import Embeddings
+from matcher.config import Config, UpkeepConfig
+from training.drift import (
+    RETRAIN,
+    STEADY,
+    Drift,
+    latest_briefs,
+    measure_drift,
+    roster_summary,
+)
+from training.fit import Fit, Plan, fit_plan, plan_by_time
+from training.summary import SignalSummary
+
+SETTINGS = UpkeepConfig(least_rows=10, least_briefs=3, recent_briefs=25)
+
+
+@pytest.fixture(scope="module")
+def plan(world: World, config: Config) -> Plan:
+    return plan_by_time(world.tables, config)
+
+
+@pytest.fixture(scope="module")
+def fit(plan: Plan, history: History, pipeline: FeaturePipeline, config: Config) -> Fit:
+    return fit_plan(plan, history, pipeline, config)
+
+
+@pytest.fixture(scope="module")
+def summary(fit: Fit, plan: Plan, history: History, config: Config) -> SignalSummary:
+    return roster_summary(fit, plan, history, config)
+
+
+@pytest.fixture(scope="module")
+def taught(plan: Plan) -> frozenset[str]:
+    return frozenset([*plan.briefs("train"), *plan.briefs("valid")])
+
+
+def look(
+    tables: Tables,
+    world: World,
+    fit: Fit,
+    summary: SignalSummary | None,
+    taught: frozenset[str],
+    embeddings: Embeddings,
+) -> Drift:
+    return measure_drift(
+        fit.matcher, summary, taught, tables, embeddings, world.as_of, settings=SETTINGS
+    )
+
+
+@pytest.fixture(scope="module")
+def calm(
+    world: World,
+    fit: Fit,
+    summary: SignalSummary,
+    taught: frozenset[str],
+    embeddings: Embeddings,
+) -> Drift:
+    return look(world.tables, world, fit, summary, taught, embeddings)
+
+
+def psi(drift: Drift, family: str) -> float:
+    return float(drift.families.set_index("family").loc[family, "psi"])
+
+
+def test_what_stays_as_it_was_is_no_drift(calm: Drift, taught: frozenset[str]) -> None:
+    # Records grow in any young world; whom audiences and categories suit does not change.
+    assert psi(calm, "audience") == psi(calm, "category") == psi(calm, "brief") == 0
+    assert psi(calm, "record") > 0.25
+    assert calm.figures["taught"] == len(taught)
+    assert calm.signals["importance"].sum() == pytest.approx(1)
+    assert calm.families["signals"].sum() == len(calm.signals)
+
+
+def test_a_world_whose_views_jump_asks_for_training_and_says_why(
+    world: World,
+    fit: Fit,
+    summary: SignalSummary,
+    taught: frozenset[str],
+    embeddings: Embeddings,
+    calm: Drift,
+) -> None:
+    posts = world.tables.posts
+    late = posts["observed_at"] > world.as_of - pd.Timedelta(days=300)
+    more = posts.assign(views=posts["views"].where(~late, posts["views"] * 40))
+    moved = look(world.tables.replace(posts=more), world, fit, summary, taught, embeddings)
+    assert moved.overall > calm.overall
+    assert psi(moved, "reach") > 2 * psi(calm, "reach")
+    assert moved.advice == RETRAIN
+    (told,) = [reason for reason in moved.reasons if reason.startswith("what it looks at")]
+    assert "reach" in told
+    assert "should learn anew" in told
+    assert json.loads(json.dumps(moved.told(), allow_nan=False))["advice"] == RETRAIN
+
+
+def test_forecasts_of_briefs_that_did_not_teach_are_held_against_what_came(
+    world: World,
+    fit: Fit,
+    summary: SignalSummary,
+    taught: frozenset[str],
+    embeddings: Embeddings,
+    calm: Drift,
+) -> None:
+    whole = calm.forecasts.query("by == 'all'").set_index("measure")
+    assert {"views", "cvr", "fit"} <= set(whole.index)
+    outcomes = world.tables.outcomes
+    mine = world.tables.collaborations.set_index("collaboration_id")["brief_id"].isin(taught)
+    views = outcomes["views"].where(outcomes["collaboration_id"].map(mine), outcomes["views"] / 10)
+    fewer = world.tables.replace(outcomes=outcomes.assign(views=views.round()))
+    moved = look(fewer, world, fit, summary, taught, embeddings)
+    assert moved.advice == RETRAIN
+    assert any(
+        reason.startswith("views") and "times what came" in reason for reason in moved.reasons
+    )
+
+
+def test_published_rows_count_before_what_the_model_says_now(
+    world: World,
+    fit: Fit,
+    summary: SignalSummary,
+    taught: frozenset[str],
+    embeddings: Embeddings,
+    calm: Drift,
+) -> None:
+    from training.drift import tested
+
+    history = History(world.tables)
+    rows = tested(fit.matcher, world.tables, history, fit.pipeline, taught)
+    published = rows.assign(views_forecast=rows["views_actual"] * 4)
+    found = measure_drift(
+        fit.matcher, summary, taught, world.tables, embeddings, world.as_of, published,
+        settings=SETTINGS,
+    )  # fmt: skip
+    told = found.forecasts.query("by == 'all' and measure == 'views'").iloc[0]
+    assert np.exp(told["log_ratio"]) == pytest.approx(0.25, rel=0.02)
+    before = calm.forecasts.query("by == 'all' and measure == 'views'").iloc[0]
+    assert told["n"] == before["n"]
+
+
+def test_without_a_summary_or_briefs_it_says_so(
+    world: World, fit: Fit, summary: SignalSummary, taught: frozenset[str], embeddings: Embeddings
+) -> None:
+    blind = look(world.tables, world, fit, None, taught, embeddings)
+    assert any("kept no summary of its signals" in reason for reason in blind.reasons)
+    assert blind.overall == 0
+    everybody = frozenset(world.tables.briefs["brief_id"])
+    still = look(world.tables, world, fit, summary, everybody, embeddings)
+    assert still.advice == STEADY
+    assert still.reasons[0].startswith("no brief has come since it was trained")
+    assert still.forecasts.empty
+
+
+def test_the_latest_briefs_are_open_ones_first_and_never_those_that_taught(
+    world: World, taught: frozenset[str]
+) -> None:
+    found = latest_briefs(world.tables, taught, world.as_of, 10)
+    assert len(found) == 10
+    assert not set(found["brief_id"]) & taught
+    assert found["as_of"].is_monotonic_decreasing
+    briefs = world.tables.briefs.set_index("brief_id").loc[found["brief_id"]]
+    still_open = briefs["decided_at"].isna().to_numpy()
+    assert still_open.any()
+    assert (found["as_of"][still_open] == world.as_of).all()
+    decided = briefs["decided_at"][~still_open].to_numpy()
+    assert (found["as_of"][~still_open].to_numpy() == decided).all()

@@ -1,0 +1,329 @@
+"""The retraining job: train on what is new, let the gate decide, report, and look for drift.
+
+The job is told by its *key*: a digest of the data, the settings, the text encoder and the code. A
+version that was made under this key and dealt with to the end is never made again. Each stage
+leaves something from which a run that comes after a kill goes on:
+
+========  =====================================================================================
+stage     what a killed one leaves, and what the next run does about it
+========  =====================================================================================
+sweep     nothing; what killed trainings left in MLflow goes
+train     a run that never ended, which is swept; it is trained again
+judge     a finished version without the tag ``retrain``; it is judged, again or for the first time
+promote   the champion moved or not, and still no tag; it is moved if it was not
+drift     as before; it is looked for again
+report    as before; the report is written again
+========  =====================================================================================
+
+Only the tag, written last, says that a version has been dealt with. A lock of the workspace keeps
+two jobs apart; the system releases it when its holder dies.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version as installed
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from features.arrow import content_hash
+from features.contract import SPECS
+from features.progress import Progress, silent
+from features.tables import Tables
+from features.vectors import Embeddings
+from matcher.config import Config
+from matcher.registry import CHAMPION, Registry
+from training.contest import EmbeddingsOf
+from training.drift import ROSTER, Drift, measure_drift
+from training.gate import judge, take_over
+from training.job import train
+from training.summary import SignalSummary
+from training.window import TAUGHT
+
+STAGES = ("sweep", "train", "judge", "promote", "drift", "report")
+"""What the job does, in order."""
+KEY = "retrain_key"
+"""Parameter of a training run: under which key it was made."""
+DEALT = "retrain"
+"""Tag of a version that was dealt with to the end: what came of it."""
+PROMOTED, KEPT, NOTHING = "promoted", "kept", "nothing new"
+REPORT = "retrain"
+"""Stem of the reports."""
+
+Published = Callable[[str], "pd.DataFrame | None"]
+"""Gives the rows of the ledger about a version's lists."""
+
+
+class BusyError(Exception):
+    """Another retraining of the same workspace is at work."""
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """What a retraining came to.
+
+    Attributes
+    ----------
+    result : str
+        `PROMOTED`, `KEPT` (the gate refused, the old champion stays) or `NOTHING` (neither data
+        nor settings nor code are new, so nothing was trained).
+    version : str
+        The version that this key made.
+    champion : str or None
+        The champion now.
+    verdict : dict
+        What the gate said of the version, as JSON has it.
+    words : str
+        The report, in Markdown.
+    drift : Drift or None
+        Whether the champion has drifted; ``None`` where nothing was trained or nobody is champion.
+    """
+
+    result: str
+    version: str
+    champion: str | None
+    verdict: dict[str, Any]
+    words: str
+    drift: Drift | None
+
+    def told(self) -> dict[str, Any]:
+        """Return all of it but the words, as JSON has it."""
+        return {
+            "result": self.result,
+            "version": self.version,
+            "champion": self.champion,
+            "verdict": self.verdict,
+            "drift": None if self.drift is None else self.drift.told(),
+        }
+
+
+@contextmanager
+def alone(home: Path, wait: float) -> Iterator[None]:
+    """Keep other retrainings of a workspace waiting.
+
+    Parameters
+    ----------
+    home : Path
+        The workspace.
+    wait : float
+        Seconds to wait for another one to end.
+
+    Raises
+    ------
+    BusyError
+        If it has not ended by then.
+    """
+    from filelock import FileLock, Timeout
+
+    home.mkdir(parents=True, exist_ok=True)
+    try:
+        # Hidden: a folder that is to become a lake holds nothing else that shows.
+        lock = FileLock(home / ".retrain.lock", timeout=wait).acquire()
+    except Timeout:
+        raise BusyError(str(home)) from None
+    with lock:
+        yield
+
+
+def retrain(
+    tables: Tables,
+    versions: Mapping[str, str],
+    config: Config,
+    embeddings_of: EmbeddingsOf,
+    registry: Registry,
+    *,
+    as_of: pd.Timestamp,
+    command: str = "",
+    encoders: Path | None = None,
+    published: Published = lambda version: None,
+    stage: Callable[[str], None] = lambda name: None,
+    progress: Progress = silent,
+) -> Retrained:
+    """Train, judge, promote or keep, report, and look for drift; or find that nothing is new.
+
+    Call it inside `alone`.
+
+    Parameters
+    ----------
+    tables : Tables
+        Everything known.
+    versions : mapping
+        Version of each table, for the record.
+    config : Config
+        Settings.
+    embeddings_of : callable
+        Opens the vectors that settings name.
+    registry : Registry
+        Where runs and models go.
+    as_of : Timestamp
+        The present, UTC, for drift.
+    command : str
+        What was typed, for the record.
+    encoders : Path, optional
+        As `training.job.train` takes it.
+    published : callable, optional
+        Gives the rows of the ledger about a version's published lists.
+    stage : callable
+        Told the name of each of `STAGES` as it begins.
+    progress : Progress
+        Told how far a stage is.
+
+    Raises
+    ------
+    UserError
+        As `training.job.train` does.
+    """
+    stage("sweep")
+    registry.sweep()
+    embeddings = embeddings_of(config)
+    key = job_key(tables, config, embeddings)
+    made = registry.made_with({KEY: key})
+    dealt = [version for version in made if DEALT in registry.tags(version)]
+    if dealt:
+        return _nothing_new(registry, dealt[-1])
+    if made:
+        version = made[-1]
+    else:
+        stage("train")
+        version = train(
+            tables,
+            versions,
+            config,
+            embeddings,
+            registry,
+            command=command,
+            encoders=encoders,
+            marks={KEY: key},
+            progress=progress,
+        ).version
+    verdict = _decided(registry, version, tables, embeddings_of, stage, progress)
+    champion = registry.resolve(CHAMPION)
+    result = PROMOTED if champion == version else KEPT
+    stage("drift")
+    drift = champion_drift(
+        registry, champion, tables, embeddings_of, as_of, published, progress=progress
+    )
+    stage("report")
+    words = _words(result, version, champion, registry.text(version, "gate.md") or "", drift)
+    done = Retrained(result, version, champion, verdict, words, drift)
+    told = json.dumps(done.told(), ensure_ascii=False, allow_nan=False, sort_keys=True)
+    # The tag goes last: only then has this version been dealt with.
+    registry.note(version, {f"{REPORT}.md": words, f"{REPORT}.json": told}, {DEALT: result})
+    return done
+
+
+def job_key(tables: Tables, config: Config, embeddings: Embeddings) -> str:
+    """Return a digest of all that decides what a training comes to."""
+    content = {name: content_hash(SPECS[name], frame) for name, frame in tables}
+    about = [content, config.hash, embeddings.encoder.id, code_version()]
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:32]
+
+
+@cache
+def code_version() -> str:
+    """Return the version of this kolmatch, and a digest of the code that trains."""
+    digest = hashlib.sha256()
+    for package in ("features", "matcher", "training"):
+        root = Path(str(files(package)))
+        for path in sorted([*root.rglob("*.py"), *root.rglob("*.toml")]):
+            digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    return f"{installed('kolmatch')}+{digest.hexdigest()[:12]}"
+
+
+def champion_drift(
+    registry: Registry,
+    champion: str | None,
+    tables: Tables,
+    embeddings_of: EmbeddingsOf,
+    as_of: pd.Timestamp,
+    published: Published = lambda version: None,
+    config: Config | None = None,
+    progress: Progress = silent,
+) -> Drift | None:
+    """Look for drift since the champion was trained; ``None`` without a champion.
+
+    Parameters
+    ----------
+    registry, champion
+        Where the champion is, and its version.
+    tables, embeddings_of, as_of, published
+        As `retrain` takes them.
+    config : Config, optional
+        Whose thresholds count; by default those the champion was trained with.
+    """
+    if champion is None:
+        return None
+    matcher = registry.load(champion)
+    text, taught = registry.text(champion, ROSTER), registry.text(champion, TAUGHT)
+    return measure_drift(
+        matcher,
+        None if text is None else SignalSummary.from_json(text),
+        frozenset() if taught is None else frozenset(json.loads(taught)),
+        tables,
+        embeddings_of(matcher.config),
+        as_of,
+        published(champion),
+        settings=None if config is None else config.upkeep,
+        progress=progress,
+    )
+
+
+def _decided(
+    registry: Registry,
+    version: str,
+    tables: Tables,
+    embeddings_of: EmbeddingsOf,
+    stage: Callable[[str], None],
+    progress: Progress,
+) -> dict[str, Any]:
+    """Judge a version and promote it if it passed; return the verdict as JSON has it."""
+    told = registry.text(version, "gate.json")
+    if told is not None and registry.resolve(CHAMPION) == version:
+        # A killed run promoted it already; against itself it could not be judged again.
+        return _read(told)
+    stage("judge")
+    verdict = judge(registry, version, tables, embeddings_of, progress=progress)
+    stage("promote")
+    return _read(take_over(registry, verdict).to_json())
+
+
+def _nothing_new(registry: Registry, version: str) -> Retrained:
+    champion = registry.resolve(CHAMPION)
+    came = registry.tags(version)[DEALT]
+    words = (
+        f"Nothing is new: version {version} was trained on this very data with these settings and "
+        f"this code, and {'became champion' if came == PROMOTED else 'was refused'} then."
+    )
+    told = registry.text(version, "gate.json")
+    verdict = {} if told is None else _read(told)
+    return Retrained(NOTHING, version, champion, verdict, words, None)
+
+
+def _words(
+    result: str, version: str, champion: str | None, verdict: str, drift: Drift | None
+) -> str:
+    """Tell in Markdown what came of a retraining, and why."""
+    if result == PROMOTED:
+        head = f"Version {version} was trained and is the champion now."
+    elif champion is None:
+        head = f"Version {version} was trained but refused; nobody is champion."
+    else:
+        head = f"Version {version} was trained but refused; version {champion} stays champion."
+    lines = ["# Retraining", "", head, "", verdict.replace("# ", "## ", 1).strip()]
+    if drift is not None:
+        lines += ["", f"## Drift of version {champion}: {drift.advice}", ""]
+        lines += [f"- {reason}" for reason in drift.reasons]
+    return "\n".join(lines) + "\n"
+
+
+def _read(text: str) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(text)
+    return told

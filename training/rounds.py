@@ -1,0 +1,151 @@
+"""One round of testing: a model fitted on a plan's past, measured on its test briefs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from features.history import History
+from features.pipeline import FeaturePipeline
+from features.progress import Progress, silent
+from matcher.config import Config
+from matcher.likeness import Likeness
+from matcher.model import NOTHING, Matcher
+from matcher.ranker import JUDGMENTS
+from matcher.returns import returns
+from training.choices import as_ranker, learn_choices
+from training.coverage import forecast_metrics
+from training.drift import roster_summary
+from training.evaluate import Evaluation, evaluate
+from training.examples import Examples
+from training.finetune import Choice, better_fit
+from training.fit import Plan, fit_plan
+from training.reliability import Reliability, interval_coverage
+from training.summary import SignalSummary
+
+
+@dataclass(frozen=True)
+class Round:
+    """One fit and its test.
+
+    Attributes
+    ----------
+    plan : Plan
+        Who taught, tuned and tested.
+    matcher : Matcher
+        The model.
+    pipeline : FeaturePipeline
+        What makes its signals.
+    test : Examples
+        Pairs of the test briefs.
+    evaluation : Evaluation
+        How it and the rules ranked them.
+    choice : Choice or None
+        Which text encoder the model is on, where one was tuned.
+    learned : SignalSummary or None
+        How the signals that taught it were spread, where it was fitted here.
+    roster : SignalSummary or None
+        How those of whole rosters were, likewise.
+    chosen : Likeness or None
+        What was learned from choices alone, to compare with.
+    """
+
+    plan: Plan
+    matcher: Matcher
+    pipeline: FeaturePipeline
+    test: Examples
+    evaluation: Evaluation
+    choice: Choice | None = None
+    learned: SignalSummary | None = None
+    roster: SignalSummary | None = None
+    chosen: Likeness | None = None
+
+    @property
+    def forecasts(self) -> pd.DataFrame:
+        """What each tried pair brought, beside its forecast (`forecast_tried`)."""
+        return forecast_tried(self.matcher, self.test)
+
+
+def play(
+    plan: Plan,
+    history: History,
+    pipeline: FeaturePipeline,
+    config: Config,
+    progress: Progress = silent,
+    encoders: Path | None = None,
+) -> Round:
+    """Fit on a plan's past and measure on its test briefs.
+
+    Where settings tune the text encoder, the better of two fits is measured, as the validation
+    briefs say; `encoders` is where tuned ones are kept.
+    """
+    if config.finetune.epochs and encoders is None:
+        raise ValueError("Got [finetune] epochs but no folder for tuned encoders")
+    fit, choice = fit_plan(plan, history, pipeline, config, progress), None
+    if config.finetune.epochs and encoders is not None:
+        fit, choice = better_fit(fit, plan, history, config, encoders, progress)
+    test = fit.examples.of(plan.briefs("test"))
+    taught = fit.examples.of(plan.briefs("train"))
+    learned = SignalSummary.of(taught.signals, taught.pairs["brief_id"])
+    roster = roster_summary(fit, plan, history, config)
+    chosen = learn_choices(taught)
+    others = as_ranker(chosen)
+    evaluation = evaluate(fit.matcher, test, history, fit.pipeline, progress, others)
+    return Round(plan, fit.matcher, fit.pipeline, test, evaluation, choice, learned, roster, chosen)
+
+
+def forecast_tried(matcher: Matcher, test: Examples) -> pd.DataFrame:
+    """Return what each tried pair of the test briefs brought, beside its forecast.
+
+    Where the model rests on judgments: what each judged pair was graded.
+
+    Returns
+    -------
+    DataFrame
+        Columns of `training.examples.Examples.pairs`, and every forecast that needs no price.
+    """
+    judged = matcher.basis == JUDGMENTS
+    tried = test.where((test.pairs["known"] & (test.pairs["judged"] == judged)).to_numpy())
+    told = matcher.score(tried.signals).drop(columns="score")
+    unpriced = tried.pairs[["brief_id", "kol_id"]].assign(price=np.nan, currency=None)
+    brings = returns(
+        matcher.forecaster or NOTHING,
+        tried.signals,
+        unpriced,
+        draws=matcher.config.serving.draws,
+        seed=matcher.config.seed,
+    ).dropna(axis=1, how="all")
+    return pd.concat([tried.pairs, told, brings], axis=1)
+
+
+def calibration_metrics(forecasts: pd.DataFrame) -> dict[str, float]:
+    """Return how far the probabilities shown to people can be believed.
+
+    Parameters
+    ----------
+    forecasts : DataFrame
+        As `forecast_tried` gives them.
+
+    Returns
+    -------
+    dict
+        ``fit_ece``, the floor that luck alone would give it and further numbers
+        (`training.reliability.Reliability`); what `training.coverage.forecast_metrics` tells, and
+        of every forecast interval ``<forecast>_coverage`` with its limits. Without outcomes to
+        compare with, nothing.
+    """
+    if forecasts.empty:
+        return {}
+    values = reliability(forecasts).metrics("fit") | forecast_metrics(forecasts)
+    for row in interval_coverage(forecasts).to_dict("records"):
+        name = f"{row['forecast']}_coverage"
+        values |= {name: row["coverage"], f"{name}_low": row["low"], f"{name}_high": row["high"]}
+    return values
+
+
+def reliability(forecasts: pd.DataFrame) -> Reliability:
+    """Compare the chances that `forecast_tried` gives, of one pair or more, with successes."""
+    return Reliability.of(forecasts["fit"], forecasts["success"], forecasts["brand_id"])
