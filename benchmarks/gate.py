@@ -10,8 +10,8 @@ In each simulated world many models are fitted on the same examples and compared
   families the challenger, and in every other case the champion too, reads nothing, one value,
   another pair's, or those of half a year ago); ``leaked column`` (a signal tells the grade, more
   or less noisily, when the challenger learns and when both are judged); and ``broken slice``
-  (ranked the wrong way round for one goal, vertical or platform by a model that is better
-  everywhere else).
+  (ranked the wrong way round for one goal, vertical or platform, with 8 briefs or more, by a model
+  that is better everywhere else).
 * ``better``: a champion that is a good model plus noise, as much of it that the challenger's lead,
   averaged over noise, is the smallest that the gate's power analysis says these briefs would show
   80% of the time.
@@ -48,9 +48,10 @@ from training.contest import CHALLENGER, CHAMPION, Contest, Corner, deciding_vie
 from training.examples import Examples
 from training.fit import Plan, fit_matcher, plan_by_time, plan_examples
 from training.gate import decide
+from training.guards import order_by_brief
 from training.leaks import carrying
 from training.significance import minimum_detectable_effect
-from training.slices import slices_of
+from training.slices import LEAST_BRANDS, slices_of
 from training.summary import SignalSummary
 
 KOLS, BRIEFS = 600, 200
@@ -58,6 +59,8 @@ TAUGHT = 0.8
 """Share of the training briefs that each model learns from."""
 MODELS, DEGRADED, IMPROVED = 26, 7, 8
 """Comparisons a world: A/A, of each degradation, and with a better model."""
+BROKEN_BRIEFS = 8
+"""Briefs in which a slice that is broken must at least be asked about."""
 LISTED = 8
 """Briefs whose whole rosters are ranked for the exposure guard."""
 # Smaller forests than the default: hundreds are fitted, and the gate does not care.
@@ -172,10 +175,10 @@ def run(world: Arena, out: Path, done: set[tuple[Any, ...]]) -> None:
     lists = [world.listed(model) for model in models]
     plain = list(zip(corners, lists, strict=True))
     for kind, comparisons in (
-        ("A/A", _same(world, plain)),
-        ("stale features", _stale(world, plain)),
         ("broken slice", _broken_slice(world, plain)),
         ("better", _better(world, plain)),
+        ("A/A", _same(world, plain)),
+        ("stale features", _stale(world, plain)),
         ("shuffled labels", _shuffled(world, plain)),
         ("leaked column", _leaked(world, plain)),
     ):
@@ -266,15 +269,17 @@ def _spoilt(
 
 
 def _broken_slice(world: Arena, plain: Plain) -> Comparisons:
-    labels = slices_of(world.judging.pairs, world.history)
-    tried = world.judging.pairs["known"].to_numpy()
-    rows = labels[tried].assign(brief_id=world.judging.pairs["brief_id"][tried])
-    found = [
-        (dimension, value)
-        for dimension in ("goal", "vertical", "platform")
-        for value, briefs in rows.groupby(dimension)["brief_id"].nunique().items()
-        if briefs >= 5
-    ]
+    pairs = world.judging.pairs
+    labels = slices_of(pairs, world.history)
+    tried = (pairs["known"] & ~pairs["judged"]).to_numpy(dtype=bool)
+    found = []
+    for dimension in ("goal", "vertical", "platform"):
+        for value in sorted(labels[dimension].dropna().unique()):
+            inside = (labels[dimension] == value).to_numpy()[tried]
+            asked = order_by_brief(pairs[tried], np.zeros(tried.sum()), inside).index
+            brands = pairs.drop_duplicates("brief_id").set_index("brief_id")["brand_id"][asked]
+            if len(brands) >= BROKEN_BRIEFS and brands.nunique() >= LEAST_BRANDS:
+                found.append((dimension, value))
     rng = world.rng(3)
     spread = _noise_for_power(world, plain[0][0])
     for number in range(DEGRADED):

@@ -201,7 +201,7 @@ class GateConfig(_Frozen):
         0.05, gt=0, description="where a lead this large could be missed, nothing is decided"
     )
     slice_harm: float = Field(
-        0.02, ge=0, description="NDCG@10 that a slice may lose against the champion"
+        0.02, ge=0, description="share of a slice's twos of KOLs that may be ordered worse"
     )
     calibration: float = Field(
         0.02, ge=0, description="error of fit allowed above its noise floor and the champion's"

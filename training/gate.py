@@ -215,7 +215,7 @@ def decide(
     lead = float(means[CHALLENGER] - means[rival])
     checks = [
         *_gain(evaluation, met.view, rival, settings),
-        guards.slices(evaluation, rival, settings),
+        guards.slices(met, met.scores(rival), settings),
         guards.calibration(met, settings),
         guards.exposure(met, settings),
         leaks.plausible(lead, met, settings),

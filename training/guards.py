@@ -14,54 +14,111 @@ from features.history import TIER_FLOORS
 from matcher.config import GateConfig
 from training.calibration import calibration_error, noise_floor
 from training.contest import CHALLENGER, CHAMPION, Contest, Corner
-from training.evaluate import HEADLINE, Evaluation
 from training.significance import chance_of_no_harm, holm
-from training.slices import ALL, LEAST_BRANDS
+from training.slices import LEAST_BRANDS, slices_of
 from training.verdict import Check
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+BROKEN = 0.1
+"""Share of a slice's twos by which a slice must fall behind the rival to be called broken."""
 SEEN = 0.05
 """Share of the champion's places below which a follower tier has little to lose."""
 
 
-def slices(evaluation: Evaluation, rival: str, settings: GateConfig) -> Check:
-    """Check that no slice is clearly worse than with the champion, Holm over slices."""
-    rows = evaluation.per_brief
-    rows = rows[(rows["slice"] != ALL) & rows["ranker"].isin([CHALLENGER, rival])]
-    told = rows.pivot_table(
-        index=["slice", "brief_id"], columns="ranker", values=HEADLINE, observed=True
-    )
-    brands = rows.drop_duplicates("brief_id").set_index("brief_id")["brand_id"]
+def slices(contest: Contest, rival: NDArray[np.float64], settings: GateConfig) -> Check:
+    """Check that no slice is clearly worse ordered than by the rival, nor broken.
+
+    Clearly worse: below the rival's by more than ``slice_harm``. Broken: the challenger comes less
+    than half as far above chance as it does on all briefs, and `BROKEN` behind the rival; in a
+    small slice that is surer to see than a difference of two noisy models. Both by one-sided t
+    over brands, Holm over slices.
+
+    What counts for a slice (`training.slices`) is every two tried KOLs of a brief that were graded
+    differently, of whom one or both are in it: is the better one higher? NDCG of the slice's own
+    short lists would ask far fewer questions, and miss a slice that is ranked right in itself but
+    wrongly among the rest.
+
+    Parameters
+    ----------
+    contest : Contest
+        Both models before the same briefs.
+    rival : ndarray, shape (n,)
+        Scores of the contest's pairs by the champion, or by the best simple rule.
+    settings : GateConfig
+        ``slice_harm`` is how much worse may be, as a share of those questions.
+    """
+    rows = contest.graded
+    pairs = contest.pairs[rows]
+    own = contest.challenger.scored["score"].to_numpy(dtype=np.float64)[rows]
+    labels = slices_of(pairs, contest.history)
+    brands = contest.history.tables.briefs.set_index("brief_id")["brand_id"]
+    half = (0.5 + order_by_brief(pairs, own).mean()) / 2
     found = {}
-    if len(told):
-        for name, part in (told[CHALLENGER] - told[rival]).dropna().groupby(level="slice"):
-            difference = part.droplevel("slice")
-            if brands[difference.index].nunique() < LEAST_BRANDS:
+    for dimension in labels:
+        for value in sorted(labels[dimension].dropna().unique()):
+            inside = (labels[dimension] == value).to_numpy()
+            told = pd.DataFrame(
+                {
+                    "own": order_by_brief(pairs, own, inside),
+                    "rival": order_by_brief(pairs, rival[rows], inside),
+                }
+            )
+            if brands[told.index].nunique() < LEAST_BRANDS:
                 continue
-            chance = chance_of_no_harm(difference, brands, settings.slice_harm)
-            found[str(name)] = (float(difference.mean()), chance, len(difference))
-    table = pd.DataFrame(found, index=["lead", "p", "briefs"]).T
+            chance = chance_of_no_harm(told["own"] - told["rival"], brands, settings.slice_harm)
+            poor = chance_of_no_harm(told["own"] - half, brands)
+            found[f"{dimension}: {value}"] = (*told.mean(), chance, poor, len(told))
+    table = pd.DataFrame(found, index=["own", "rival", "p", "poor", "briefs"]).T
     if table.empty:
-        return Check(
-            "slices", True, f"no slice has briefs of {LEAST_BRANDS} brands, which it takes to tell"
-        )
-    table["p"] = holm(table["p"])
-    worse = table[table["p"] <= 1 - settings.confidence].sort_values("lead")
-    least = table.sort_values("lead").iloc[0]
-    figures = {"slices": float(len(table)), "worst_lead": float(least["lead"])}
-    if worse.empty:
-        words = (
-            f"none of {len(table)} slices is clearly worse; the lowest lead is "
-            f"{least['lead']:+.3f} in {least.name!r} ({int(least['briefs'])} briefs)"
-        )
-        return Check("slices", True, words, figures)
-    told_worse = "; ".join(
-        f"{name} {row['lead']:+.3f} in NDCG@10 over {int(row['briefs'])} briefs (p {row['p']:.3f})"
-        for name, row in worse.head(5).iterrows()
+        words = f"no slice has briefs of {LEAST_BRANDS} brands, which it takes to tell"
+        return Check("slices", True, words)
+    table["lead"], alpha = table["own"] - table["rival"], 1 - settings.confidence
+    broken = (holm(table["poor"]) <= alpha) & (table["lead"] <= -BROKEN)
+    worse = table[(holm(table["p"]) <= alpha) | broken].sort_values("lead")
+    table = table.sort_values("lead")
+    figures = {"slices": float(len(table)), "worst_lead": float(table["lead"].iloc[0])}
+    told_worst = "; ".join(
+        f"{name}: orders {row['own']:.0%} rightly, the other {row['rival']:.0%}, in "
+        f"{int(row['briefs'])} briefs"
+        for name, row in (table.head(1) if worse.empty else worse.head(5)).iterrows()
     )
-    return Check("slices", False, f"clearly worse: {told_worse}", figures)
+    if worse.empty:
+        words = f"none of {len(table)} slices is clearly worse; the lowest is {told_worst}"
+        return Check("slices", True, words, figures)
+    return Check("slices", False, f"clearly worse: {told_worst}", figures)
+
+
+def order_by_brief(
+    pairs: pd.DataFrame, score: NDArray[np.float64], inside: NDArray[np.bool_] | None = None
+) -> pd.Series[float]:
+    """Return how often the better graded of two KOLs of a brief has the higher score.
+
+    Parameters
+    ----------
+    pairs : DataFrame, n rows
+        brief_id and grade.
+    score : ndarray, shape (n,)
+        Any order; equal or unknown scores count half.
+    inside : ndarray of bool, shape (n,), optional
+        Only twos of which one or both are inside count; by default all do.
+
+    Returns
+    -------
+    Series, indexed by brief_id
+        0-1, 0.5 is chance; briefs without two grades are absent.
+    """
+    grade, within = pairs["grade"].to_numpy(dtype=np.float64), inside
+    found = {}
+    for brief, rows in pairs.groupby("brief_id").indices.items():
+        better = np.subtract.outer(grade[rows], grade[rows]) > 0
+        if within is not None:
+            better &= np.logical_or.outer(within[rows], within[rows])
+        if better.any():
+            higher = np.sign(np.subtract.outer(score[rows], score[rows]))[better]
+            found[str(brief)] = float((np.nan_to_num(higher) + 1).mean() / 2)
+    return pd.Series(found, dtype=np.float64).rename_axis("brief_id")
 
 
 def calibration(contest: Contest, settings: GateConfig) -> Check:

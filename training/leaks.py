@@ -8,7 +8,7 @@ KOLs nearly as well as the whole champion does.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from matcher.forecast import VALUE
 from matcher.model import Matcher
 from training.contest import Contest, Corner
 from training.evaluate import HEADLINE
+from training.guards import order_by_brief
 from training.summary import SignalSummary
 from training.verdict import Check
 
@@ -91,38 +92,15 @@ def _alone(
 ) -> tuple[pd.Series[float], float]:
     """Return how well each signal alone orders the pairs, either way round, and the champion."""
     pairs, values = contest.pairs[tried], contest.challenger.signals[tried]
-    found = {
-        signal: concordance(pairs, values[signal].fillna(values[signal].median()))
-        for signal in signals
-    }
-    order = pd.Series(found).fillna(0.5)
-    champion = contest.champion or contest.challenger
-    return order.where(order >= 0.5, 1 - order), concordance(pairs, champion.scored["score"][tried])
-
-
-def concordance(pairs: pd.DataFrame, score: pd.Series[Any]) -> float:
-    """Return how often the better graded of two KOLs of a brief has the higher score.
-
-    Parameters
-    ----------
-    pairs : DataFrame
-        brief_id and grade.
-    score : Series, aligned to `pairs`
-        Any order; equal scores count half.
-
-    Returns
-    -------
-    float
-        0-1, 0.5 is chance; NaN where no brief has two grades.
-    """
-    grade, scores = (np.asarray(values, dtype=np.float64) for values in (pairs["grade"], score))
-    right = asked = 0.0
-    for rows in pairs.groupby("brief_id").indices.values():
-        better = np.subtract.outer(grade[rows], grade[rows]) > 0
-        higher = np.sign(np.subtract.outer(scores[rows], scores[rows]))
-        right += float(((higher + 1) / 2)[better].sum())
-        asked += float(better.sum())
-    return right / asked if asked else float("nan")
+    order = pd.Series(
+        {
+            signal: order_by_brief(pairs, values[signal].to_numpy(dtype=np.float64)).mean()
+            for signal in signals
+        }
+    )
+    champion = (contest.champion or contest.challenger).scored["score"]
+    known = order_by_brief(pairs, champion.to_numpy(dtype=np.float64)[tried]).mean()
+    return order.where(order >= 0.5, 1 - order), float(known)
 
 
 def _leads_without(contest: Contest, rival: str, signals: list[str]) -> dict[str, float]:

@@ -231,12 +231,20 @@ def test_a_lead_that_hangs_on_a_leaked_column_is_refused(
     assert not hangs["one signal"].passed
 
 
-def test_order_is_counted_within_briefs() -> None:
+def test_order_is_counted_within_briefs_and_of_what_touches_a_slice() -> None:
     pairs = pd.DataFrame({"brief_id": ["b1", "b1", "b1", "b2", "b3"], "grade": [1, 2, 3, 4, 1]})
-    assert leaks.concordance(pairs, pd.Series([0.1, 0.2, 0.3, 0.0, 9.0])) == 1.0
-    assert leaks.concordance(pairs, pd.Series([0.3, 0.2, 0.1, 0.0, 9.0])) == 0.0
-    assert leaks.concordance(pairs, pd.Series([0.2, 0.2, 0.1, 0.0, 9.0])) == pytest.approx(1 / 6)
-    assert np.isnan(leaks.concordance(pairs.tail(2), pd.Series([0.0, 9.0])))
+
+    def order(*scores: float, inside: list[bool] | None = None) -> dict[str, float]:
+        within = None if inside is None else np.array(inside)
+        return guards.order_by_brief(pairs, np.array(scores), within).to_dict()
+
+    assert order(0.1, 0.2, 0.3, 0.0, 9.0) == {"b1": 1.0}
+    assert order(0.3, 0.2, 0.1, 0.0, 9.0) == {"b1": 0.0}
+    assert order(0.2, 0.2, 0.1, 0.0, 9.0) == {"b1": pytest.approx(1 / 6)}
+    assert order(0.2, np.nan, 0.1, 0.0, 9.0) == {"b1": pytest.approx(1 / 3)}
+    first = [True, False, False, True, True]
+    assert order(0.25, 0.2, 0.3, 0.0, 9.0, inside=first) == {"b1": 0.5}
+    assert order(0.1, 0.3, 0.2, 0.0, 9.0, inside=first) == {"b1": 1.0}
 
 
 def test_without_a_champion_the_best_simple_rule_stands_in(
