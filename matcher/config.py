@@ -230,7 +230,10 @@ class ServingConfig(_Frozen):
     top: int = Field(20, ge=1, description="matches kept per brief")
     chunk_pairs: int = Field(200_000, ge=1, description="pairs held in memory at once")
     explore_share: float = Field(
-        0.0, ge=0, le=0.5, description="share of a list's places, at its end, drawn by chance"
+        0.0,
+        ge=0,
+        le=0.5,
+        description="share of a list's places, at its end, drawn by chance; above 0 at least one",
     )
     explore_pool: int = Field(
         5, ge=1, description="candidates for the drawn places, in lengths of the list"

@@ -433,6 +433,27 @@ def test_nothing_to_reconcile_is_told_in_words_with_counts(kolmatch: Kolmatch, f
     ]
 
 
+def test_outcomes_count_at_the_age_that_the_champion_forecasts(
+    kolmatch: Kolmatch, files: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def horizon(*arguments: object) -> object:
+        return json.loads(kolmatch("reconcile", files, "--json", *arguments).out)["horizon_days"]
+
+    week = Matcher(Config.model_validate({"training": {"horizon_days": 7}}), "words")
+    monkeypatch.setattr(Registry, "champion", lambda self: Loaded(week, "4"))
+    assert horizon() == 7
+    (tmp_path / "c.toml").write_text("[training]\nhorizon_days = 14\n", encoding="utf-8")
+    assert horizon("--config", "c.toml") == 14
+
+    def damaged(self: Registry) -> None:
+        raise UserError("Got no champion from the registry: damaged")
+
+    monkeypatch.setattr(Registry, "champion", damaged)
+    said = kolmatch("reconcile", files, "--json")
+    assert json.loads(said.out)["horizon_days"] == Config().training.horizon_days
+    assert "damaged; the default settings count, or give --config" in said.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

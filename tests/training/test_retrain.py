@@ -129,7 +129,9 @@ def test_what_is_new_is_trained_once_and_promoted_if_the_gate_lets_it(
     job: Job, gate: Callable[[bool], None]
 ) -> None:
     gate(True)
-    first = job()
+    asked: list[str] = []
+    first = job(published=asked.append)
+    assert asked == [job.registry.load("1").hash]
     assert job.stages == list(STAGES)
     assert (first.result, first.version, first.champion) == (PROMOTED, "1", "1")
     assert first.verdict["passed"]
