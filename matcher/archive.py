@@ -257,7 +257,10 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     if _digest(manifest) != digest:
         raise ValueError(f"Got a model whose {path.name} is damaged: its digest differs")
     if manifest["format"] != FORMAT:
-        raise ValueError(f"Got model format {manifest['format']} but expected {FORMAT}")
+        raise ValueError(
+            f"Got model format {manifest['format']} but expected {FORMAT}: another version of "
+            "kolmatch wrote it; train and promote anew"
+        )
     return dict(manifest)
 
 

@@ -307,10 +307,24 @@ class Config(_Frozen):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
 
     def with_spaces(self, tables: Tables) -> Config:
-        """Add the users' vector spaces that both briefs and KOLs have to the features."""
+        """Add the users' vector spaces that both briefs and KOLs have to the features.
+
+        Raises
+        ------
+        UserError
+            If one has the name of a signal of kolmatch's own, as a lake may that was filled before
+            there was such a signal.
+        """
         owners = tables.vectors.groupby("space")["owner"].nunique()
         spaces = sorted({*self.features.spaces, *owners.index[owners == 2]})
-        features = self.features.model_copy(update={"spaces": tuple(spaces)})
+        try:
+            features = FeatureConfig.model_validate(self.features.model_dump() | {"spaces": spaces})
+        except ValidationError as error:
+            faults = "; ".join(str(fault["msg"]) for fault in error.errors())
+            raise UserError(
+                f"Got vector spaces {', '.join(spaces)}: {faults.removeprefix('Value error, ')} in "
+                "the files and ingest them into a new lake"
+            ) from None
         return self.model_copy(update={"features": features})
 
     @classmethod

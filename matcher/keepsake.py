@@ -6,11 +6,18 @@ import json
 import logging
 import os
 import shutil
-import tempfile
+import time
+import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from matcher.model import Matcher
+
+_PARTIAL = "tmp"
+"""How names of folders that are being written begin."""
+_ABANDONED = 24 * 3600
+"""Seconds after which whoever was writing one must be dead."""
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +65,9 @@ class Keepsake:
         name = loaded.matcher.hash
         folder = self.folder / name
         if not _is_whole(folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            temporary = Path(tempfile.mkdtemp(dir=self.folder))
+            self._sweep()
+            # Not by `tempfile`, whose folders only this user may read: others may serve as well.
+            temporary = self.folder / f"{_PARTIAL}{uuid.uuid4().hex}"
             loaded.matcher.save(temporary)
             shutil.rmtree(folder, ignore_errors=True)
             try:
@@ -70,6 +78,13 @@ class Keepsake:
         told = {"version": loaded.version, "hash": name}
         pointer.write_text(json.dumps(told), encoding="utf-8")
         pointer.replace(self.folder / "champion.json")
+
+    def _sweep(self) -> None:
+        """Delete what killed processes left half written."""
+        for path in self.folder.glob(f"{_PARTIAL}*/"):
+            with suppress(OSError):  # another process sweeps as well
+                if path.stat().st_mtime < time.time() - _ABANDONED:
+                    shutil.rmtree(path)
 
     def kept(self, reason: str) -> Loaded | None:
         """Return the last good copy as stale for a reason; ``None`` where none is whole."""

@@ -106,6 +106,11 @@ class Registry:
             if alias == CHAMPION and to != expected:
                 self._write_champions([*self.champions(), to])
             self.client.set_registered_model_alias(MODEL_NAME, alias, to)
+            if alias == CHAMPION:
+                try:
+                    self._keep(Loaded(self.load(to), to))
+                except UserError as error:  # whoever serves it finds that out again, and says so
+                    log.warning("the champion could not be kept for bad days: %s", error)
 
     def champions(self) -> list[str]:
         """Return the versions that were champion, newest last: the last one is it now.
@@ -156,9 +161,11 @@ class Registry:
                     "back to"
                 )
             back = before[-2]
-            self.load(back)  # a model that cannot be loaded must not become champion
+            matcher = self.load(back)  # one that cannot be loaded must not become champion
             self.client.set_registered_model_alias(MODEL_NAME, CHAMPION, back)
             self._write_champions(before[:-1])
+            # On a bad day the model that was just taken back must not serve.
+            self._keep(Loaded(matcher, back))
         return back
 
     def _check_unmoved(self, alias: str, expected: str | None) -> None:
@@ -314,11 +321,14 @@ class Registry:
             if kept is None:
                 raise UserError(f"Got no champion from the registry: {reason}") from error
             return kept
+        self._keep(loaded)
+        return loaded
+
+    def _keep(self, loaded: Loaded) -> None:
         try:
             self.keepsake.keep(loaded)
         except OSError as error:  # a full disk must not stop the lists
             log.warning("the champion could not be kept for bad days: %s", error)
-        return loaded
 
     def _made_by(self, version: str) -> Run:
         from mlflow.exceptions import MlflowException

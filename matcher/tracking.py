@@ -201,9 +201,11 @@ def _has_files(version: str) -> bool:
 @contextmanager
 def _lease(store: Store, token: str) -> Iterator[None]:
     (store.home / _LEASES).mkdir(parents=True, exist_ok=True)
-    with store.lock(f"{_LEASES}/{token}"):
-        yield
-    (store.home / _LEASES / f"{token}.lock").unlink(missing_ok=True)
+    try:
+        with store.lock(f"{_LEASES}/{token}"):
+            yield
+    finally:
+        (store.home / _LEASES / f"{token}.lock").unlink(missing_ok=True)
 
 
 @contextmanager

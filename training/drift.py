@@ -7,15 +7,15 @@ stability index (`training.summary`), and what luck would do to samples of that 
 A signal counts by its share in how much the champion's scores differ: what it does not look at may
 move.
 
-Forecasts are held against what came for briefs that did not teach the champion: as its published
-lists told them, and elsewhere as it would have told them at the time.
+Forecasts are held against what came for briefs that did not teach the champion: as its lists told
+them before the choice, and elsewhere as it would have told them at the time.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
@@ -23,9 +23,9 @@ import pandas as pd
 from features.history import History
 from features.pipeline import FeaturePipeline
 from features.progress import Progress, silent
-from features.tables import Tables
+from features.tables import Tables, status_known_at
 from features.vectors import Embeddings
-from matcher.accuracy import accuracy, in_words
+from matcher.accuracy import COLUMNS, accuracy, in_words
 from matcher.config import Config, UpkeepConfig
 from matcher.measures import MEASURES
 from matcher.model import Matcher
@@ -80,6 +80,21 @@ class Drift:
     forecasts: pd.DataFrame
     figures: dict[str, float]
 
+    @classmethod
+    def unseen(cls, advice: str, reason: str) -> Self:
+        """Return what can be told of a champion that cannot be looked at."""
+        signals = ["feature", "family", "psi", "luck", "importance", "moved"]
+        families = ["family", "importance", "moved", "signals", "psi"]
+        return cls(
+            advice,
+            (reason,),
+            pd.DataFrame(columns=signals),
+            pd.DataFrame(columns=families),
+            math.nan,
+            pd.DataFrame(columns=COLUMNS),
+            {},
+        )
+
     def told(self) -> dict[str, Any]:
         """Return all of it as JSON has it; what is no number is null."""
         frames = {"signals": self.signals, "families": self.families, "forecasts": self.forecasts}
@@ -132,7 +147,8 @@ def measure_drift(
     as_of : Timestamp
         The present, UTC.
     published : DataFrame, optional
-        Rows of the ledger about its published lists.
+        Rows of the ledger about its published lists; those about briefs that taught it, of lists
+        made after the choice, and of what was not known before `as_of` are left out.
     settings : UpkeepConfig, optional
         Thresholds; by default those it was trained with.
     """
@@ -151,6 +167,7 @@ def measure_drift(
     overall = float((moved["psi"].where(moved["moved"], 0.0) * moved["importance"]).sum())
     rows = tested(matcher, known, history, pipeline, taught)
     if published is not None:
+        published = _foreseen(published, tables, taught, as_of)
         key = pd.MultiIndex.from_frame(published[["brief_id", "kol_id"]])
         mine = pd.MultiIndex.from_frame(rows[["brief_id", "kol_id"]])
         rows = pd.concat([published[rows.columns], rows[~mine.isin(key)]], ignore_index=True)
@@ -236,6 +253,19 @@ def tested(
             for end, name in (("low", f"{measure.name}_p10"), ("high", f"{measure.name}_p90")):
                 columns[f"{measure.name}_{end}"] = said[name] if known and name in said else np.nan
     return pd.concat([about, pd.DataFrame(columns, index=graded.index)], axis=1)
+
+
+def _foreseen(
+    published: pd.DataFrame, tables: Tables, taught: frozenset[str], as_of: pd.Timestamp
+) -> pd.DataFrame:
+    """Return the rows of the ledger whose outcome the model could not know, and we do."""
+    answers = tables.collaborations.set_index("collaboration_id")
+    # Where only the answer came, nothing was measured: it is as old as its status.
+    answered = published["collaboration_id"].map(status_known_at(answers))
+    came = published["measured_at"].fillna(answered) < as_of
+    late = published["hindsight"].astype("boolean").fillna(False).astype(bool)
+    rows: pd.DataFrame = published[came & ~late & ~published["brief_id"].isin(taught)]
+    return rows
 
 
 def _drawn(questions: pd.DataFrame, history: History, config: Config) -> pd.DataFrame:

@@ -133,7 +133,7 @@ def _judged(
     except UserError as error:
         return _refused(version, stands, [*first, Check("files", False, str(error))])
     first += [
-        _same_signals(challenger, embeddings),
+        same_signals(challenger, embeddings),
         _same_scores(challenger, registry.text(version, PROBE)),
     ]
     if not all(check.passed for check in first):
@@ -152,14 +152,15 @@ def _judged(
         embeddings,
         progress,
     )
-    against, checks = decide(met, settings, _summary(registry, version))
+    against, checks = decide(met, settings, kept_summary(registry, version, ARTIFACT))
     rival = f"version {stands}" if judges.compared else f"the simple rule {against!r}"
     said = judges.words + (f"; {why}" if why else "")
     return Verdict(version, stands, rival, said, (*first, *checks))
 
 
-def _summary(registry: Registry, version: str) -> SignalSummary | None:
-    text = registry.text(version, ARTIFACT)
+def kept_summary(registry: Registry, version: str, name: str) -> SignalSummary | None:
+    """Return a summary of signals that a version's training kept; ``None`` without a good one."""
+    text = registry.text(version, name)
     try:
         return None if text is None else SignalSummary.from_json(text)
     except ValueError as error:  # of another kolmatch, or damaged: as good as none
@@ -180,9 +181,9 @@ def _champion(
         return None, None, ""
     try:
         matcher = registry.load(stands)
+        usable = same_signals(matcher, embeddings)
     except UserError as error:
         return None, None, f"the champion is not compared: {error}"
-    usable = _same_signals(matcher, embeddings)
     if not usable.passed:
         return None, None, f"the champion is not compared: {usable.words}"
     return matcher, Past.of(registry, stands), ""
@@ -294,8 +295,14 @@ def _finished(registry: Registry, past: Past) -> Check:
     return Check("run", False, words)
 
 
-def _same_signals(matcher: Matcher, embeddings: EmbeddingsOf) -> Check:
-    """Check that this kolmatch computes the signals that a model was trained on."""
+def same_signals(matcher: Matcher, embeddings: EmbeddingsOf) -> Check:
+    """Check that this kolmatch computes the signals that a model was trained on.
+
+    Raises
+    ------
+    UserError
+        If the text encoder that its settings name cannot be used.
+    """
     if matcher.ranker is None:
         return Check("signals", False, "it learned nothing: it has no ranker")
     pipeline = matcher.pipeline(embeddings(matcher.config))

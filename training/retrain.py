@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,17 +37,17 @@ import pandas as pd
 
 from features.arrow import content_hash
 from features.contract import SPECS
+from features.errors import UserError
 from features.progress import Progress, silent
 from features.tables import Tables
 from features.vectors import Embeddings
 from matcher.config import Config
 from matcher.registry import CHAMPION, Registry
 from training.contest import EmbeddingsOf
-from training.drift import ROSTER, Drift, measure_drift
-from training.gate import judge, take_over
+from training.drift import RETRAIN, ROSTER, WATCH, Drift, measure_drift
+from training.gate import judge, kept_summary, same_signals, take_over
 from training.job import train
-from training.summary import SignalSummary
-from training.window import TAUGHT
+from training.window import Past
 
 STAGES = ("sweep", "train", "judge", "promote", "drift", "report")
 """What the job does, in order."""
@@ -57,6 +58,8 @@ DEALT = "retrain"
 PROMOTED, KEPT, NOTHING = "promoted", "kept", "nothing new"
 REPORT = "retrain"
 """Stem of the reports."""
+
+log = logging.getLogger(__name__)
 
 Published = Callable[[str], "pd.DataFrame | None"]
 """Gives the rows of the ledger about the lists of a model, by its hash."""
@@ -208,9 +211,16 @@ def retrain(
     champion = registry.resolve(CHAMPION)
     result = PROMOTED if champion == version else KEPT
     stage("drift")
-    drift = champion_drift(
-        registry, champion, tables, embeddings_of, as_of, published, progress=progress
-    )
+    try:
+        drift = champion_drift(
+            registry, champion, tables, embeddings_of, as_of, published, progress=progress
+        )
+    except Exception as error:
+        # The model is made and judged: whatever ails the look at drift, this must be put on
+        # record, or every night to come would train it again and fail here again.
+        log.exception("drift of version %s", champion)
+        what = f"{type(error).__name__}: {error}"
+        drift = Drift.unseen(WATCH, f"drift could not be looked for: {what}")
     stage("report")
     words = _words(result, version, champion, registry.text(version, "gate.md") or "", drift)
     done = Retrained(result, version, champion, verdict, words, drift)
@@ -250,6 +260,9 @@ def champion_drift(
 ) -> Drift | None:
     """Look for drift since the champion was trained; ``None`` without a champion.
 
+    One that this kolmatch cannot use (it cannot be loaded, reads other signals or with another
+    text encoder) should be trained anew, and that is all that is told.
+
     Parameters
     ----------
     registry, champion
@@ -261,12 +274,17 @@ def champion_drift(
     """
     if champion is None:
         return None
-    matcher = registry.load(champion)
-    text, taught = registry.text(champion, ROSTER), registry.text(champion, TAUGHT)
+    try:
+        matcher = registry.load(champion)
+        usable = same_signals(matcher, embeddings_of)
+    except UserError as error:
+        return Drift.unseen(RETRAIN, f"this kolmatch cannot use it: {error}")
+    if not usable.passed:
+        return Drift.unseen(RETRAIN, f"this kolmatch cannot use it: {usable.words}")
     return measure_drift(
         matcher,
-        None if text is None else SignalSummary.from_json(text),
-        frozenset() if taught is None else frozenset(json.loads(taught)),
+        kept_summary(registry, champion, ROSTER),
+        Past.of(registry, champion).taught or frozenset(),
         tables,
         embeddings_of(matcher.config),
         as_of,

@@ -47,7 +47,12 @@ def match(
         ),
     ] = None,
     run_id: Annotated[
-        str | None, typer.Option("--run-id", help="Name of the run; twice the same is one run.")
+        str | None,
+        typer.Option(
+            "--run-id",
+            help="Name of the run. Taken already, it is the same run if data, model, --as-of and "
+            "the other options are the same, and refused if not.",
+        ),
     ] = None,
     language: Annotated[
         Literal["zh", "en"], typer.Option(help="Language of the lists and reasons.")
@@ -59,12 +64,14 @@ def match(
     """Rank KOLs for briefs with the champion and publish the lists as a run, CSV and XLSX.
 
     Without a champion KOLs are ranked by likeness of content and audience, and every row says so.
+    Where no brief is open nothing is published, and that is no fault. Twice the same data, model,
+    --as-of and options is one run: give --as-of wherever a scheduler may try again.
     """
     import pandas as pd
 
     from matcher.registry import Registry
     from matcher.screens import show_matches
-    from serving.job import serve
+    from serving.job import open_briefs, serve
     from serving.workbook import write_files
 
     terminal = terminal_of_run()
@@ -73,6 +80,13 @@ def match(
     settings = load_config(config)
     with terminal.progress() as progress:
         source = open_source(data, mapping, progress)
+        if not brief and not open_briefs(source.tables, moment):
+            terminal.say(
+                f"No brief is open at {moment:%Y-%m-%d %H:%M} UTC: each was decided or ended "
+                "before. Nothing is published; name one with --brief, or give an earlier --as-of.",
+                briefs=0,
+            )
+            return
         loaded = Registry(source.home, tracking_uri).champion()
         if loaded:
             settings = loaded.matcher.config

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from training.evaluate import Evaluation
     from training.finetune import Choice
 
+ORIGINS = 3
+"""Moments at which `evaluate --refit` fits anew, unless told."""
+
 
 def train(
     data: DataPath = LAKE,
@@ -90,10 +93,12 @@ def train(
             split=trained.split,
         )
     terminal.say(trained.report.lead.sentence, verdict=trained.report.lead.verdict)
-    where = f" --tracking-uri {tracking_uri}" if tracking_uri else ""
+    next_step = ["kolmatch", "promote", str(data)]
+    next_step += ["--mapping", str(mapping)] if mapping else []
+    next_step += ["--tracking-uri", tracking_uri] if tracking_uri else []
     terminal.say(
         f"Model version {trained.version} is the challenger; "
-        f"`kolmatch promote {data}{where}` makes it champion.",
+        f"`{shlex.join(next_step)}` makes it champion, if the gate lets it.",
         version=trained.version,
         metrics=trained.metrics,
     )
@@ -115,8 +120,9 @@ def evaluate(
         ),
     ] = False,
     origins: Annotated[
-        int, typer.Option(min=1, help="With --refit, at how many moments in time.")
-    ] = 3,
+        int | None,
+        typer.Option(min=1, help="With --refit, at how many moments in time. Default: 3."),
+    ] = None,
     mapping: MappingFile = None,
     tracking_uri: TrackingUri = None,
 ) -> None:
@@ -130,6 +136,8 @@ def evaluate(
     from matcher.registry import CHAMPION, Registry
     from training.job import evaluate_again
 
+    if origins is not None and not refit:
+        raise typer.BadParameter("only --refit looks at several moments", param_hint="--origins")
     terminal = terminal_of_run()
     with terminal.progress() as progress:
         source = open_source(data, mapping, progress)
@@ -144,7 +152,7 @@ def evaluate(
             source.versions,
             embeddings,
             registry,
-            refit=origins if refit else None,
+            refit=(origins or ORIGINS) if refit else None,
             command=shlex.join(["kolmatch", *STATE.typed]),
             encoders=source.encoders,
             progress=progress,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -22,7 +23,7 @@ OK, USAGE, BAD_DATA, REFUSED, STALE, BUSY = 0, 2, 3, 4, 5, 6
 EPILOG = (
     "Exit codes: 0 done, 2 wrong usage, 3 bad data (every fault is listed), 4 the gate refused a "
     "model, 5 done, but with an older model because the registry could not give the champion, "
-    "6 another retraining is at work."
+    "6 another retraining (or search of settings) is at work."
 )
 
 DataPath = Annotated[
@@ -82,7 +83,9 @@ def terminal_of_run() -> Terminal:
     if STATE.terminal is None:
         from matcher.console import Terminal
 
-        STATE.terminal = Terminal("--json" in STATE.typed)
+        # After the command --json asks for its result on stdout, not for logs.
+        before = takewhile(lambda token: token.startswith("-"), STATE.typed)
+        STATE.terminal = Terminal("--json" in before)
     return STATE.terminal
 
 

@@ -31,9 +31,11 @@ from matcher.commands.shared import (
 if TYPE_CHECKING:
     import pandas as pd
 
+    from features.lake import Data
     from matcher.config import Config
     from matcher.console import Terminal
     from matcher.registry import Registry
+    from serving.ledger import Reconciled
     from training.drift import Drift
 
 AsJson = Annotated[
@@ -65,9 +67,7 @@ def reconcile(
     from matcher.accuracy import accuracy
     from matcher.registry import Registry
     from matcher.screens import show_accuracy, show_left_out
-    from serving.ledger import reconcile as join
     from serving.ledger_files import for_people, ledger_told, write_ledger
-    from training.labels import successes
 
     terminal = terminal_of_run()
     given = load_config(config) if config else None
@@ -75,7 +75,7 @@ def reconcile(
         source = open_source(data, mapping, progress)
     settings = given or _of_champion(terminal, Registry(source.home, tracking_uri))
     horizon = settings.training.horizon_days
-    found = join(source.home, source.tables, horizon, successes(source.tables, horizon))
+    found = _reconciled(source, horizon)
     upkeep = settings.upkeep
     table = accuracy(found.honest, upkeep.least_rows, upkeep.least_briefs)
     told = ledger_told(found, table)
@@ -129,7 +129,7 @@ def drift(
         raise UserError("Got no champion to look at; train and promote a model first")
     if as_json:
         print_json(found.told())
-    else:
+    elif len(found.families):
         show_drift(terminal, found.families, found.signals, found.forecasts)
     _say_advice(terminal, str(champion), found)
 
@@ -155,9 +155,10 @@ def tune(
     """Search settings of [ranker], [forecast] and [training] on past briefs, never on test briefs.
 
     A search that was cut off goes on where it was. Writes settings for `kolmatch train --config`:
-    the found ones only where they are surely better than those given.
+    the found ones only where they are surely better than those given. Exit 6: another search over
+    this data is at work.
     """
-    from filelock import FileLock
+    from filelock import FileLock, Timeout
 
     from training.tune import to_toml
     from training.tune import tune as search
@@ -167,8 +168,13 @@ def tune(
     with terminal.progress() as progress:
         source = open_source(data, mapping, progress)
         source.home.mkdir(parents=True, exist_ok=True)
-        # Two searches over the same trials would each see half of what the other finds.
-        with FileLock(source.home / "tuning.lock"):
+        try:
+            # Two searches over the same trials would each see half of what the other finds.
+            lock = FileLock(source.home / "tuning.lock").acquire(blocking=False)
+        except Timeout as error:
+            terminal.fail(f"another search over {data} is at work; run it again when that ended")
+            raise typer.Exit(BUSY) from error
+        with lock:
             found = search(
                 source.tables,
                 source.versions,
@@ -217,14 +223,16 @@ def retrain(
 ) -> None:
     """Ingest what is new, train, let the gate decide, promote or keep, report, look for drift.
 
-    Where neither data nor settings nor code are new nothing is trained. Exit 0: promoted, or
-    nothing to do. Exit 4: the gate refused, the old champion stays. Exit 6: another retraining of
-    this lake is at work. After a kill, run it again: it ends as an undisturbed run would have.
+    What earlier lists forecast is held against what came, as by `kolmatch reconcile`. Where neither
+    data nor settings nor code are new nothing is trained. Exit 0: promoted, or nothing to do. Exit
+    4: the gate refused, the old champion stays. Exit 6: another retraining of this lake is at work.
+    After a kill, run it again: it ends as an undisturbed run would have.
     """
+    from features.errors import UserError
     from features.ingest import read_folder
     from features.lake import Lake
     from matcher.registry import Registry
-    from training.retrain import KEPT, BusyError, alone
+    from training.retrain import KEPT, NOTHING, BusyError, alone
     from training.retrain import retrain as work
 
     terminal = terminal_of_run()
@@ -242,6 +250,11 @@ def retrain(
                 reading = read_folder(files_of(folder), mapping, store.known(), progress)
                 store.ingest(reading.tables, progress)
             source = open_source(lake, None if folder is not None else mapping, progress)
+            stage("reconcile")
+            try:
+                _reconciled(source, settings.training.horizon_days)
+            except UserError as error:  # the model must not wait until the ledger is mended
+                terminal.warn(f"the ledger stays as it was: {error}")
             done = work(
                 source.tables,
                 source.versions,
@@ -255,8 +268,9 @@ def retrain(
                 stage=stage,
                 progress=progress,
             )
-            for name, text in (("md", done.words), ("json", as_text(done.told()))):
-                write_whole(source.home / "reports" / f"retrain-v{done.version}.{name}", text)
+            if done.result != NOTHING:  # what was found when it was new stays on record
+                for name, text in (("md", done.words), ("json", as_text(done.told()))):
+                    write_whole(source.home / "reports" / f"retrain-v{done.version}.{name}", text)
     except BusyError as error:
         terminal.fail(f"another retraining of {lake} is at work; wait for it with --wait SECONDS")
         raise typer.Exit(BUSY) from error
@@ -286,6 +300,15 @@ def _of_champion(terminal: Terminal, registry: Registry) -> Config:
         loaded = None
         terminal.warn(f"{error}; the default settings count, or give --config")
     return loaded.matcher.config if loaded else load_config(None)
+
+
+def _reconciled(data: Data, horizon_days: int) -> Reconciled:
+    """Hold what published runs forecast against what came of it, and keep that as the ledger."""
+    from serving.ledger import reconcile as join
+    from training.labels import successes
+
+    tables = data.tables
+    return join(data.home, tables, horizon_days, successes(tables, horizon_days))
 
 
 def _published(home: Path, model_hash: str) -> pd.DataFrame | None:

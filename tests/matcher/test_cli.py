@@ -6,9 +6,12 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 import pytest
+from filelock import FileLock
 
 from features.errors import UserError
 from features.simulate import World
@@ -18,6 +21,8 @@ from matcher.commands.shared import BAD_DATA, BUSY, OK, REFUSED, STALE, USAGE
 from matcher.config import Config
 from matcher.model import Matcher
 from matcher.registry import CHALLENGER, CHAMPION, Loaded, Registry
+from serving.publish import Run, latest_run, publish
+from training.retrain import Retrained
 from training.verdict import Check, Verdict
 
 AS_OF = ("--as-of", "2026-06-30")
@@ -164,7 +169,6 @@ def test_every_command_of_the_help_is_known_here(kolmatch: Kolmatch) -> None:
         (("match", "files", "--as-of", "2020-01-01"), "no KOL was observed before that"),
         (("match", "files", *AS_OF, "--brief", "nope"), "Got briefs ['nope'] but expected ids"),
         (("match", "files", *AS_OF, "--run-id", "a/b"), "Got run id 'a/b' but expected"),
-        (("match", "files", "--as-of", "2036-01-01"), "no brief that is open at 2036-01-01"),
         (("train", "files"), "but training needs 20; until then"),
         (("promote", "files"), "Got no challenger to promote; run `kolmatch train` first"),
         (("promote", "files", "--version", "7"), "Got model version 7 but expected one of: none"),
@@ -172,6 +176,7 @@ def test_every_command_of_the_help_is_known_here(kolmatch: Kolmatch) -> None:
         (("rollback", "absent"), "Got absent but expected a folder"),
         (("evaluate", "files"), "Got no champion; train and promote a model"),
         (("evaluate", "files", "--version", "7"), "Got model version 7 but expected one of"),
+        (("evaluate", "files", "--origins", "2"), "only --refit looks at several moments"),
     ],
 )
 def test_wrong_usage_ends_in_one_message(
@@ -268,6 +273,43 @@ def test_match_without_a_champion_ranks_by_likeness(kolmatch: Kolmatch, files: P
     assert set(table["Basis"]) == {"content only"}
     assert set(table["Rank"]) == {"1", "2", "3"}
     assert Path("lists/night/matches.en.xlsx").is_file()
+
+
+def test_no_open_brief_is_no_fault(kolmatch: Kolmatch, files: Path) -> None:
+    said = kolmatch("--json", "match", files, "--as-of", "2036-01-01", "--out", "lists")
+    assert (said.code, said.out) == (OK, "")
+    assert said.lines[-1]["briefs"] == 0
+    assert "No brief is open at 2036-01-01 00:00 UTC" in str(said.lines[-1]["message"])
+    assert not Path("lists").exists()
+    assert latest_run(files / ".kolmatch") is None
+
+
+def test_json_after_the_command_asks_for_no_logs_in_json(kolmatch: Kolmatch, files: Path) -> None:
+    for asked in (("drift", "files", "--json", "--nope"), ("drift", "absent", "--json")):
+        said = kolmatch(*asked)
+        assert said.code == USAGE
+        assert said.err.startswith("error: ")
+        (line,) = kolmatch("--json", *asked).lines
+        assert line["level"] == "error"
+
+
+def test_what_to_type_next_can_be_typed(
+    kolmatch: Kolmatch, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.rename("my files")
+    Path("my map.toml").write_text("", encoding="utf-8")
+    trained = SimpleNamespace(
+        version="4",
+        evaluation=None,
+        unconverted=0,
+        split="time",
+        report=SimpleNamespace(lead=SimpleNamespace(sentence="It leads.", verdict="leads")),
+        metrics={},
+    )
+    monkeypatch.setattr("training.job.train", lambda *given, **named: trained)
+    monkeypatch.setattr("matcher.commands.models._show_evaluation", lambda *given: None)
+    said = kolmatch("train", "my files", "--mapping", "my map.toml")
+    assert "`kolmatch promote 'my files' --mapping 'my map.toml'` makes it champion" in said.err
 
 
 def test_match_in_json_keeps_the_table_on_stdout(kolmatch: Kolmatch, files: Path) -> None:
@@ -480,6 +522,57 @@ def test_a_retraining_of_faulty_files_changes_nothing(kolmatch: Kolmatch, faulty
     assert said.code == BAD_DATA
     assert said.lines[-1]["faults"] == 8
     assert not (Path("lake") / "kolmatch.json").exists()
+
+
+def test_a_retraining_makes_the_ledger_and_leaves_old_reports(
+    kolmatch: Kolmatch, world: World, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[pd.DataFrame] = []
+
+    def work(*given: Any, published: Callable[[str], pd.DataFrame | None], **named: Any) -> Any:
+        found = published("3")
+        assert found is not None
+        made.append(found)
+        return Retrained(results.pop(0), "4", "3", {}, "Words.\n", None)
+
+    results = ["kept", "nothing new"]
+    monkeypatch.setattr("training.retrain.retrain", work)
+    assert kolmatch("ingest", files, "--lake", "lake").code == OK
+    rows = world.tables.collaborations.merge(world.tables.briefs[["brief_id", "decided_at"]])
+    ripe = rows["collaboration_id"].isin(
+        world.tables.outcomes.query("horizon_days == 30")["collaboration_id"]
+    )
+    row = rows[ripe & rows["decided_at"].notna()].iloc[0]
+    before = row["decided_at"] - pd.Timedelta(days=1)
+    listed = {"brief_id": row["brief_id"], "kol_id": row["kol_id"], "rank": 1, "basis": "outcomes"}
+    run = Run("r", before, "3", "m", "words", {}, "c", 0, 1, before, "outcomes")
+    excluded = pd.DataFrame([{"brief_id": row["brief_id"], "reason": "eligible", "kols": 1}])
+    publish(Path("lake"), run, pd.DataFrame([listed | {"views_p50": 800.0}]), excluded)
+
+    first = kolmatch("--json", "retrain", "--lake", "lake")
+    assert first.code == REFUSED
+    assert [line["stage"] for line in first.lines if "stage" in line] == ["reconcile"]
+    assert made[0]["collaboration_id"].tolist() == [row["collaboration_id"]]
+    report = Path("lake/reports/retrain-v4.md")
+    assert report.read_text(encoding="utf-8") == "Words.\n"
+    report.write_text("as it was", encoding="utf-8")
+    assert kolmatch("retrain", "--lake", "lake").code == OK
+    assert report.read_text(encoding="utf-8") == "as it was"
+
+    # Damaged results are told and keep no model from being trained.
+    (log,) = Path("lake/results/matches/_delta_log").glob("*0.json")
+    log.write_text("{", encoding="utf-8")
+    results.append("promoted")
+    said = kolmatch("retrain", "--lake", "lake")
+    assert said.code == OK
+    assert "warning: the ledger stays as it was: Got a damaged table" in said.err
+
+
+def test_a_second_search_says_that_one_is_at_work(kolmatch: Kolmatch, files: Path) -> None:
+    with FileLock(files / ".kolmatch" / "tuning.lock"):
+        said = kolmatch("tune", files)
+    assert said.code == BUSY
+    assert said.err.startswith(f"error: another search over {files} is at work")
 
 
 def test_a_second_retraining_says_that_one_is_at_work(kolmatch: Kolmatch, files: Path) -> None:

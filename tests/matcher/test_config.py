@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.errors import UserError
 from features.tables import Tables
 from matcher.config import Config
 
@@ -50,6 +51,16 @@ def test_spaces_that_both_sides_have_are_compared() -> None:
     assert told.features.spaces == ("both",)
     assert told.with_spaces(Tables.of(vectors=vectors)) == told
     assert told.with_spaces(Tables.of()) == told
+
+
+def test_a_space_named_as_our_own_signals_is_refused() -> None:
+    vectors = pd.DataFrame({"owner": ["brief", "kol"], "id": ["b", "k"], "space": "mean"})
+    vectors = vectors.assign(observed_at=pd.Timestamp(0, tz="UTC"), vector=[np.ones(2)] * 2)
+    # `Tables.of` checks names; a lake that was filled before they were taken does not.
+    old = Tables.of().replace(vectors=vectors)
+    message = "Got vector spaces mean: mean name kolmatch's own signals; rename the space in the"
+    with pytest.raises(UserError, match=message):
+        Config().with_spaces(old)
 
 
 def test_the_hash_changes_with_any_setting() -> None:

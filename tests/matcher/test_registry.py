@@ -1,3 +1,4 @@
+import os
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from features.errors import UserError
+from matcher.keepsake import Keepsake, Loaded
 from matcher.model import Matcher
 from matcher.registry import CHALLENGER, CHAMPION, Registry
 
@@ -105,6 +108,47 @@ def test_when_the_artifacts_are_destroyed_the_last_good_copy_serves_and_says_why
     assert (loaded.matcher, loaded.version) == (matcher, "1")
     assert "cannot be loaded" in loaded.stale
     assert "damaged" in loaded.stale
+
+
+def test_after_a_promotion_and_a_rollback_the_copy_is_of_the_champion(
+    tmp_path: Path, home: Path, matcher: Matcher, past: Past
+) -> None:
+    registry = Registry(tmp_path)
+    other = replace(matcher, config=matcher.config.model_copy(update={"seed": 9}))
+    for model in (matcher, other):
+        _register(registry, model, past[1])
+    for version, before, model in (("1", None, matcher), ("2", "1", other)):
+        registry.move(CHAMPION, version, before)
+        assert registry.keepsake.kept("away") == Loaded(model, version, "away")
+    assert registry.rollback("2") == "1"
+    assert registry.keepsake.kept("away") == Loaded(matcher, "1", "away")
+
+
+def test_what_killed_jobs_left_goes_and_every_user_may_read_the_copy(
+    tmp_path: Path, matcher: Matcher
+) -> None:
+    models = tmp_path / "models"
+    old, fresh = models / "tmpold", models / "tmpnew"
+    for folder in (old, fresh):
+        folder.mkdir(parents=True)
+        (folder / "views.txt").write_text("half", encoding="utf-8")
+    os.utime(old, (0, 0))
+    (tmp_path / "usual").mkdir()
+    Keepsake(models).keep(Loaded(matcher, "1"))
+    assert {p.name for p in models.iterdir()} == {matcher.hash, "champion.json", "tmpnew"}
+    mode = (models / matcher.hash).stat().st_mode
+    assert mode == (tmp_path / "usual").stat().st_mode
+
+
+def test_a_model_of_another_format_says_what_to_do(
+    tmp_path: Path, matcher: Matcher, past: Past, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = Registry(tmp_path)
+    _register(registry, matcher, past[1])
+    registry.move(CHAMPION, "1", None)
+    monkeypatch.setattr("matcher.archive.FORMAT", 99)
+    with pytest.raises(UserError, match=r"Got no champion .* train and promote anew"):
+        registry.champion()
 
 
 def test_a_stale_copy_serves_until_the_new_champion_can_be_had(

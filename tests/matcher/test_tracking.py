@@ -67,6 +67,19 @@ def test_the_next_training_sweeps_a_killed_one_and_lets_a_living_one_be(tmp_path
     assert registry.sweep() == []
 
 
+def test_a_training_that_fails_gives_its_lease_back(tmp_path: Path) -> None:
+    registry = Registry(tmp_path)
+
+    def fail() -> None:
+        with registry.run("fails", {}):
+            assert len(list((tmp_path / "leases").iterdir())) == 1
+            raise RuntimeError("in training")
+
+    with pytest.raises(RuntimeError, match="in training"):
+        fail()
+    assert list((tmp_path / "leases").iterdir()) == []
+
+
 def test_runs_of_other_places_and_without_a_lease_are_let_be(tmp_path: Path) -> None:
     registry = Registry(tmp_path)
     experiment = registry.client.get_experiment_by_name(registry.store.experiment)

@@ -1,6 +1,7 @@
 """Whether the world has moved, on a small one that has and has not."""
 
 import json
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -137,7 +138,9 @@ def test_published_rows_count_before_what_the_model_says_now(
 
     history = History(world.tables)
     rows = tested(fit.matcher, world.tables, history, fit.pipeline, taught)
-    published = rows.assign(views_forecast=rows["views_actual"] * 4)
+    ids = pd.Series(np.arange(len(rows))).astype("str")
+    published = rows.assign(views_forecast=rows["views_actual"] * 4, collaboration_id=ids)
+    published = published.assign(hindsight=False, measured_at=world.as_of - pd.Timedelta(days=1))
     found = measure_drift(
         fit.matcher, summary, taught, world.tables, embeddings, world.as_of, published,
         settings=SETTINGS,
@@ -146,6 +149,34 @@ def test_published_rows_count_before_what_the_model_says_now(
     assert np.exp(told["log_ratio"]) == pytest.approx(0.25, rel=0.02)
     before = calm.forecasts.query("by == 'all' and measure == 'views'").iloc[0]
     assert told["n"] == before["n"]
+
+    # What the model could know of, or we cannot know yet, tells nothing of its forecasts.
+    known = sorted(taught)[0]
+    seen = published.assign(brief_id=known, views_forecast=published["views_actual"] * 100)
+    later = published.assign(measured_at=world.as_of)
+    unknown = published.assign(measured_at=pd.NaT, collaboration_id="nobody's")
+    for blind in (seen, published.assign(hindsight=True), later, unknown):
+        found = measure_drift(
+            fit.matcher, summary, taught, world.tables, embeddings, world.as_of, blind,
+            settings=SETTINGS,
+        )  # fmt: skip
+        pd.testing.assert_frame_equal(found.forecasts, calm.forecasts)
+
+
+def test_an_answer_counts_once_it_is_known_though_nothing_was_measured(
+    day: Callable[[float], pd.Timestamp],
+) -> None:
+    from training.drift import _foreseen
+
+    said = pd.DataFrame({"collaboration_id": ["a", "b", "c"], "brief_id": "x", "hindsight": False})
+    answered = [day(3), day(20), day(3)]
+    rows = said[["collaboration_id"]].assign(
+        brief_id="x", kol_id="k", status="declined", shown_at=day(1), status_at=answered
+    )
+    tables = Tables.of(collaborations=rows)
+    measured = pd.Series([pd.NaT, pd.NaT, day(15)], dtype="datetime64[us, UTC]")
+    found = _foreseen(said.assign(measured_at=measured), tables, frozenset(), day(10))
+    assert found["collaboration_id"].tolist() == ["a"]
 
 
 def test_without_a_summary_or_briefs_it_says_so(

@@ -10,18 +10,21 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from features.errors import UserError
 from features.simulate import World, simulate
 from features.vectors import Embeddings
 from matcher.cli import main
 from matcher.config import Config
+from matcher.model import Matcher
 from matcher.registry import CHAMPION, Registry
 from training import retrain as module
+from training.drift import RETRAIN, WATCH
 from training.retrain import (
     DEALT,
     KEPT,
@@ -31,6 +34,7 @@ from training.retrain import (
     BusyError,
     Retrained,
     alone,
+    champion_drift,
     code_version,
     retrain,
 )
@@ -179,6 +183,45 @@ def test_what_was_cut_off_goes_on_where_it_was(job: Job, gate: Callable[[bool], 
     assert job.stages == ["sweep", "drift", "report"]
     assert (done.result, done.version, done.champion) == (PROMOTED, "1", "1")
     assert job.registry.tags("1")[DEALT] == PROMOTED
+
+
+def test_no_look_at_drift_stops_a_retraining(
+    job: Job, gate: Callable[[bool], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*given: Any, **named: Any) -> None:
+        raise ValueError("columns differ")
+
+    gate(True)
+    monkeypatch.setattr(module, "measure_drift", fail)
+    done = job()
+    assert (done.result, job.registry.tags("1")[DEALT]) == (PROMOTED, PROMOTED)
+    assert "drift could not be looked for: ValueError: columns differ" in done.words
+    assert json.loads(job.registry.text("1", "retrain.json") or "")["drift"]["advice"] == WATCH
+
+    # A champion of an older kolmatch is told in words: it never comes to measuring.
+    matcher = job.registry.load("1")
+    features = matcher.config.features.model_copy(update={"spaces": ("video",)})
+    other = matcher.config.model_copy(update={"features": features})
+    unusable: list[tuple[Matcher | UserError, str]] = [
+        (UserError("Got model version 1, which cannot be loaded"), "cannot be loaded"),
+        (replace(matcher, config=other), "trained on other signals than this kolmatch computes"),
+        (replace(matcher, encoder_id="other"), "with encoder other, which is now words"),
+    ]
+    for loaded, words in unusable:
+
+        def load(registry: Registry, version: str, it: Matcher | UserError = loaded) -> Matcher:
+            if isinstance(it, UserError):
+                raise it
+            return it
+
+        monkeypatch.setattr(Registry, "load", load)
+        given = (job.registry, "1", job.world.tables, lambda config: job.embeddings)
+        found = champion_drift(*given, job.world.as_of)
+        assert found is not None
+        assert found.advice == RETRAIN
+        (reason,) = found.reasons
+        assert words in reason
+        assert json.loads(json.dumps(found.told(), allow_nan=False))["reasons"] == [reason]
 
 
 def test_the_code_has_a_version_of_its_own() -> None:
@@ -336,7 +379,9 @@ def test_killed_at_any_stage_the_next_run_ends_as_an_undisturbed_one(
     found = [check["passed"] for check in report["verdict"]["checks"]]
     assert found == [check["passed"] for check in calm.verdict["checks"]]
 
-    # And once more: nothing is new.
+    # And once more: nothing is new, and what was found when it was stays on record.
     assert _code(asked) == OK
     assert "Nothing is new" in capsys.readouterr().err
+    file = place / "lake" / "reports" / f"retrain-v{version}.json"
+    assert json.loads(file.read_text()) == report
     assert len(registry.client.search_runs([experiment.experiment_id])) == 2
