@@ -6,12 +6,11 @@ looks at a place with a chance of ``1 / place`` (``attention 1``). For each worl
 with and without corrections, rank the whole eligible rosters of the test briefs, and are graded by
 the true expected value per price, as in ``benchmarks/seeded_world.py``.
 
-    python benchmarks/bias.py --kols 600 --briefs 200 --seeds 1 2 3
+    python benchmarks/bias.py --kols 400 --briefs 160 --seeds 1 2 3
 
 Models that learn from choices are also asked what they are really after: to order each test
 brief's list as the agency would if it read it whole, which the logged chances tell once the
-attention to each place is taken out of them. Chances at the bounds of the log's policy tell no
-order and are left out.
+attention to each place is taken out of them.
 
 The last part asks for quantities rather than rankings: how many views those on the lists would
 bring, estimated from the collaborations that happened, and how far view forecasts are off on the
@@ -35,7 +34,6 @@ from features.history import History
 from features.pipeline import FeaturePipeline
 from features.simulate import World, simulate
 from features.simulate.clock import CNY_PER_USD
-from features.simulate.policy import PROPENSITY_RANGE
 from features.tables import Tables
 from features.vectors import Embeddings, VectorStore
 from matcher.candidates import candidates
@@ -223,9 +221,7 @@ def _against_preference(
     test: Examples, fitted: dict[str, Matcher], tables: Tables, attention: float
 ) -> Evaluation:
     """Order the lists of test briefs, graded by whom the agency would choose at equal places."""
-    low, high = PROPENSITY_RANGE
-    inside = test.pairs["propensity"].between(low, high, inclusive="neither")
-    test = test.where(((test.pairs["choice"] != "") & inside).to_numpy())
+    test = test.where((test.pairs["choice"] != "").to_numpy())
     chance = test.pairs["propensity"] * test.pairs["position"] ** attention
     grades = true_grades(chance, test.pairs["brief_id"])
     brands = tables.briefs.set_index("brief_id")["brand_id"]
@@ -251,9 +247,11 @@ def _config(base: Config, changes: dict[str, Any], shrink: float = 0.0) -> Confi
     return base.model_copy(update={"training": training, "ranker": ranker})
 
 
-def _rankings(evaluations: list[Evaluation], view: str = TRUTH, plain: str = NAIVE) -> pd.DataFrame:
+def _rankings(tables: list[pd.DataFrame], view: str, plain: str) -> pd.DataFrame:
     """Return means over briefs of all worlds, and 95% intervals of the differences over brands."""
-    table = pd.concat([e.per_brief for e in evaluations], ignore_index=True)
+    table = pd.concat(tables, ignore_index=True)
+    # Models that learn from choices are compared among each other.
+    table = table[table["ranker"].str.startswith(CHOICES) == (plain == CHOICES)]
     table = table[table["view"] == view]
     means = table.groupby("ranker")[HEADLINE].mean()
     pooled = Evaluation(table.assign(ranker=table["ranker"].replace(plain, MODEL)))

@@ -12,8 +12,9 @@ model sees the same sample and runs in a fresh process on one thread:
 * pairs of Chinese sentences (LCQMC, STS-B) and of a search query and a title, all from dev sets.
   A pair without direction is two queries to e5, as its authors say;
 * captions: does a category by name and one line (as in `profiles.py`) find its Kuaishou captions
-  among those of all categories? Captions of other categories that would fit count as wrong. How
-  kolmatch reads a brief was chosen on every other category; the rest are the half held out;
+  among those of all categories? Captions of other categories that would fit count as wrong.
+  Threshold and weights of how kolmatch reads a brief come from every other category; the rest are
+  the half held out;
 * two languages: the simulated world says what brands ask for and what creators write about each
   subtopic, in Chinese and in English, in words that the two sides hardly share. A brief is two
   phrases of a brand, a post three of a creator. A brief ranks one post of every subtopic, all in

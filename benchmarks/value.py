@@ -64,6 +64,11 @@ def main() -> None:
     arguments = parser.parse_args()
 
     spent = pd.concat([measure(arguments, seed) for seed in arguments.seeds], ignore_index=True)
+    report(spent, arguments)
+
+
+def report(spent: pd.DataFrame, arguments: argparse.Namespace) -> None:
+    """Print what each way earns as a share of the oracle's, and against the best simple rule."""
     best = spent["earned"].where(spent["way"] == ORACLE)
     best = best.groupby([spent["seed"], spent["brief_id"]]).transform("max")
     spent["share"] = spent["earned"] / best

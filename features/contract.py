@@ -193,7 +193,7 @@ COLLABORATIONS = TableSpec(
         Column("status_at", "time", doc="when the status became known"),
         Column("shown_at", "time", required=True),
         Column("position", "count", doc="1 is the first in the list that was shown"),
-        Column("propensity", "share", doc="chance that the log's policy chose this KOL"),
+        Column("propensity", "share", doc="chance of being contacted, given the list"),
         Column("signed_at", "time"),
         Column("published_at", "time"),
         Column("cost", "money"),

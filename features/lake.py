@@ -15,7 +15,6 @@ killed, the next takes back.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from features.delta import Change, Keys, VersionedTable
 from features.errors import TableError, UserError
 from features.progress import Progress, silent
 from features.tables import Tables, link_faults
+from features.whole import write_whole
 
 FORMAT = 1
 MARKER = "kolmatch.json"
@@ -183,7 +183,7 @@ class Lake:
     def _prepare(self, last: Mapping[str, int]) -> None:
         """Make what is missing, and take back what an ingest wrote that died before its commit."""
         if not self.exists():
-            _write_json(self.path / MARKER, {"format": FORMAT})
+            write_whole(self.path / MARKER, json.dumps({"format": FORMAT}))
         for name, table in self._tables.items():
             if not last.get(name):
                 table.create()
@@ -213,7 +213,8 @@ class Lake:
         folder = self.path / "commits"
         folder.mkdir(exist_ok=True)
         number = max((int(commit.stem) for commit in folder.glob("*.json")), default=0) + 1
-        _write_json(folder / f"{number:08d}.json", {"versions": dict(versions)})
+        told = json.dumps({"versions": dict(versions)})
+        write_whole(folder / f"{number:08d}.json", told)
 
 
 @dataclass(frozen=True)
@@ -301,13 +302,3 @@ def home_of(path: Path) -> Path:
 
 def _remake(path: Path) -> str:
     return f"restore it from a copy of {path}, or write {json.dumps({'format': FORMAT})} to it"
-
-
-def _write_json(path: Path, content: object) -> None:
-    """Write a file that others see whole or not at all, also after a power cut."""
-    partial = path.with_name(f".{path.name}")
-    with partial.open("w", encoding="utf-8") as file:
-        json.dump(content, file)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)

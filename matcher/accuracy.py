@@ -30,6 +30,7 @@ _ENGLISH = {
     "样本太少": "too few to tell",
     "无法比较": "cannot be compared",
     "预测过高：实际为零": "forecast too high: nothing came",
+    "预测过低：预测为零": "forecast too low: nothing was expected",
     "未见明显偏差": "no bias beyond luck",
 }
 COLUMNS = [
@@ -134,24 +135,28 @@ def bias(measure: Measure, rows: pd.DataFrame) -> tuple[float, float, float]:
     Returns
     -------
     tuple of float
-        0 is no bias, above 0 the forecast was too low. Minus infinity where nothing came, NaN
-        where nothing can be told; the interval is NaN where all rows are of one brief.
+        0 is no bias, above 0 the forecast was too low. Minus infinity where nothing came, infinity
+        where nothing was forecast, NaN where nothing can be told; the interval is NaN where all
+        rows are of one brief.
     """
     forecast, actual = _side(measure, rows, "forecast"), _side(measure, rows, "actual")
     brief = pd.factorize(rows["brief_id"])[0].astype(np.int64)
     if measure.exposure:
         return _pooled(actual, forecast * _side(measure, rows, "exposure"), brief)
-    top, bottom = actual + measure.plus, forecast + measure.plus
-    used = (bottom > 0) & (top >= 0)
-    if not used.any():
+    # Rounding may take a return of -1 below it.
+    top, bottom = (np.maximum(side + measure.plus, 0.0) for side in (actual, forecast))
+    if not len(rows):
         return math.nan, math.nan, math.nan
-    with np.errstate(divide="ignore"):
-        ratio = np.log(top[used] / bottom[used])
-    # Rows in which nothing came lie at minus infinity: no quantile may be halfway there.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.log(top / bottom)
+    # Nothing forecast and nothing come is a forecast that was right.
+    ratio[(top == 0) & (bottom == 0)] = 0.0
+    # Rows in which nothing came lie at minus infinity, those of which nothing was forecast at
+    # infinity: no quantile may be halfway there.
     middle = float(np.quantile(ratio, 0.5, method="inverted_cdf"))
     below = (ratio <= middle).astype(np.int64)
-    effective = effective_rows(below, pd.factorize(brief[used])[0].astype(np.int64))
-    low, high = wilson(0.5, effective, len(np.unique(brief[used])))
+    effective = effective_rows(below, brief)
+    low, high = wilson(0.5, effective, int(brief.max()) + 1)
     if math.isnan(low):
         return middle, math.nan, math.nan
     ends = np.quantile(ratio, [low, high], method="inverted_cdf")
@@ -226,6 +231,7 @@ def in_words(row: Mapping[Any, Any], language: Literal["zh", "en"] = "en") -> st
         "样本太少": not row["enough"],
         "无法比较": math.isnan(middle),
         "预测过高：实际为零": middle == -math.inf,
+        "预测过低：预测为零": middle == math.inf,
         "未见明显偏差": not row["off"],
     }
     for words, holds in plain.items():

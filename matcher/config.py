@@ -191,7 +191,7 @@ class GateConfig(_Frozen):
         0.95, gt=0, lt=1, description="of the interval of the lead, and of every other verdict"
     )
     tolerance: float = Field(
-        0.0, ge=0, description="NDCG@10 above which the lower limit of the lead must lie"
+        0.002, ge=0, description="NDCG@10 above which the lower limit of the lead must lie"
     )
     least_gain: float = Field(0.005, ge=0, description="lead in NDCG@10 that is worth a change")
     least_briefs: int = Field(10, ge=2, description="fewer test briefs decide nothing")
@@ -201,7 +201,7 @@ class GateConfig(_Frozen):
         0.05, gt=0, description="where a lead this large could be missed, nothing is decided"
     )
     slice_harm: float = Field(
-        0.02, ge=0, description="NDCG@10 that a slice may lose against the champion"
+        0.02, ge=0, description="share of a slice's twos of KOLs that may be ordered worse"
     )
     calibration: float = Field(
         0.02, ge=0, description="error of fit allowed above its noise floor and the champion's"
@@ -216,8 +216,11 @@ class GateConfig(_Frozen):
     reliance: float = Field(
         0.8, gt=0, le=1, description="share of the lead that may hang on one new signal"
     )
+    knowledge: float = Field(
+        0.75, gt=0, description="share of the champion's order that no new signal may have alone"
+    )
     drift: float = Field(
-        2.0, gt=0, description="stability index of a signal that carries weight, at most"
+        5.0, gt=0, description="stability index of a signal that carries weight, at most"
     )
 
 
@@ -227,7 +230,10 @@ class ServingConfig(_Frozen):
     top: int = Field(20, ge=1, description="matches kept per brief")
     chunk_pairs: int = Field(200_000, ge=1, description="pairs held in memory at once")
     explore_share: float = Field(
-        0.0, ge=0, le=0.5, description="share of a list's places, at its end, drawn by chance"
+        0.0,
+        ge=0,
+        le=0.5,
+        description="share of a list's places, at its end, drawn by chance; above 0 at least one",
     )
     explore_pool: int = Field(
         5, ge=1, description="candidates for the drawn places, in lengths of the list"

@@ -94,11 +94,11 @@ def explain_draw(reasons: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
     reasons : DataFrame
         As `explain` gives them.
     places : DataFrame
-        explored, propensity and ranked (`matcher.explore.choose_places`), aligned.
+        explored, list_chance and ranked (`matcher.explore.choose_places`), aligned.
     """
     told = reasons.to_dict("list")
     for place, (explored, chance, rank) in enumerate(
-        zip(places["explored"], places["propensity"], places["ranked"], strict=True)
+        zip(places["explored"], places["list_chance"], places["ranked"], strict=True)
     ):
         if explored:
             said = drawn(float(chance), float(rank))

@@ -1,8 +1,8 @@
 """Places of a list that are drawn by chance, so that the log learns of whom a ranking passes over.
 
 The last places of a list may be drawn from the candidates ranked next. Each candidate's chance is
-known before the draw and kept with the match, so that what comes of it can be weighed rightly
-later (`training.counterfactual`). The draw is systematic (Madow, 1949) in a random order: it fills
+known before the draw and kept with the match, so that whoever was shown can be told by which
+chance; training does not read it. The draw is systematic (Madow, 1949) in a random order: it fills
 exactly the places there are, takes nobody twice, and gives each candidate exactly its chance.
 """
 
@@ -39,11 +39,11 @@ def choose_places(ranked: pd.DataFrame, config: ServingConfig, seed: int) -> pd.
     -------
     DataFrame
         Rows of `ranked` by brief and place, with ``rank`` now the place in the list; ``ranked``,
-        the rank before; ``propensity``, the chance to be in the list, 1 for those who are there by
+        the rank before; ``list_chance``, the chance to be in the list, 1 for those who are there by
         rank; and ``explored``, whether the place was drawn.
     """
-    places = round(config.explore_share * config.top)
-    kept = ranked[ranked["rank"] <= config.top].assign(propensity=1.0, explored=False)
+    places = explored_places(config)
+    kept = ranked[ranked["rank"] <= config.top].assign(list_chance=1.0, explored=False)
     if places > 0:
         lists = [
             _drawn(candidates, places, config, seed)
@@ -51,6 +51,21 @@ def choose_places(ranked: pd.DataFrame, config: ServingConfig, seed: int) -> pd.
         ]
         kept = pd.concat(lists) if lists else kept
     return kept.assign(ranked=kept["rank"], rank=kept.groupby("brief_id").cumcount() + 1)
+
+
+def explored_places(config: ServingConfig) -> int:
+    """Return how many places of a full list are drawn.
+
+    Any share above 0 is at least one place; of a list of one place, the best keeps it.
+
+    Examples
+    --------
+    >>> [explored_places(ServingConfig(top=20, explore_share=s)) for s in (0.0, 0.02, 0.1)]
+    [0, 1, 2]
+    """
+    if config.explore_share == 0 or config.top == 1:
+        return 0
+    return max(1, round(config.explore_share * config.top))
 
 
 def inclusion_chances(scores: Floats, count: int, config: ServingConfig) -> Floats:
@@ -117,12 +132,12 @@ def _drawn(candidates: pd.DataFrame, places: int, config: ServingConfig, seed: i
     """Return one brief's list; where nobody is left over there is nothing to draw."""
     fixed = config.top - places
     pool = candidates[candidates["rank"] > fixed].head(config.explore_pool * config.top)
-    listed = candidates[candidates["rank"] <= fixed].assign(propensity=1.0, explored=False)
+    listed = candidates[candidates["rank"] <= fixed].assign(list_chance=1.0, explored=False)
     if len(pool) <= places:
-        return pd.concat([listed, pool.assign(propensity=1.0, explored=False)])
+        return pd.concat([listed, pool.assign(list_chance=1.0, explored=False)])
     chances = inclusion_chances(pool["score"].to_numpy(dtype=np.float64), places, config)
     brief_id, as_of = candidates[["brief_id", "as_of"]].iloc[0]
     rng = np.random.default_rng([seed, zlib.crc32(f"{brief_id} {as_of.isoformat()}".encode())])
     drawn = systematic_draw(chances, rng)
-    pool = pool.assign(propensity=chances, explored=chances < 1.0)
+    pool = pool.assign(list_chance=chances, explored=chances < 1.0)
     return pd.concat([listed, pool[drawn]])

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from features.outcomes import ripe_outcomes
+from features.outcomes import answers, earned_in, ripe_outcomes
 from features.tables import Tables
 
 
@@ -25,8 +25,8 @@ class Measure:
     ----------
     name : str
         Its name.
-    forecast : tuple of str
-        Columns of `serving.results.MATCHES` that hold the forecast; the first that is known counts.
+    forecast : str
+        Column of `serving.results.MATCHES` that holds the forecast.
     actual : str
         Column of `actuals`; of a rate the count.
     exposure : str
@@ -34,13 +34,14 @@ class Measure:
     low, high : str
         Columns of MATCHES between which 80% of what comes should lie; empty where none is told.
     plus : float
-        Added to both sides before they are divided: half a count, for 0 has no logarithm.
+        Added to both sides before they are divided: half a count, for 0 has no logarithm; 1 for a
+        return, which may be as low as -1.
     en, zh : str
         What people call it.
     """
 
     name: str
-    forecast: tuple[str, ...]
+    forecast: str
     actual: str
     en: str
     zh: str
@@ -52,7 +53,7 @@ class Measure:
     @property
     def needs(self) -> tuple[str, ...]:
         """Columns of MATCHES that it reads where they are there."""
-        return tuple(name for name in (*self.forecast, self.low, self.high) if name)
+        return tuple(name for name in (self.forecast, self.low, self.high) if name)
 
     @property
     def columns(self) -> list[str]:
@@ -66,7 +67,7 @@ class Measure:
 def _amount(name: str, en: str, zh: str, plus: float = 0.0) -> Measure:
     return Measure(
         name,
-        (f"{name}_p50",),
+        f"{name}_p50",
         name,
         en,
         zh,
@@ -83,16 +84,16 @@ MEASURES = (
     _amount("orders", "orders", "订单量", plus=0.5),
     _amount("gmv", "GMV", "成交额"),
     _amount("cpm", "cost per 1,000 views", "千次播放成本"),
-    _amount("roi", "return on cost", "投入产出比"),
-    Measure("price", ("price",), "cost", "price", "报价"),
+    _amount("roi", "return on cost", "投入产出比", plus=1.0),
+    Measure("price", "price", "cost", "price", "报价"),
     Measure(
-        "engagement_rate", ("engagement_rate",), "engagements", "engagement rate", "互动率", "views"
+        "engagement_rate", "engagement_rate", "engagements", "engagement rate", "互动率", "views"
     ),
-    Measure("ctr", ("ctr",), "clicks", "click-through rate", "点击率", "views"),
-    Measure("cvr", ("cvr",), "orders", "conversion rate", "转化率", "clicks"),
-    Measure("refund_rate", ("refund_rate",), "refunded_gmv", "refund rate", "退款率", "gmv"),
-    Measure("accept", ("accept",), "accepted", "acceptance", "接单率", "asked"),
-    Measure("fit", ("fit",), "success", "fit", "匹配度", "graded"),
+    Measure("ctr", "ctr", "clicks", "click-through rate", "点击率", "views"),
+    Measure("cvr", "cvr", "orders", "conversion rate", "转化率", "clicks"),
+    Measure("refund_rate", "refund_rate", "refunded_gmv", "refund rate", "退款率", "gmv"),
+    Measure("accept", "accept", "accepted", "acceptance", "接单率", "asked"),
+    Measure("fit", "fit", "success", "fit", "匹配度", "graded"),
 )
 """Everything that may be forecast; a run tells what it has of it."""
 
@@ -116,8 +117,7 @@ def actuals(
     DataFrame, indexed by collaboration_id
         The counts and amounts of `MEASURES`; ``mode`` and the ``currency`` of the cost and
         ``currency_of_revenue`` of the rest; ``measured_at``, null where nothing ripe was measured.
-        Null is unknown. A KOL who signed was asked and accepted, also one who cancelled later; who
-        was shown or contacted alone has not answered.
+        Null is unknown. Who accepted is told by `features.outcomes.answers`.
     """
     done = tables.collaborations.set_index("collaboration_id")
     ripe = ripe_outcomes(tables.outcomes, horizon_days).set_index("collaboration_id")
@@ -127,15 +127,15 @@ def actuals(
     told = told.assign(
         mode=done["mode"],
         currency=done["currency"],
-        currency_of_revenue=ripe["currency"],
+        currency_of_revenue=earned_in(ripe["currency"], done["brief_id"], tables.briefs),
         cost=done["cost"].where(done["cost"] > 0),
     )
     alike = told["currency"] == told["currency_of_revenue"]
     kept = told["gmv"] - told["refunded_gmv"].fillna(0.0)
     told["cpm"] = 1000 * told["cost"] / told["views"].where(told["views"] > 0)
-    told["roi"] = (kept.clip(lower=0) / told["cost"]).where(alike)
-    answered = done["signed_at"].notna() | done["status"].isin(["signed", "delivered"])
-    accepted = answered.astype(float).where(answered | (done["status"] == "declined"))
+    margin = done["brief_id"].map(tables.briefs.set_index("brief_id")["gross_margin"])
+    told["roi"] = (kept.clip(lower=0) * margin / told["cost"] - 1.0).where(alike)
+    accepted = answers(done).astype("float64")
     told = told.assign(accepted=accepted, asked=accepted.notna().astype(float))
     graded = np.nan if success is None else success.reindex(done.index).astype("float64")
     told = told.assign(success=graded)

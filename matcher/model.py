@@ -52,7 +52,7 @@ class MatchResult:
         One row a match, by brief and rank: brief_id, rank, kol_id, platform, display_name, tier,
         followers, mode, price, currency, price_low, price_high, fit, score, the forecasts of
         `matcher.forecast.Forecaster.predict` but spread_rate, those of `matcher.returns.RETURNS`,
-        risk, median_views, reasons_en, reasons_zh, evidence, basis; propensity and explored, the
+        risk, median_views, reasons_en, reasons_zh, evidence, basis; list_chance and explored, the
         chance to be in the list and whether it was drawn (`matcher.explore`).
     exclusions : DataFrame
         For each brief, how many of the roster each filter refused (`matcher.eligibility.funnel`).
@@ -222,7 +222,7 @@ class Matcher(Fitted):
         reasons = explain_draw(reasons, best)
         return pd.concat(
             [described, band, shown.assign(**shown[list(VIEWS)].round()), brings, reasons], axis=1
-        ).assign(basis=self.basis, propensity=best["propensity"], explored=best["explored"])
+        ).assign(basis=self.basis, list_chance=best["list_chance"], explored=best["explored"])
 
     def _check_use(self, pipeline: FeaturePipeline) -> None:
         """Refuse vectors or signals that the model was not trained on."""

@@ -78,14 +78,15 @@ _SIDES = ["moment", "mode", "currency", "tier", "platform"]
 def _quotes(view: View) -> pd.DataFrame:
     """Return every valid quote of the roster at each time, with what it compares by."""
     peers, rates = view.peers, view.history.rates.frame
-    cell, mode = np.nonzero(peers.quotes >= 0)
-    row = peers.quotes[cell, mode]
+    cell, series = np.nonzero(peers.quotes >= 0)
+    row = peers.quotes[cell, series]
+    mode = codes_in(pd.Index(QUOTED_MODES), rates["mode"])
     currency = codes_in(view.history.currencies, rates["currency"])
     return pd.DataFrame(
         {
             "kol": peers.kol[cell],
             "moment": peers.moment[cell],
-            "mode": mode,
+            "mode": pick(mode, row, -1),
             "currency": pick(currency, row, -1),
             "tier": _code(peers.tier)[cell],
             "platform": _code(peers.platform)[cell],

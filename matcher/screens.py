@@ -213,8 +213,8 @@ def show_left_out(terminal: Terminal, told: dict[str, Any]) -> None:
             terminal.say(f"{count:,} are not: {about['why']}.", reason=reason, collaborations=count)
     if told["in_hindsight"]:
         terminal.warn(
-            f"{told['in_hindsight']:,} forecasts were made when the outcome was known already "
-            "(match --as-of in the past); they are honest only if the model had not seen it",
+            f"{told['in_hindsight']:,} forecasts were made after the choice (match --as-of in "
+            "the past) and are not judged: the model may have seen what came",
             in_hindsight=told["in_hindsight"],
         )
 

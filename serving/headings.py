@@ -162,8 +162,9 @@ MATCHES = (
         "money",
         12,
         Text(
-            "同平台同量级达人同一合作形式报价的四分之一分位",
-            "A quarter of similar KOLs (platform, tier, mode) ask less",
+            "同平台同量级达人同一合作形式报价的四分之一分位；人数不足时取全部平台",
+            "A quarter of similar KOLs (tier, mode and platform; any platform where those are "
+            "few) ask less",
         ),
     ),
     Heading(
@@ -172,8 +173,9 @@ MATCHES = (
         "money",
         12,
         Text(
-            "同平台同量级达人同一合作形式报价的四分之三分位",
-            "A quarter of similar KOLs (platform, tier, mode) ask more",
+            "同平台同量级达人同一合作形式报价的四分之三分位；人数不足时取全部平台",
+            "A quarter of similar KOLs (tier, mode and platform; any platform where those are "
+            "few) ask more",
         ),
     ),
     Heading(
@@ -332,7 +334,7 @@ MATCHES = (
         ),
     ),
     Heading(
-        "propensity",
+        "list_chance",
         Text("入选概率", "Chance"),
         "percent",
         10,

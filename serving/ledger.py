@@ -33,14 +33,20 @@ LEDGER = TableSpec(
         Column("collaboration_id", "id", required=True),
         Column("brief_id", "id", required=True),
         Column("kol_id", "id", required=True),
-        Column("run_id", "id", required=True, doc="the last run before the choice"),
+        Column(
+            "run_id",
+            "id",
+            required=True,
+            doc="the last run made before the choice, else the last replay",
+        ),
         Column("as_of", "time", required=True, doc="what the run knew was known before"),
         Column(
             "chosen_at", "time", required=True, doc="when the brief was decided, or the KOL shown"
         ),
         Column("measured_at", "time", doc="when the outcome was; empty where only the answer came"),
-        Column("hindsight", "flag", doc="was the run made when the outcome was known already?"),
-        Column("model_version", "text", doc="empty without a model"),
+        Column("hindsight", "flag", required=True, doc="was the run made after the choice?"),
+        Column("model_version", "text", doc="in its registry; empty without a model"),
+        Column("model_hash", "text", doc="of everything that decides a score"),
         Column("basis", "text"),
         Column("rank", "count"),
         Column("platform", "text"),
@@ -84,6 +90,11 @@ class Reconciled:
     left_out: dict[str, int]
     version: int | None
     horizon_days: int
+
+    @property
+    def honest(self) -> pd.DataFrame:
+        """Rows of the ledger whose run was made before the choice: what forecasts are judged by."""
+        return self.ledger[~self.ledger["hindsight"].astype(bool)]
 
 
 def reconcile(
@@ -182,20 +193,18 @@ def _asked(home: Path) -> pd.DataFrame:
 def _last_runs(chosen: pd.DataFrame, asked: pd.DataFrame) -> pd.Series[Any]:
     """Return the last run about each collaboration's brief before the choice, null without one.
 
-    A run knows nothing of its own moment, so one as of the very moment of the choice counts.
+    A run knows nothing of its own moment, so one as of the very moment of the choice counts. One
+    made after the choice, a replay, counts only where there was none: nobody chose by it, and its
+    model may have learned from what came.
     """
     if asked.empty or chosen.empty:
         return pd.Series(None, index=chosen.index, dtype="str")
-    asked = asked.astype({"as_of": TIME})
-    times = chosen[["brief_id", "chosen_at"]].sort_values("chosen_at", kind="stable")
-    found = pd.merge_asof(
-        times.reset_index(),
-        asked[["brief_id", "as_of", "run_id"]],
-        left_on="chosen_at",
-        right_on="as_of",
-        by="brief_id",
-    )
-    return found.set_index("index")["run_id"].reindex(chosen.index)
+    times = chosen[["brief_id", "chosen_at"]].rename_axis("row").reset_index()
+    both = times.merge(asked.rename_axis("order").reset_index(), on="brief_id")
+    both = both[both["as_of"] <= both["chosen_at"]]
+    both = both.assign(in_time=both["created_at"] <= both["chosen_at"])
+    last = both.sort_values(["in_time", "order"]).drop_duplicates("row", keep="last")
+    return last.set_index("row")["run_id"].reindex(chosen.index)
 
 
 def _with_forecasts(chosen: pd.DataFrame, home: Path) -> pd.DataFrame:
@@ -205,8 +214,7 @@ def _with_forecasts(chosen: pd.DataFrame, home: Path) -> pd.DataFrame:
     matches = matches.reindex(columns=[*dict.fromkeys([*_ABOUT, *needed])])
     columns: dict[str, Any] = {name: matches[name] for name in _ABOUT}
     for measure in MEASURES:
-        given = matches[list(measure.forecast)].astype("float64")
-        columns[f"{measure.name}_forecast"] = given.bfill(axis=1).iloc[:, 0]
+        columns[f"{measure.name}_forecast"] = matches[measure.forecast].astype("float64")
         if measure.low:
             columns[f"{measure.name}_low"] = matches[measure.low].astype("float64")
             columns[f"{measure.name}_high"] = matches[measure.high].astype("float64")
@@ -217,7 +225,9 @@ def _with_forecasts(chosen: pd.DataFrame, home: Path) -> pd.DataFrame:
     for name in ("as_of", "created_at"):
         of_run: Mapping[str, Any] = {run_id: getattr(run, name) for run_id, run in made.items()}
         rows[name] = rows["run_id"].map(of_run).astype(TIME)
-    rows["model_version"] = rows["run_id"].map({i: run.model_version for i, run in made.items()})
+    for name in ("model_version", "model_hash"):
+        of_run = {run_id: getattr(run, name) for run_id, run in made.items()}
+        rows[name] = rows["run_id"].map(of_run)
     return rows
 
 
@@ -239,10 +249,9 @@ def _with_actuals(rows: pd.DataFrame, came: pd.DataFrame, tables: Tables) -> pd.
             actual = actual.where(exposure.notna())
         columns[f"{measure.name}_actual"] = actual
     measured = came["measured_at"].astype(TIME)
-    known = measured.notna() & rows["created_at"].notna()
     columns |= {
         "measured_at": measured,
-        "hindsight": (rows["created_at"] > measured).astype("boolean").where(known),
+        "hindsight": (rows["created_at"] > rows["chosen_at"]).astype("boolean"),
     }
     return pd.concat([rows, pd.DataFrame(columns, index=rows.index)], axis=1)
 

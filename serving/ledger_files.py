@@ -7,9 +7,11 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from features.columns import EPOCH
+from features.whole import write_whole
 from matcher.accuracy import in_words
 from matcher.measures import MEASURES
 from serving.headings import MATCHES, WORDS, Heading, Language, Style, Text
@@ -50,8 +52,9 @@ ACCURACY = (
         "ratio",
         "实际/预测",
         "Actual over forecast",
-        "数量取中位数，比率取总和之比；100% 为无偏",
-        "Median of amounts, totals of rates; 100% is no bias",
+        "数量取中位数，比率取总和之比；投入产出比为（1＋实际）/（1＋预测）；100% 为无偏",
+        "Median of amounts, totals of rates; of return on cost (1 + actual) over "
+        "(1 + forecast); 100% is no bias",
     ),
     _figure("ratio_low", "下限", "Low", "其 95% 区间下限", "Lower end of its 95% interval"),
     _figure("ratio_high", "上限", "High", "其 95% 区间上限", "Upper end of its 95% interval"),
@@ -99,7 +102,7 @@ def ledger_told(found: Reconciled, table: pd.DataFrame) -> dict[str, Any]:
     found : Reconciled
         The ledger.
     table : DataFrame
-        `matcher.accuracy.accuracy` of it.
+        `matcher.accuracy.accuracy` of its honest rows.
     """
     groups = [
         {name: _plain(value) for name, value in row.items()} | {"verdict": in_words(row)}
@@ -119,8 +122,8 @@ def ledger_told(found: Reconciled, table: pd.DataFrame) -> dict[str, Any]:
 
 
 def in_hindsight(ledger: pd.DataFrame) -> int:
-    """Count the rows whose list was made when the outcome was known already."""
-    return int(ledger["hindsight"].fillna(value=False).sum())
+    """Count the rows whose list was made after the choice."""
+    return int(ledger["hindsight"].sum())
 
 
 def write_ledger(
@@ -146,10 +149,8 @@ def write_ledger(
         Sheet("ledger", Text("对账明细", "Ledger"), *_rows(rows, language)),
     ]
     files = write_sheets(folder, "ledger", sheets, made, language)
-    target, partial = folder / "ledger.json", folder / ".ledger.json"
     text = json.dumps(ledger_told(found, table), indent=1, ensure_ascii=False, allow_nan=False)
-    partial.write_text(text, encoding="utf-8")
-    return [*files, partial.replace(target)]
+    return [*files, write_whole(folder / "ledger.json", text)]
 
 
 def for_people(table: pd.DataFrame, language: Language) -> pd.DataFrame:
@@ -165,14 +166,15 @@ def for_people(table: pd.DataFrame, language: Language) -> pd.DataFrame:
     )
     for end in ("", "_low", "_high"):
         logs = table[f"log_ratio{end}"].astype(float)
-        shown[f"ratio{end}"] = logs.map(lambda x: math.nan if math.isnan(x) else math.exp(x))
+        # Where nothing was forecast there is no ratio that a cell could hold.
+        shown[f"ratio{end}"] = np.exp(logs.replace(math.inf, math.nan))
     return shown
 
 
 def _rows(ledger: pd.DataFrame, language: Language) -> tuple[tuple[Heading, ...], pd.DataFrame]:
     """Return the columns that hold anything, and the rows as people read them."""
     frame = ledger.copy()
-    for column in WORDS.keys() & set(ledger):
+    for column in [name for name in WORDS if name in ledger]:
         frame[column] = [_word(column, code, language) for code in ledger[column]]
     for column in ("as_of", "chosen_at", "measured_at"):
         frame[column] = ledger[column].dt.strftime("%Y-%m-%d %H:%M")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _RUN, _ROW = "run_id", "_row"
 """Columns beside those of the table: the run, and the place of the row in it."""
-_RENAMED = {"matches": {"forecast_views": "views_p50"}}
+_RENAMED = {"matches": {"forecast_views": "views_p50", "propensity": "list_chance"}}
 """Columns of earlier runs, and what they are called by now."""
 _RUN_ID = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,80}")
 
@@ -204,7 +204,7 @@ def read_run(home: Path, run_id: str) -> Published:
 
 
 def columns_of_all(home: Path, table: str, columns: Sequence[str]) -> pd.DataFrame:
-    """Return columns of a table over all published runs, as they were stored.
+    """Return columns of a table over all published runs.
 
     Parameters
     ----------
@@ -213,8 +213,8 @@ def columns_of_all(home: Path, table: str, columns: Sequence[str]) -> pd.DataFra
     table : str
         ``"matches"`` or ``"exclusions"``.
     columns : sequence of str
-        Those wanted, ``run_id`` among them. What the table never had is left out, so that older
-        runs can tell what newer ones no longer do.
+        Those wanted, by the names they have now, ``run_id`` among them. What the table never had
+        is left out.
     """
     from deltalake import DeltaTable
 
@@ -224,9 +224,16 @@ def columns_of_all(home: Path, table: str, columns: Sequence[str]) -> pd.DataFra
         return pd.DataFrame({name: pd.Series([], dtype="str") for name in columns})
     stored = open_table(folder)
     known = {field.name for field in stored.schema().fields}
+    before = {new: old for old, new in _RENAMED.get(table, {}).items() if old in known}
     wanted = [name for name in columns if name in known]
+    wanted += [before[name] for name in columns if name in before]
     frame: pd.DataFrame = stored.to_pyarrow_table(columns=wanted).to_pandas()
-    return frame[frame["run_id"].isin(published)].reset_index(drop=True)
+    frame = frame[frame["run_id"].isin(published)].reset_index(drop=True)
+    for new, old in before.items():
+        if old in frame:
+            earlier = frame.pop(old)
+            frame[new] = frame[new].fillna(earlier) if new in frame else earlier
+    return frame
 
 
 def _checked(spec: TableSpec, frame: pd.DataFrame) -> pd.DataFrame:

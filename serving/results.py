@@ -59,7 +59,7 @@ MATCHES = TableSpec(
         Column("reasons_zh", "labels"),
         Column("evidence", "text", doc="JSON object: signal to number"),
         Column("basis", "choice", required=True, choices=BASES),
-        Column("propensity", "share", doc="chance to be in this list; 1 where nothing was drawn"),
+        Column("list_chance", "share", doc="chance to be in this list; 1 where nothing was drawn"),
         Column("explored", "flag", doc="the place was drawn by chance"),
     ),
 )

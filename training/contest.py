@@ -91,55 +91,62 @@ class Contest:
         judged = self.challenger.matcher.basis == JUDGMENTS
         return np.asarray(self.pairs["known"] & (self.pairs["judged"] == judged), dtype=bool)
 
+    @property
+    def graded(self) -> NDArray[np.bool_]:
+        """Which pairs are in the short lists that decide; where rosters do, in those of `tried`."""
+        judged = self.view == JUDGMENTS
+        if self.view == ROSTER:
+            judged = self.challenger.matcher.basis == JUDGMENTS
+        rows = (self.pairs["known"] & (self.pairs["judged"] == judged)).to_numpy(dtype=bool)
+        # A list of equals ranks right in any order: it would only dilute every difference.
+        grades = self.pairs["grade"].where(rows).groupby(self.pairs["brief_id"])
+        return np.asarray(rows & (grades.transform("nunique") > 1).to_numpy())
+
+    def scores(self, ranker: str) -> NDArray[np.float64]:
+        """Return what a model or a simple rule says of the contest's pairs."""
+        if ranker == CHALLENGER:
+            return self.challenger.scored["score"].to_numpy(dtype=np.float64)
+        if ranker == CHAMPION and self.champion is not None:
+            return self.champion.scored["score"].to_numpy(dtype=np.float64)
+        return rules(self.challenger.matcher)[ranker](self.pairs, self.challenger.signals)
+
+    @property
+    def rankers(self) -> list[str]:
+        """Names of all who are compared: both models, or the challenger and the simple rules."""
+        if self.champion is not None:
+            return [CHALLENGER, CHAMPION]
+        return [CHALLENGER, *rules(self.challenger.matcher)]
+
     def evaluation(self, others: Mapping[str, NDArray[np.float64]] | None = None) -> Evaluation:
-        """Measure both models, every simple rule and other scores on the lists that decide.
+        """Measure all who are compared, and other scores, on the lists that decide.
 
         Parameters
         ----------
         others : mapping of str to ndarray, shape (n,), optional
             Scores of `pairs` by further rankers; left out where whole rosters decide.
         """
-        brands = self.history.tables.briefs.set_index("brief_id")["brand_id"]
         if self.view == ROSTER:
             scores = {name: self.rosters[name].to_numpy() for name in self.rankers}
             threshold = GOOD if self.pairs["judged"][self.pairs["known"]].all() else None
             lists = self.rosters[["brief_id", "kol_id", "as_of"]]
-            return self._measured(lists, self.rosters["gain"], scores, brands, threshold)
-        judged = self.view == JUDGMENTS
-        rows = (self.pairs["known"] & (self.pairs["judged"] == judged)).to_numpy(dtype=bool)
-        # A list of equals ranks right in any order: it would only dilute every difference.
-        grades = self.pairs["grade"].where(rows).groupby(self.pairs["brief_id"])
-        rows = rows & (grades.transform("nunique") > 1).to_numpy()
-        scores = {name: score[rows] for name, score in self._scores(others or {}).items()}
+            return self._measured(lists, self.rosters["gain"], scores, threshold)
+        rows = self.graded
+        scores = {name: self.scores(name)[rows] for name in self.rankers}
+        scores |= {name: score[rows] for name, score in (others or {}).items()}
         part = self.pairs[rows]
-        return self._measured(part, part["grade"], scores, brands, GOOD)
-
-    @property
-    def rankers(self) -> list[str]:
-        """Names of all who rank: the models, then the simple rules."""
-        both = [CHALLENGER] if self.champion is None else [CHALLENGER, CHAMPION]
-        return both + ([] if self.champion else list(rules(self.challenger.matcher)))
-
-    def _scores(self, others: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
-        told = {CHALLENGER: self.challenger.scored["score"].to_numpy()}
-        if self.champion is not None:
-            told[CHAMPION] = self.champion.scored["score"].to_numpy()
-        else:
-            for name, score in rules(self.challenger.matcher).items():
-                told[name] = score(self.pairs, self.challenger.signals)
-        return told | dict(others)
+        return self._measured(part, part["grade"], scores, GOOD)
 
     def _measured(
         self,
         pairs: pd.DataFrame,
         gain: pd.Series[Any],
         scores: Mapping[str, NDArray[np.float64]],
-        brands: pd.Series[Any],
         threshold: float | None,
     ) -> Evaluation:
+        brands = self.history.tables.briefs.set_index("brief_id")["brand_id"]
         by: dict[str, Score] = {name: _given(score) for name, score in scores.items()}
         lists = [(pairs, pairs, gain)]
-        return rank_lists(lists, by, brands, self.view, threshold=threshold, history=self.history)
+        return rank_lists(lists, by, brands, self.view, threshold=threshold)
 
 
 def rules(matcher: Matcher) -> Mapping[str, Score]:

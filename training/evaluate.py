@@ -171,7 +171,7 @@ def rankers(matcher: Matcher) -> dict[str, Score]:
     """Return the model and every simple rule for data such as it was trained on, by name."""
 
     def model(pairs: pd.DataFrame, signals: pd.DataFrame) -> NDArray[np.float64]:
-        return matcher.score(signals)["score"].to_numpy()
+        return matcher.margin(signals)
 
     rules = BASELINES + (TEXT_BASELINES if matcher.basis == JUDGMENTS else ())
     return {MODEL: model} | {baseline.name: baseline.score for baseline in rules}
@@ -238,7 +238,9 @@ def _by_brief(measured: pd.DataFrame, labels: pd.DataFrame) -> list[pd.DataFrame
     parts = []
     for dimension in OF_BRIEFS:
         value = told["brief_id"].map(of_brief[dimension])
-        parts.append(told[value.notna()].assign(slice=f"{dimension}: " + value.dropna()))
+        parts.append(
+            told[value.notna()].assign(slice=f"{dimension}: " + value.dropna().astype(str))
+        )
     return parts
 
 

@@ -13,6 +13,7 @@ How often it errs, on simulated worlds: ``benchmarks/gate.py``, `docs/gate.md`.
 from __future__ import annotations
 
 import io
+import logging
 import math
 import tempfile
 from dataclasses import replace
@@ -29,7 +30,7 @@ from matcher.config import GateConfig
 from matcher.model import Matcher
 from matcher.registry import CHAMPION as SERVING
 from matcher.registry import Registry
-from training import guards
+from training import guards, leaks
 from training.contest import CHALLENGER, CHAMPION, Contest, EmbeddingsOf, contest
 from training.evaluate import HEADLINE, Evaluation
 from training.significance import minimum_detectable_effect, paired_bootstrap
@@ -37,6 +38,8 @@ from training.slices import ALL
 from training.summary import ARTIFACT, SignalSummary
 from training.verdict import Check, Verdict
 from training.window import TAUGHT, Past, window
+
+log = logging.getLogger(__name__)
 
 PROBE = "probe.csv"
 """Artifact of a training run: signals of a few pairs, and what its model said of them."""
@@ -149,12 +152,19 @@ def _judged(
         embeddings,
         progress,
     )
-    text = registry.text(version, ARTIFACT)
-    summary = None if text is None else SignalSummary.from_json(text)
-    against, checks = decide(met, settings, summary)
+    against, checks = decide(met, settings, _summary(registry, version))
     rival = f"version {stands}" if judges.compared else f"the simple rule {against!r}"
     said = judges.words + (f"; {why}" if why else "")
     return Verdict(version, stands, rival, said, (*first, *checks))
+
+
+def _summary(registry: Registry, version: str) -> SignalSummary | None:
+    text = registry.text(version, ARTIFACT)
+    try:
+        return None if text is None else SignalSummary.from_json(text)
+    except ValueError as error:  # of another kolmatch, or damaged: as good as none
+        log.warning("version %s: %s", version, error)
+        return None
 
 
 def _refused(version: str, stands: str | None, checks: list[Check]) -> Verdict:
@@ -205,12 +215,12 @@ def decide(
     lead = float(means[CHALLENGER] - means[rival])
     checks = [
         *_gain(evaluation, met.view, rival, settings),
-        guards.slices(evaluation, rival, settings),
+        guards.slices(met, met.scores(rival), settings),
         guards.calibration(met, settings),
         guards.exposure(met, settings),
-        guards.plausible(lead, met, settings),
-        guards.one_signal(met, rival, lead, settings),
-        guards.alive(met, summary, settings),
+        leaks.plausible(lead, met, settings),
+        leaks.one_signal(met, rival, lead, settings),
+        leaks.alive(met, summary, settings),
     ]
     return rival, checks
 
@@ -224,7 +234,7 @@ def _gain(
     metric = rows.pivot(index="brief_id", columns="ranker", values=HEADLINE)
     found = paired_bootstrap(metric[CHALLENGER], metric[rival], brands, level=settings.confidence)
     difference = metric[CHALLENGER] - metric[rival]
-    smallest = minimum_detectable_effect(
+    smallest = settings.tolerance + minimum_detectable_effect(
         difference, brands, power=settings.power, confidence=settings.confidence
     )
     figures = {
@@ -318,9 +328,12 @@ def _same_scores(matcher: Matcher, text: str | None) -> Check:
     name = "reload"
     if text is None:
         return Check(name, False, f"its run wrote down no {PROBE} to compare scores with")
-    told = pd.read_csv(io.StringIO(text), dtype=np.float64)
-    wanted = told[[f"said.{column}" for column in PROBED]].to_numpy()
-    signals = told.drop(columns=[f"said.{column}" for column in PROBED])
+    said = [f"said.{column}" for column in PROBED]
+    try:
+        told = pd.read_csv(io.StringIO(text), dtype=np.float64)
+        wanted, signals = told[said].to_numpy(), told.drop(columns=said)
+    except (ValueError, KeyError) as error:
+        return Check(name, False, f"its {PROBE} cannot be read: {error}")
     with tempfile.TemporaryDirectory() as folder:
         matcher.save(Path(folder))
         again = Matcher.load(Path(folder))

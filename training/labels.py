@@ -38,7 +38,7 @@ import pandas as pd
 from features.columns import EPOCH, TIME
 from features.contract import SPECS
 from features.money import Exchange
-from features.outcomes import ripe_outcomes
+from features.outcomes import earned_in, ripe_outcomes
 from features.tables import Tables
 from matcher.ranker import GOOD
 
@@ -162,9 +162,9 @@ def outcome_values(tables: Tables, horizon_days: int) -> pd.DataFrame:
 
     rows["spread"] = rows[["saves", "shares"]].sum(axis=1, min_count=1).fillna(rows["engagements"])
     rows["returned"] = rows["orders"] * rows["refunded_gmv"] / rows["gmv"].where(rows["gmv"] > 0)
-    earned_in = rows["currency_of_revenue"].fillna(rows["currency_of_brief"])
-    rows["product_price"] = rows["product_price"].where(earned_in == rows["currency_of_brief"])
-    rows["revenue_currency"] = earned_in.fillna("")
+    sold_in = earned_in(rows["currency_of_revenue"], rows["brief_id"], tables.briefs)
+    rows["product_price"] = rows["product_price"].where(sold_in == rows["currency_of_brief"])
+    rows["revenue_currency"] = sold_in.fillna("")
     kept = (rows["gmv"] - rows["refunded_gmv"].fillna(0.0)).clip(lower=0.0)
     rows["net_revenue"] = kept * rows["gross_margin"].fillna(1.0)
     rows["value"] = _by_goal(rows, VALUED)

@@ -10,16 +10,13 @@ import pandas as pd
 
 from features.columns import TIME
 from features.history import History
+from features.outcomes import answers
 from features.pipeline import FeaturePipeline
 from features.tables import Tables, status_known_at
 from training.labels import decision_times
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-YES = ("signed", "delivered", "cancelled")
-"""Statuses of those who accepted; who was cancelled later had said yes first."""
-NO = "declined"
 
 
 def responses(tables: Tables) -> pd.DataFrame:
@@ -39,8 +36,8 @@ def responses(tables: Tables) -> pd.DataFrame:
         pair, its first answer. Briefs that tell no time are not in it.
     """
     told = tables.collaborations
-    told = told[told["status"].isin([*YES, NO])]
-    accepted = told["status"] != NO
+    told = told.assign(accepted=answers(told)).dropna(subset=["accepted"])
+    accepted = told["accepted"].astype(bool)
     # A signature is an answer, whatever came after it.
     known_at = status_known_at(told)
     signed = told["signed_at"].where(accepted)
@@ -49,7 +46,7 @@ def responses(tables: Tables) -> pd.DataFrame:
             "brief_id": told["brief_id"],
             "kol_id": told["kol_id"],
             "as_of": told["brief_id"].map(decision_times(tables)).astype(TIME),
-            "accepted": accepted.astype(bool),
+            "accepted": accepted,
             "known_at": pd.concat([signed, known_at], axis=1).min(axis=1).astype(TIME),
         }
     ).dropna(subset=["as_of", "known_at"])
@@ -100,9 +97,8 @@ def answers_of(
         out whole.
     """
     told = responses(history.tables)
-    told = told[told["known_at"] < told["brief_id"].map(known_before).astype(TIME)].reset_index(
-        drop=True
-    )
+    cut = known_before.reindex(told["brief_id"]).set_axis(told.index)
+    told = told[told["known_at"] < cut].reset_index(drop=True)
     brand = history.tables.briefs.set_index("brief_id")["brand_id"]
     pairs = told.assign(brand_id=told["brief_id"].map(brand))
     return Answers(pairs, pipeline.transform(pairs[["brief_id", "kol_id", "as_of"]], history))

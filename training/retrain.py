@@ -59,7 +59,7 @@ REPORT = "retrain"
 """Stem of the reports."""
 
 Published = Callable[[str], "pd.DataFrame | None"]
-"""Gives the rows of the ledger about a version's lists."""
+"""Gives the rows of the ledger about the lists of a model, by its hash."""
 
 
 class BusyError(Exception):
@@ -143,7 +143,7 @@ def retrain(
     as_of: pd.Timestamp,
     command: str = "",
     encoders: Path | None = None,
-    published: Published = lambda version: None,
+    published: Published = lambda model_hash: None,
     stage: Callable[[str], None] = lambda name: None,
     progress: Progress = silent,
 ) -> Retrained:
@@ -170,7 +170,7 @@ def retrain(
     encoders : Path, optional
         As `training.job.train` takes it.
     published : callable, optional
-        Gives the rows of the ledger about a version's published lists.
+        Gives the rows of the ledger about a model's published lists, by the model's hash.
     stage : callable
         Told the name of each of `STAGES` as it begins.
     progress : Progress
@@ -244,7 +244,7 @@ def champion_drift(
     tables: Tables,
     embeddings_of: EmbeddingsOf,
     as_of: pd.Timestamp,
-    published: Published = lambda version: None,
+    published: Published = lambda model_hash: None,
     config: Config | None = None,
     progress: Progress = silent,
 ) -> Drift | None:
@@ -270,7 +270,7 @@ def champion_drift(
         tables,
         embeddings_of(matcher.config),
         as_of,
-        published(champion),
+        published(matcher.hash),
         settings=None if config is None else config.upkeep,
         progress=progress,
     )

@@ -37,8 +37,6 @@ class Past:
     ----------
     version : str
         The version.
-    split : str
-        ``"time"`` or ``"brand"``.
     test_from : Timestamp or None
         Moment from which on no brief taught it; ``None`` where it was tested by brand.
     taught : frozenset of str or None
@@ -46,7 +44,6 @@ class Past:
     """
 
     version: str
-    split: str
     test_from: pd.Timestamp | None
     taught: frozenset[str] | None
 
@@ -59,14 +56,9 @@ class Past:
         UserError
             If there is no such version.
         """
-        params, text = registry.params(version), registry.text(version, TAUGHT)
-        told = params.get("test_from")
-        return cls(
-            version,
-            params.get("split", "time"),
-            None if told is None else pd.Timestamp(told),
-            None if text is None else frozenset(json.loads(text)),
-        )
+        told = registry.params(version).get("test_from")
+        test_from = None if told is None else pd.Timestamp(told)
+        return cls(version, test_from, _ids(registry.text(version, TAUGHT)))
 
     def unseen(self, briefs: pd.DataFrame) -> pd.Series[bool]:
         """Return which briefs may judge this version.
@@ -84,6 +76,15 @@ class Past:
             return fresh & False
         brands = set(briefs["brand_id"][~fresh])
         return fresh & ~briefs["brand_id"].isin(brands)
+
+
+def _ids(text: str | None) -> frozenset[str] | None:
+    """Read a list of ids; what is no such list is as good as none."""
+    try:
+        told = json.loads(text or "null")
+    except ValueError:
+        return None
+    return frozenset(str(brief) for brief in told) if isinstance(told, list) else None
 
 
 @dataclass(frozen=True)

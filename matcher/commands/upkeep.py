@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from features.whole import write_whole
 from matcher.commands.shared import (
     BUSY,
     LAKE,
@@ -31,7 +31,9 @@ from matcher.commands.shared import (
 if TYPE_CHECKING:
     import pandas as pd
 
+    from matcher.config import Config
     from matcher.console import Terminal
+    from matcher.registry import Registry
     from training.drift import Drift
 
 AsJson = Annotated[
@@ -51,26 +53,31 @@ def reconcile(
     as_json: AsJson = False,
     config: ConfigFile = None,
     mapping: MappingFile = None,
+    tracking_uri: TrackingUri = None,
 ) -> None:
     """Hold what published runs forecast against what came of it, and keep that as the ledger.
 
     Of several runs about a brief the last one before its decision counts. Groups with too few
-    rows are shown but not judged. Where nothing can be joined yet it says why.
+    rows are shown but not judged. Where nothing can be joined yet it says why. How old an outcome
+    must be, and how many rows are enough, say --config or the settings the champion was trained
+    with.
     """
     from matcher.accuracy import accuracy
+    from matcher.registry import Registry
     from matcher.screens import show_accuracy, show_left_out
     from serving.ledger import reconcile as join
     from serving.ledger_files import for_people, ledger_told, write_ledger
     from training.labels import successes
 
     terminal = terminal_of_run()
-    settings = load_config(config)
+    given = load_config(config) if config else None
     with terminal.progress() as progress:
         source = open_source(data, mapping, progress)
+    settings = given or _of_champion(terminal, Registry(source.home, tracking_uri))
     horizon = settings.training.horizon_days
     found = join(source.home, source.tables, horizon, successes(source.tables, horizon))
     upkeep = settings.upkeep
-    table = accuracy(found.ledger, upkeep.least_rows, upkeep.least_briefs)
+    table = accuracy(found.honest, upkeep.least_rows, upkeep.least_briefs)
     told = ledger_told(found, table)
     files = write_ledger(out or source.home / "ledger", found, table, language)
     if as_json:
@@ -114,7 +121,7 @@ def drift(
             source.tables,
             lambda settings: open_embeddings(source, settings, progress),
             _moment(as_of),
-            lambda version: _published(source.home, version),
+            lambda model_hash: _published(source.home, model_hash),
             load_config(config) if config else None,
             progress,
         )
@@ -244,7 +251,7 @@ def retrain(
                 as_of=moment,
                 command=shlex.join(["kolmatch", *STATE.typed]),
                 encoders=source.encoders,
-                published=lambda version: _published(source.home, version),
+                published=lambda model_hash: _published(source.home, model_hash),
                 stage=stage,
                 progress=progress,
             )
@@ -266,12 +273,30 @@ def _moment(as_of: str | None) -> pd.Timestamp:
     return pd.Timestamp.now(tz="UTC").floor("s") if as_of is None else read_time(as_of)
 
 
-def _published(home: Path, version: str) -> pd.DataFrame | None:
-    """Return the ledger's rows about a version's lists; ``None`` without any."""
+def _of_champion(terminal: Terminal, registry: Registry) -> Config:
+    """Return the settings that the champion was trained with, else the defaults.
+
+    An outcome that is compared must have the age at which its forecast is meant to hold.
+    """
+    from features.errors import UserError
+
+    try:
+        loaded = registry.champion()
+    except UserError as error:
+        loaded = None
+        terminal.warn(f"{error}; the default settings count, or give --config")
+    return loaded.matcher.config if loaded else load_config(None)
+
+
+def _published(home: Path, model_hash: str) -> pd.DataFrame | None:
+    """Return the ledger's rows about a model's lists; ``None`` without any.
+
+    By its hash: another store gives the same version number to another model.
+    """
     from serving.ledger import read_ledger
 
     rows = read_ledger(home)
-    rows = rows[rows["model_version"] == version]
+    rows = rows[rows["model_hash"] == model_hash]
     return rows if len(rows) else None
 
 
@@ -294,11 +319,3 @@ def as_text(told: dict[str, Any]) -> str:
 def print_json(told: dict[str, Any]) -> None:
     """Print one JSON object on stdout."""
     typer.echo(as_text(told))
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file that others see whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)

@@ -60,6 +60,20 @@ def test_a_rate_is_all_that_was_counted_over_all_that_was_expected() -> None:
     assert np.isnan(bias(MEASURE["cvr"], told.head(1))[1])
 
 
+@pytest.mark.parametrize("name", ["gmv", "roi"])
+def test_forecasts_of_nothing_count_as_too_low(name: str) -> None:
+    nothing = -1.0 if name == "roi" else 0.0
+    columns = {f"{name}_forecast": [nothing] * 30 + [50.0] * 10, f"{name}_actual": 50.0}
+    told = LEDGER.conform(rows([np.nan] * 40, [np.nan] * 40).assign(**columns))
+    table = accuracy(told, 20, 5).set_index(["measure", "by"])
+    row = dict(table.loc[(name, "all")])
+    assert row["n"] == 40
+    assert row["off"]
+    assert in_words(row) == "forecast too low: nothing was expected"
+    right = told.assign(**{f"{name}_actual": told[f"{name}_forecast"]})
+    assert bias(MEASURE[name], right)[0] == 0
+
+
 @pytest.mark.parametrize("shared", [0.0, 1.0], ids=["rows for themselves", "briefs alike"])
 def test_intervals_hold_what_they_promise(shared: float) -> None:
     rng = np.random.default_rng(0)
@@ -119,6 +133,7 @@ def test_groups_are_judged_where_there_are_enough() -> None:
         (np.log(0.4), "forecast 2.5 times what came"),
         (np.log(1.25), "forecast 20% too low"),
         (-np.inf, "forecast too high: nothing came"),
+        (np.inf, "forecast too low: nothing was expected"),
         (np.nan, "cannot be compared"),
     ],
 )

@@ -175,8 +175,13 @@ def test_every_command_of_the_help_is_known_here(kolmatch: Kolmatch) -> None:
     ],
 )
 def test_wrong_usage_ends_in_one_message(
-    kolmatch: Kolmatch, files: Path, arguments: tuple[str, ...], message: str
+    kolmatch: Kolmatch,
+    files: Path,
+    arguments: tuple[str, ...],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("matcher.console.QUICK", float("inf"))  # a slow machine reports stages
     said = kolmatch(*arguments)
     assert said.code == USAGE
     assert said.err.startswith("error: ")
@@ -189,8 +194,12 @@ def test_wrong_usage_ends_in_one_message(
     [("nope",), ("match", "--nope"), ("check", "absent"), ("promote", "files"), ("x", "[b")],
 )
 def test_wrong_usage_in_json_is_one_line(
-    kolmatch: Kolmatch, files: Path, arguments: tuple[str, ...]
+    kolmatch: Kolmatch,
+    files: Path,
+    arguments: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("matcher.console.QUICK", float("inf"))
     said = kolmatch("--json", *arguments)
     assert (said.code, said.out) == (USAGE, "")
     (line,) = said.lines
@@ -422,6 +431,27 @@ def test_nothing_to_reconcile_is_told_in_words_with_counts(kolmatch: Kolmatch, f
     assert sorted(file.name for file in Path("told").iterdir()) == [
         *("accuracy.zh.csv", "ledger.json", "ledger.zh.csv", "ledger.zh.xlsx")
     ]
+
+
+def test_outcomes_count_at_the_age_that_the_champion_forecasts(
+    kolmatch: Kolmatch, files: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def horizon(*arguments: object) -> object:
+        return json.loads(kolmatch("reconcile", files, "--json", *arguments).out)["horizon_days"]
+
+    week = Matcher(Config.model_validate({"training": {"horizon_days": 7}}), "words")
+    monkeypatch.setattr(Registry, "champion", lambda self: Loaded(week, "4"))
+    assert horizon() == 7
+    (tmp_path / "c.toml").write_text("[training]\nhorizon_days = 14\n", encoding="utf-8")
+    assert horizon("--config", "c.toml") == 14
+
+    def damaged(self: Registry) -> None:
+        raise UserError("Got no champion from the registry: damaged")
+
+    monkeypatch.setattr(Registry, "champion", damaged)
+    said = kolmatch("reconcile", files, "--json")
+    assert json.loads(said.out)["horizon_days"] == Config().training.horizon_days
+    assert "damaged; the default settings count, or give --config" in said.err
 
 
 @pytest.mark.parametrize(

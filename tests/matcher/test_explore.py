@@ -9,7 +9,7 @@ from features.errors import UserError
 from features.simulate import World
 from features.vectors import Embeddings
 from matcher.config import ServingConfig
-from matcher.explore import choose_places, inclusion_chances, systematic_draw
+from matcher.explore import choose_places, explored_places, inclusion_chances, systematic_draw
 from matcher.model import Matcher, MatchResult
 from serving.results import MATCHES
 
@@ -57,14 +57,14 @@ def test_a_draw_fills_every_place(scores: list[float], data: st.DataObject, seed
     assert drawn[chances == 1].all()
 
 
-def test_over_seeds_each_is_listed_as_often_as_its_propensity_says() -> None:
+def test_over_seeds_each_is_listed_as_often_as_its_list_chance_says() -> None:
     config = ServingConfig(top=10, explore_share=0.3, explore_pool=2)
     seeds = 3000
     lists = [choose_places(ranked(60), config, seed) for seed in range(seeds)]
     listed = pd.concat(lists)
     assert all(len(found) == 10 and found["kol_id"].is_unique for found in lists)
-    assert listed.groupby("kol_id")["propensity"].nunique().eq(1).all()
-    chance = listed.groupby("kol_id")["propensity"].first()
+    assert listed.groupby("kol_id")["list_chance"].nunique().eq(1).all()
+    chance = listed.groupby("kol_id")["list_chance"].first()
     share = listed["kol_id"].value_counts().reindex(chance.index) / seeds
     assert len(chance) == 7 + 20
     assert chance.sum() == pytest.approx(10)
@@ -79,23 +79,31 @@ def test_the_first_places_are_by_rank_and_the_last_are_drawn() -> None:
     assert found["ranked"].tolist()[:8] == list(range(1, 9))
     assert found["ranked"].between(1, 58).all()
     assert found["explored"].tolist() == [False] * 8 + [True] * 2
-    assert (found["propensity"][~found["explored"]] == 1).all()
-    assert found["propensity"][found["explored"]].between(0.01, 0.5).all()
+    assert (found["list_chance"][~found["explored"]] == 1).all()
+    assert found["list_chance"][found["explored"]].between(0.01, 0.5).all()
     assert found["score"].is_monotonic_decreasing
 
 
 def test_a_share_of_nothing_changes_nothing() -> None:
     found = choose_places(ranked(60), ServingConfig(top=10), seed=3)
     assert_frame_equal(found[ranked(1).columns], ranked(60).head(10))
-    assert (found["propensity"] == 1).all()
+    assert (found["list_chance"] == 1).all()
     assert not found["explored"].any()
+
+
+@pytest.mark.parametrize(("top", "places"), [(1, 0), (2, 1), (20, 1), (100, 2)])
+def test_any_share_draws_at_least_a_place_but_never_the_only_one(top: int, places: int) -> None:
+    config = ServingConfig(top=top, explore_share=0.02)
+    assert explored_places(config) == places
+    found = choose_places(ranked(4 * top), config, seed=3)
+    assert int(found["explored"].sum()) == places
 
 
 @pytest.mark.parametrize("count", [0, 1, 8, 10])
 def test_where_all_are_listed_nobody_is_drawn(count: int) -> None:
     found = choose_places(ranked(count), ServingConfig(top=10, explore_share=0.5), seed=3)
     assert found["kol_id"].tolist() == ranked(count)["kol_id"].tolist()
-    assert (found["propensity"] == 1).all()
+    assert (found["list_chance"] == 1).all()
     assert not found["explored"].any()
 
 
@@ -138,7 +146,7 @@ def test_matches_tell_who_was_drawn_and_why(
         assert match["reasons_zh"][0].startswith("为了解")
         rank, chance = (match["evidence"][f"explore.{name}"] for name in ("rank", "chance"))
         assert f"ranked {rank:.0f}," in match["reasons_en"][0]
-        assert chance == pytest.approx(match["propensity"], rel=1e-4)
+        assert chance == pytest.approx(match["list_chance"], rel=1e-4)
     kept = ~explored.matches["explored"]
     assert not explored.matches["reasons_en"][kept].map(" ".join).str.contains("Drawn").any()
     first = explored.matches[explored.matches["rank"] <= 3]

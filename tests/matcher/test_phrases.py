@@ -204,6 +204,26 @@ def test_one_is_singular_and_nobody_is_above_everybody() -> None:
 
 
 @pytest.mark.parametrize(
+    ("low", "high", "en", "zh"),
+    [
+        (6000.0, 9000.0, "; below what such KOLs ask (6,000–9,000 CNY)", "；报价低于"),
+        (5400.0, 9000.0, "; within what such KOLs ask (5,400–9,000 CNY)", "；报价处于"),
+        (400.0, 5400.0, "; within what such KOLs ask (400.0–5,400 CNY)", "；报价处于"),
+        (300.0, 5000.0, "; above what such KOLs ask (300.0–5,000 CNY)", "；报价高于"),
+    ],
+)
+def test_a_price_is_placed_among_what_similar_kols_ask(
+    low: float, high: float, en: str, zh: str
+) -> None:
+    reason = _say("price", {"price.low": low, "price.high": high})
+    assert reason is not None
+    assert reason.en.endswith(en)
+    assert zh in reason.zh
+    assert "同类达人常见区间" in reason.zh
+    assert (reason.evidence["price.low"], reason.evidence["price.high"]) == (low, high)
+
+
+@pytest.mark.parametrize(
     ("number", "chinese", "english"),
     [
         (0, "0", "0"),

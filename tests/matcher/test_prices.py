@@ -60,6 +60,40 @@ def test_too_few_on_the_platform_widen_to_all_platforms() -> None:
     assert _bands([{}, *_peers(9), *plenty]).tolist() == [300, 700]
 
 
+def _a_day_apart(rows: list[dict[str, object]]) -> list[pd.Timestamp]:
+    return [DAY - pd.Timedelta(days=i + 1) for i in range(len(rows))]
+
+
+def test_a_quote_counts_in_its_own_mode_and_currency() -> None:
+    # Everybody also quotes live commerce, and sponsorship in dollars: neither is the offer's kind.
+    kols = [f"k{i:02d}" for i in range(10)]
+    asked = [
+        {"kol_id": kol, "mode": mode, "currency": currency, "price": (i or 50) * unit}
+        for i, kol in enumerate(kols)
+        for mode, currency, unit in [
+            ("live_commerce", "CNY", 1e6),
+            ("sponsorship", "CNY", 100.0),
+            ("sponsorship", "USD", 1.0),
+        ]
+    ]
+    tables = Tables.of(
+        briefs=pd.DataFrame({"brief_id": ["b"], "brand_id": ["a"], "text": ["x"]}),
+        kols=pd.DataFrame({"kol_id": kols, "platform": "douyin", "followers": 50_000}).assign(
+            observed_at=DAY - pd.Timedelta(days=100)
+        ),
+        rates=pd.DataFrame(asked).assign(quoted_at=_a_day_apart(asked)),
+    )
+    pairs = pd.DataFrame({"brief_id": "b", "kol_id": ["k00"] * 3, "as_of": DAY})
+    offers = pd.DataFrame(
+        {
+            "mode": ["sponsorship", "sponsorship", "live_commerce"],
+            "currency": ["CNY", "USD", "CNY"],
+        }
+    )
+    band = price_bands(pairs, offers, History(tables))
+    assert band.to_numpy().tolist() == [[300, 700], [3, 7], [3e6, 7e6]]
+
+
 def test_quotes_of_the_moment_or_later_are_not_known_yet() -> None:
     assert _bands([{}, *_peers(9)], quoted=0).isna().all()
 

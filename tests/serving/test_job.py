@@ -155,4 +155,4 @@ def test_lists_with_drawn_places_are_another_run(
     assert plain.run.run_id != drawn.run.run_id == again.run.run_id
     published = read_run(tmp_path, drawn.run.run_id).matches
     assert published["explored"].any()
-    assert (published["propensity"].lt(1) == published["explored"]).all()
+    assert (published["list_chance"].lt(1) == published["explored"]).all()

@@ -1,6 +1,7 @@
 """Forecasts of published lists beside what came of them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,17 @@ import openpyxl
 import pandas as pd
 import pytest
 
+from features.columns import Column
 from features.tables import Tables
 from matcher.accuracy import accuracy
+from matcher.commands.upkeep import _published as published_by
 from matcher.measures import MEASURES
 from serving import ledger as module
+from serving import publish as publishing
 from serving.ledger import Reconciled, join, read_ledger, reconcile
 from serving.ledger_files import ledger_told, write_ledger
 from serving.publish import Run, publish
+from serving.results import MATCHES
 
 FIRST = pd.Timestamp("2026-01-01", tz="UTC")
 MEASURE = {measure.name: measure for measure in MEASURES}
@@ -25,18 +30,25 @@ def day(days: float) -> pd.Timestamp:
     return FIRST + pd.Timedelta(days=days)
 
 
-def publish_list(home: Path, run_id: str, as_of: float, rows: list[dict[str, Any]]) -> None:
+def publish_list(
+    home: Path,
+    run_id: str,
+    as_of: float,
+    rows: list[dict[str, Any]],
+    made: float | None = None,
+    model_hash: str = "m",
+) -> None:
     run = Run(
         run_id=run_id,
         as_of=day(as_of),
         model_version="3",
-        model_hash="m",
+        model_hash=model_hash,
         encoder_id="words",
         data_versions={},
         config_hash="c",
         seed=0,
         top=20,
-        created_at=day(as_of),
+        created_at=day(as_of if made is None else made),
         basis="outcomes",
     )
     usual = {"platform": "douyin", "tier": "mid", "mode": "sponsorship", "currency": "CNY"}
@@ -147,6 +159,18 @@ def test_intervals_and_acceptance_come_along(home: Path) -> None:
     assert "b1k3" not in ledger.index
 
 
+def test_a_return_is_what_was_earned_over_what_was_paid(home: Path) -> None:
+    range_ = {"roi_p10": -0.5, "roi_p50": 0.2, "roi_p90": 2.0}
+    publish_list(home, "new", 5, listing("b1k1", **range_))
+    told = tables()
+    margins = told.replace(briefs=told.briefs.assign(gross_margin=0.5))
+    row = join(home, margins, 30)[0].set_index("collaboration_id").loc["b1k1"]
+    assert row["roi_forecast"] == 0.2
+    assert row["roi_actual"] == pytest.approx(600 * 0.5 / 200 - 1)
+    untold = join(home, told, 30)[0].set_index("collaboration_id")
+    assert untold["roi_actual"].isna().all()
+
+
 def test_money_of_another_kind_is_not_compared(home: Path) -> None:
     priced = {"price": 150.0, "fit": np.nan, "cvr": np.nan}
     publish_list(home, "yuan", 5, listing("b1k1", **priced))
@@ -163,9 +187,64 @@ def test_successes_and_hindsight_are_told(home: Path) -> None:
     ledger = reconcile(home, tables(), 30, success).ledger
     assert ledger["fit_actual"].tolist() == [1, 0]
     assert ledger["hindsight"].tolist() == [False, False]
-    later = tables().outcomes.assign(measured_at=day(0.5))
-    known = tables().replace(outcomes=later)
-    assert reconcile(home, known, 30).ledger["hindsight"].tolist() == [True, True]
+    assert ledger["model_hash"].tolist() == ["m", "m"]
+
+
+def test_forecasts_of_a_model_are_told_apart_from_another_of_its_number(home: Path) -> None:
+    assert published_by(home, "m") is None  # no ledger yet
+    publish_list(home, "other", 5, listing("b2k1"), model_hash="n")
+    assert reconcile(home, tables(), 30).ledger["model_version"].tolist() == ["3", "3"]
+    told = {name: published_by(home, name) for name in ("m", "n", "o")}
+    assert [None if rows is None else rows["run_id"].tolist() for rows in told.values()] == [
+        ["first"],
+        ["other"],
+        None,
+    ]
+
+
+def test_a_replay_never_stands_for_the_list_that_was_there(home: Path) -> None:
+    replayed = listing("b1k1", "b2k1", views_p50=1000.0)
+    publish_list(home, "replay", 9, replayed, made=60)
+    assert join(home, tables(), 30)[0]["run_id"].tolist() == ["first", "first"]
+
+
+def test_where_there_are_only_replays_they_are_told_and_not_judged(tmp_path: Path) -> None:
+    listed = listing("b1k1", "b1k2", "b2k1", accept=0.9)
+    publish_list(tmp_path, "replay", 9, listed, made=12)  # before any outcome, after the choice
+    found = reconcile(tmp_path, tables(), 30)
+    assert found.ledger["run_id"].tolist() == ["replay"] * 3
+    assert found.ledger["hindsight"].tolist() == [True] * 3
+    assert "b1k2" in found.ledger["collaboration_id"].tolist()  # who answered and was not measured
+    assert found.honest.empty
+    assert ledger_told(found, accuracy(found.honest, 2, 2))["in_hindsight"] == 3
+    publish_list(tmp_path, "real", 2, listing("b1k1"))
+    assert reconcile(tmp_path, tables(), 30).honest["collaboration_id"].tolist() == ["b1k1"]
+
+
+def test_sales_without_a_currency_are_in_that_of_the_brief(home: Path) -> None:
+    publish_list(home, "new", 5, listing("b1k1", gmv_p50=500.0, roi_p50=0.2))
+    told = tables()
+    briefs = told.briefs.assign(gross_margin=0.5, currency=["CNY", "USD"])
+    outcomes = told.outcomes.assign(currency=pd.NA)
+    ledger = join(home, told.replace(briefs=briefs, outcomes=outcomes), 30)[0]
+    row = ledger.set_index("collaboration_id").loc["b1k1"]
+    assert (row["gmv_actual"], row["roi_actual"]) == (600, pytest.approx(600 * 0.5 / 200 - 1))
+
+
+def test_forecasts_of_runs_of_an_earlier_version_are_held_against_what_came(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = [column for column in MATCHES.columns if not column.name.startswith("views_")]
+    then = replace(MATCHES, columns=(*kept, Column("forecast_views", "count")))
+    old = [{"brief_id": "b1", "kol_id": "k1", "forecast_views": 700.0}]
+    with monkeypatch.context() as patch:
+        patch.setattr(publishing, "MATCHES", then)
+        publish_list(tmp_path, "old", 1, old)
+    told = join(tmp_path, tables(), 30)[0]
+    assert told["views_forecast"].tolist() == [700]
+    publish_list(tmp_path, "new", 2, listing("b2k1"))
+    told = join(tmp_path, tables(), 30)[0]
+    assert told["views_forecast"].tolist() == [700, 800]
 
 
 def test_nothing_to_join_says_why_and_writes_no_table(tmp_path: Path) -> None:
@@ -229,4 +308,6 @@ def test_files_for_people_and_programs(home: Path, tmp_path: Path) -> None:
     assert "f" not in kinds
     written = pd.read_csv(tmp_path / "out" / "ledger.en.csv", dtype=str)
     assert written["Vertical"].tolist() == ["'=cmd()"] * 2
+    heads = {row[0].value: row[1].value for row in book["About"].iter_rows()}
+    assert "(1 + actual) over (1 + forecast)" in str(heads["Actual over forecast"])
     assert "预测准确度" in openpyxl.load_workbook(tmp_path / "out" / "ledger.zh.xlsx").sheetnames

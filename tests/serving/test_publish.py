@@ -58,7 +58,7 @@ def matches(**changes: object) -> pd.DataFrame:
             "reasons_zh": [("近", "便宜"), (), ("远",)],
             "evidence": [{"content.best": np.float64(0.5), "post_id": "帖1"}, {}, {"x": np.nan}],
             "basis": ["outcomes"] * 3,
-            "propensity": [1.0, 0.04, 1.0],
+            "list_chance": [1.0, 0.04, 1.0],
             "explored": [False, True, False],
         }
     )

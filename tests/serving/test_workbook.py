@@ -62,7 +62,7 @@ MATCHES = pd.DataFrame(
         "reasons_zh": [("内容相近", "报价低"), (), ("-1+1",)],
         "evidence": [{"content.best": 0.62345, "post_id": "p9"}, {}, {"x": 2}],
         "basis": ["outcomes"] * 3,
-        "propensity": [1.0, 0.04, np.nan],
+        "list_chance": [1.0, 0.04, np.nan],
         "explored": pd.array([False, True, None], dtype="boolean"),
     }
 )

@@ -129,7 +129,9 @@ def test_what_is_new_is_trained_once_and_promoted_if_the_gate_lets_it(
     job: Job, gate: Callable[[bool], None]
 ) -> None:
     gate(True)
-    first = job()
+    asked: list[str] = []
+    first = job(published=asked.append)
+    assert asked == [job.registry.load("1").hash]
     assert job.stages == list(STAGES)
     assert (first.result, first.version, first.champion) == (PROMOTED, "1", "1")
     assert first.verdict["passed"]
@@ -274,7 +276,9 @@ def _code(arguments: list[str]) -> int:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     try:
-        with pytest.raises(SystemExit) as ended:
+        # MLflow leaves the store of the job before in the environment.
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as ended:
+            patch.delenv("MLFLOW_TRACKING_URI", raising=False)
             main(arguments)
     finally:
         root.handlers[:] = handlers
@@ -299,7 +303,6 @@ def test_killed_at_any_stage_the_next_run_ends_as_an_undisturbed_one(
     second.reach("train")
     _wait_for_training(place / "lake")
     monkeypatch.chdir(place)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setattr("features.encoder.SentenceEncoder", lambda config: embeddings.encoder)
     asked = ["retrain", "files", "--lake", "lake", "--config", "settings.toml"]
     assert _code(asked) == BUSY  # twice at once: the later one says so and leaves

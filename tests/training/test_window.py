@@ -35,7 +35,7 @@ def tables(past: Callable[..., Tables]) -> Tables:
 
 def _past(version: str, from_: pd.Timestamp | None, *taught: int) -> Past:
     seen = frozenset(f"b{i}" for i in taught)
-    return Past(version, "time" if from_ is not None else "brand", from_, seen)
+    return Past(version, from_, seen)
 
 
 def test_by_time_the_later_of_both_cuts_counts_and_only_ripe_briefs(
@@ -78,7 +78,7 @@ def test_by_brand_a_champion_that_learned_from_them_is_not_compared(
     tables: Tables, taught: frozenset[str] | None
 ) -> None:
     challenger = _past("2", None, 0, 1, 2)
-    found = window(tables, CONFIG, challenger, Past("1", "brand", None, taught), least=2)
+    found = window(tables, CONFIG, challenger, Past("1", None, taught), least=2)
     assert (list(found.briefs), found.compared) == (["b3", "b4", "b8", "b9"], False)
     assert "the champion learned from all but 0 of them and is not compared" in found.words
 
