@@ -186,7 +186,7 @@ def _intervals(
     axes.set_ylim(-0.7, len(mean) - 0.3)
 
 
-def _short(name: str, length: int = 48) -> str:
+def _short(name: str, length: int = 60) -> str:
     """Leave room for the plot, whatever a slice is called."""
     if len(name) <= length:
         return name
