@@ -21,6 +21,7 @@ from training.examples import Examples
 from training.fit import Fit, Plan, fit_matcher, fit_plan, plan_by_time
 from training.gate import _same_scores, decide, judge, probe, take_over
 from training.job import Trained, train
+from training.slices import slices_of
 from training.summary import SignalSummary
 from training.verdict import Check, Verdict
 from training.window import Past, taught_by, window
@@ -140,18 +141,19 @@ def test_too_few_briefs_say_how_many_would_do(met: Contest, learned: SignalSumma
 
 
 def test_a_lost_slice_is_named(better: Contest, learned: SignalSummary) -> None:
-    goal = better.pairs["goal"]
-    broken = better.pairs[better.tried].groupby("goal")["brief_id"].nunique().idxmax()
-    # Known the wrong way round for one goal, better everywhere else.
-    score = better.challenger.scored["score"]
+    platform = slices_of(better.pairs, better.history)["platform"]
+    graded = better.pairs[better.graded].assign(platform=platform[better.graded])
+    broken = graded.groupby("platform")["brand_id"].nunique().idxmax()
+    # Known the wrong way round on one platform, better everywhere else.
+    score = better.challenger.scored["score"] - 2.5
     lost = replace(
         better,
-        challenger=_scoring(better.challenger, score=score.where(goal != broken, -score)),
-        champion=_scoring(better.challenger, score=score.where(goal == broken, 0.0)),
+        challenger=_scoring(better.challenger, score=score.where(platform != broken, -score)),
+        champion=_scoring(better.challenger, score=score.where(platform == broken, 0.0)),
     )
     slices = _said(lost, learned)["slices"]
     assert not slices.passed
-    assert f"goal: {broken}" in slices.words
+    assert f"platform: {broken}: orders" in slices.words
 
 
 def test_dishonest_odds_are_refused(better: Contest, learned: SignalSummary) -> None:
