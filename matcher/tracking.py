@@ -24,7 +24,6 @@ from matcher.model import Matcher
 from matcher.store import Store
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
@@ -76,14 +75,10 @@ class TrackedRun:
         """Log a JSON artifact, keys sorted."""
         self.text(json.dumps(content, ensure_ascii=False, sort_keys=True), name)
 
-    def figure(self, figure: Figure, name: str) -> None:
-        """Log a plot."""
-        import mlflow
-
-        mlflow.log_figure(figure, name)
-
     def register(self, matcher: Matcher, sample: pd.DataFrame) -> str:
-        """Log and register a model as a new version under the alias ``challenger``.
+        """Log and register a model as a new version.
+
+        It is no challenger yet: that is `challenge`, once all is known of it.
 
         Parameters
         ----------
@@ -116,9 +111,14 @@ class TrackedRun:
         made = self.client.create_model_version(
             MODEL_NAME, info.model_uri, run_id=self.run_id, model_id=info.model_id
         )
-        version = str(made.version)
+        return str(made.version)
+
+    def challenge(self, version: str) -> None:
+        """Let the alias ``challenger`` name a version, once the run that made it has ended well.
+
+        A run that dies earlier leaves the alias where it was.
+        """
         self.client.set_registered_model_alias(MODEL_NAME, CHALLENGER, version)
-        return version
 
 
 @contextmanager

@@ -185,8 +185,7 @@ def measure_drift(
         *_about_forecasts(forecasts, settings),
         *_about_growth(figures, settings),
     ]
-    grave = {RETRAIN: 0, WATCH: 1, STEADY: 2}
-    told.sort(key=lambda reason: grave[reason[0]])
+    told.sort(key=_grave)
     advice = told[0][0] if told else STEADY
     reasons = tuple(words for _, words in told)
     return Drift(advice, reasons, moved, families, overall, forecasts, figures)
@@ -362,27 +361,31 @@ def _about_signals(
 
 
 def _about_forecasts(table: pd.DataFrame, settings: UpkeepConfig) -> list[Reason]:
-    """Say which forecasts are off: over all, and in the latest month that tells."""
+    """Say which forecasts are off, over all or in the latest month that tells: the graver."""
     told: list[Reason] = []
     measures = {measure.name: measure.en for measure in MEASURES}
     for name, rows in table[table["enough"].astype(bool)].groupby("measure", sort=False):
         whole, months = rows[rows["by"] == "all"], rows[rows["by"] == "month"]
         latest = months.sort_values("group").tail(1)
+        found: list[Reason] = []
         for row in pd.concat([latest, whole]).to_dict("records"):
             when = f"in {row['group']}" if row["by"] == "month" else "over all"
             words = f"{measures[str(name)]} {when}: {in_words(row)} (n = {row['n']:,})"
             off = abs(math.expm1(-row["log_ratio"])) if math.isfinite(row["log_ratio"]) else 1.0
             if row["off"] and off >= settings.bias_retrain:
-                told.append((RETRAIN, words))
+                found.append((RETRAIN, words))
             elif row["off"]:
-                told.append((WATCH, words))
+                found.append((WATCH, words))
             elif row["short"]:
                 share = f"{row['coverage']:.0%} of what came lies in the 80% interval"
-                told.append((WATCH, f"{measures[str(name)]} {when}: {share}"))
-            else:
-                continue
-            break
+                found.append((WATCH, f"{measures[str(name)]} {when}: {share}"))
+        told += sorted(found, key=_grave)[:1]  # the latest month's, of two as grave
     return told
+
+
+def _grave(reason: Reason) -> int:
+    """Return the place of a reason, the gravest first."""
+    return (RETRAIN, WATCH, STEADY).index(reason[0])
 
 
 def _about_growth(figures: dict[str, float], settings: UpkeepConfig) -> list[Reason]:

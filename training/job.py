@@ -31,7 +31,7 @@ from training.replay import log_value
 from training.report import Report, Subject
 from training.rounds import Round, play
 from training.summary import ARTIFACT as SUMMARY
-from training.window import TAUGHT, taught_by
+from training.window import TAUGHT, plan_as_taught, taught_by
 
 
 @dataclass(frozen=True)
@@ -150,6 +150,7 @@ def train(
         _log_for_later(run, rounds[0])
         version = run.register(rounds[0].matcher, rounds[0].test.signals.head(20))
         log_report(run, report, version)
+    run.challenge(version)
     cuts = planned[0].cuts
     return Trained(version, report, metrics, cuts, parted, rounds[0].choice, unconverted)
 
@@ -162,6 +163,7 @@ def evaluate_version(
     split: str = "auto",
     cuts: Mapping[str, str] | None = None,
     choices: str | None = None,
+    taught: str | None = None,
     progress: Progress = silent,
 ) -> Round:
     """Measure a registered model on test briefs of these tables.
@@ -169,23 +171,26 @@ def evaluate_version(
     Parameters
     ----------
     split : str
-        How its training parted the briefs. ``"brand"`` tests on the fold that `train` kept from
-        the model it registered.
+        How its training parted the briefs. ``"brand"`` tests on brands that taught it nothing.
     cuts : mapping, optional
         Where its training cut time: whatever was decided since its test began tests. Without
         them a split in time is made anew, and where the model was trained on data as new as
         these, some of its test briefs may have taught it.
     choices : str, optional
         What the training learned from choices alone, as it kept it.
+    taught : str, optional
+        What taught it, as its training kept it (`training.window.TAUGHT`); needed where it was
+        split by brand.
     """
     history = History(tables)
     config = matcher.config
     pipeline = matcher.pipeline(embeddings)
-    plan = (
-        plan_by_time(tables, config, cuts)
-        if split == "time" and cuts
-        else plans(tables, config, split, origins=1)[1][0]
-    )
+    if split == "brand":
+        plan = plan_as_taught(tables, config, taught)
+    elif split == "time" and cuts:
+        plan = plan_by_time(tables, config, cuts)
+    else:
+        plan = plans(tables, config, split, origins=1)[1][0]
     graded = graded_pairs(tables, plan.briefs("train"), plan.known_before, config.training)
     graded = graded[graded["brief_id"].isin(plan.briefs("test"))].assign(known=True)
     asked = tables.briefs.set_index("brief_id").loc[graded["brief_id"], ["brand_id", "goal"]]
@@ -256,6 +261,7 @@ def evaluate_again(
                     split=split,
                     cuts=cuts,
                     choices=kept,
+                    taught=registry.text(version, TAUGHT),
                     progress=progress,
                 )
             ]

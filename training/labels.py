@@ -328,6 +328,7 @@ def successes(tables: Tables, horizon_days: int) -> pd.Series[bool]:
     Series of bool, indexed by collaboration_id
         Those without a grade are absent.
     """
-    values = outcome_values(tables, horizon_days).set_index("collaboration_id")
+    values = in_usual_currency(outcome_values(tables, horizon_days), tables)
+    values = values.set_index("collaboration_id")
     grade = Grader.fit(values).grade(values).dropna()
     return grade >= GOOD

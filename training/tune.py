@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -197,6 +198,11 @@ def tune(
         plan, history, FeaturePipeline(config.features, embeddings), config, progress
     )
     judges = judging(examples, plan, config)
+    if judges.pairs.empty:
+        raise UserError(
+            f"Got {len(plan.briefs('judge'))} validation briefs, none of which has KOLs of two "
+            "grades to put in order: nothing tells which settings are better"
+        )
     ranges = space(config)
     about = [dict(versions), config.model_dump(mode="json"), embeddings.encoder.id, seed]
     about.append([vars(r) for r in ranges])
@@ -354,8 +360,12 @@ def _try(
         # Given settings may lie outside of where others are looked for: they are told apart.
         values, found = {}, measure({})
         trial.set_user_attr("given", given)
+    mean = float(found.mean())
+    if not math.isfinite(mean):
+        # A trial without a value never counts as done: the search would not end.
+        raise UserError(f"Got a mean {HEADLINE} of {mean} on {len(found)} validation briefs")
     trial.set_user_attr(_PER_BRIEF, {str(b): float(v) for b, v in found.items()})
-    study.tell(trial, float(found.mean()))
+    study.tell(trial, mean)
 
 
 def _chosen(

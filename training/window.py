@@ -15,18 +15,25 @@ import pandas as pd
 
 from features.errors import UserError
 from features.tables import Tables
-from matcher.config import TrainingConfig
+from matcher.config import Config, TrainingConfig
 from matcher.registry import Registry
 from training.fit import Plan, labelled_pairs, ripening
-from training.labels import decision_times
+from training.labels import WHENEVER, decision_times
 
+TEST = "test"
 TAUGHT = "taught.json"
-"""Artifact of a training run: ids of the briefs that taught or tuned its model."""
+"""Artifact of a training run: the briefs that taught or tuned its model, and which did which."""
 
 
-def taught_by(plan: Plan) -> list[str]:
-    """Return the briefs that teach or tune a plan's model, for the record, sorted."""
-    return sorted([*plan.briefs("train"), *plan.briefs("valid")])
+def taught_by(plan: Plan) -> dict[str, str]:
+    """Return the briefs that teach or tune a plan's model, for the record.
+
+    Returns
+    -------
+    dict
+        ``"train"`` or ``"valid"`` by brief_id, sorted.
+    """
+    return {str(brief): str(part) for brief, part in plan.part.sort_index().items() if part != TEST}
 
 
 @dataclass(frozen=True)
@@ -56,9 +63,10 @@ class Past:
         UserError
             If there is no such version.
         """
-        told = registry.params(version).get("test_from")
-        test_from = None if told is None else pd.Timestamp(told)
-        return cls(version, test_from, _ids(registry.text(version, TAUGHT)))
+        cut = registry.params(version).get("test_from")
+        test_from = None if cut is None else pd.Timestamp(cut)
+        told = parts_in(registry.text(version, TAUGHT))
+        return cls(version, test_from, None if told is None else frozenset(told))
 
     def unseen(self, briefs: pd.DataFrame) -> pd.Series[bool]:
         """Return which briefs may judge this version.
@@ -78,13 +86,50 @@ class Past:
         return fresh & ~briefs["brand_id"].isin(brands)
 
 
-def _ids(text: str | None) -> frozenset[str] | None:
-    """Read a list of ids; what is no such list is as good as none."""
+def parts_in(text: str | None) -> dict[str, str] | None:
+    """Read what `taught_by` told; what is no such record is as good as none.
+
+    A record of an earlier kolmatch is a list of ids that does not tell who tuned: all taught.
+    """
     try:
         told = json.loads(text or "null")
     except ValueError:
         return None
-    return frozenset(str(brief) for brief in told) if isinstance(told, list) else None
+    if isinstance(told, list):
+        told = dict.fromkeys(told, "train")
+    return {str(k): str(v) for k, v in told.items()} if isinstance(told, dict) else None
+
+
+def plan_as_taught(tables: Tables, config: Config, text: str | None) -> Plan:
+    """Return the plan by brand of a model that was made earlier, as far as its record tells it.
+
+    Folds dealt anew would test on brands that taught it as soon as a brief is new. So who taught
+    and tuned is as it was, and the labelled briefs of every brand that did neither test.
+
+    Parameters
+    ----------
+    text : str or None
+        The record of its training (`TAUGHT`).
+
+    Raises
+    ------
+    UserError
+        If nobody wrote down what taught it, or every brand with labels did.
+    """
+    told = parts_in(text)
+    if told is None:
+        raise UserError(
+            f"Got no {TAUGHT} of its training: nobody knows what taught it; train again"
+        )
+    labelled = labelled_pairs(tables, config.training.horizon_days).index
+    known = tables.briefs[["brief_id", "brand_id", "decided_at"]]
+    unseen = Past("", None, frozenset(told)).unseen(known).to_numpy(dtype=bool)
+    asked = known["brief_id"][unseen & known["brief_id"].isin(labelled).to_numpy()]
+    if asked.empty:
+        raise UserError("Got no brief with labels of a brand that taught it nothing: nothing tests")
+    part = pd.Series({**told, **dict.fromkeys(asked, TEST)}, name="part")
+    part = part[part.index.isin(known["brief_id"])].rename_axis("brief_id")
+    return Plan("brands that taught it nothing", part, pd.Series(WHENEVER, part.index), {})
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,9 @@ def _register(registry: Registry, matcher: Matcher, signals: pd.DataFrame, **met
     with registry.run("train time", {"split": "time", "long": "x" * 9000}) as run:
         run.metrics({"headline": 0.5, "absent": float("nan")} | metrics)
         run.table(pd.DataFrame({"a": [1]}), "evaluation/a.csv")
-        return run.register(matcher, signals.head(5))
+        version = run.register(matcher, signals.head(5))
+    run.challenge(version)
+    return version
 
 
 @pytest.fixture(scope="module")

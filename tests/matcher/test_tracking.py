@@ -103,6 +103,8 @@ def test_a_version_of_a_killed_run_stays_if_its_files_are_there(
     registry = Registry(tmp_path)
     with registry.run("train", {}) as run:
         version = run.register(matcher, past[1].head(3))
+        assert registry.resolve(CHALLENGER) is None  # a run that is not over has no challenger
+    run.challenge(version)
     # As a kill right after the registering would have left it.
     client = registry.client
     client.set_tag(run.run_id, LEASE, "0123abc")

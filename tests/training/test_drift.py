@@ -16,7 +16,9 @@ from matcher.config import Config, UpkeepConfig
 from training.drift import (
     RETRAIN,
     STEADY,
+    WATCH,
     Drift,
+    _about_forecasts,
     latest_briefs,
     measure_drift,
     roster_summary,
@@ -205,3 +207,17 @@ def test_the_latest_briefs_are_open_ones_first_and_never_those_that_taught(
     assert (found["as_of"][still_open] == world.as_of).all()
     decided = briefs["decided_at"][~still_open].to_numpy()
     assert (found["as_of"][~still_open].to_numpy() == decided).all()
+
+
+def test_a_mild_finding_of_the_latest_month_hides_no_grave_one_over_all() -> None:
+    row = {"measure": "views", "enough": True, "off": True, "short": False, "coverage": 0.8}
+    row |= {"n": 200, "briefs": 40, "low": 0.2, "high": 0.3}
+    month = row | {"by": "month", "group": "2026-01", "log_ratio": np.log(1 / 1.1)}
+    whole = row | {"by": "all", "group": "", "log_ratio": np.log(0.25)}
+    for rows, advice, when in (
+        ([whole, month], RETRAIN, "over all"),
+        ([whole | {"log_ratio": month["log_ratio"]}, month], WATCH, "in 2026-01"),
+    ):
+        ((found, words),) = _about_forecasts(pd.DataFrame(rows), SETTINGS)
+        assert found == advice
+        assert when in words

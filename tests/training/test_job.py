@@ -18,7 +18,7 @@ from matcher.config import Config
 from matcher.registry import CHALLENGER, CHAMPION, MODEL_NAME, Registry
 from training.choices import ARTIFACT
 from training.evaluate import JUDGMENTS, OUTCOMES, ROSTER
-from training.fit import plan_by_time
+from training.fit import plan_by_time, plans_by_brand
 from training.job import Trained, evaluate_again, evaluate_version, train
 from training.rounds import calibration_metrics
 
@@ -165,6 +165,20 @@ def test_folds_by_brand_test_every_brief_once(
     pd.testing.assert_frame_equal(
         again.report.evaluation.per_brief, found.report.rounds[0].evaluation.per_brief
     )
+    # Of other data folds are dealt otherwise: still no brief tests whose brand taught.
+    outcomes, done = world.tables.outcomes, world.tables.collaborations
+    last, opinions = world.tables.briefs["brief_id"].tail(45), world.tables.judgments
+    other = done["collaboration_id"][done["brief_id"].isin(last)]
+    fewer = world.tables.replace(
+        outcomes=outcomes[~outcomes["collaboration_id"].isin(other)],
+        judgments=opinions[~opinions["brief_id"].isin(last)],
+    )
+    tested = set(found.report.rounds[0].plan.briefs("test"))
+    assert not set(plans_by_brand(fewer, config)[0].briefs("test")) <= tested
+    later = evaluate_again(found.version, fewer, VERSIONS, embeddings, registry)
+    told = set(later.report.evaluation.per_brief["brief_id"])
+    assert told
+    assert told <= tested
     with pytest.raises(ValueError, match="Got split='user' but expected one of auto, time, brand"):
         train(world.tables, VERSIONS, config, embeddings, registry, split="user")
 

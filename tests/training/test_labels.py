@@ -23,6 +23,7 @@ from training.labels import (
     labels_known_before,
     outcome_values,
     question_times,
+    successes,
     true_grades,
     usual_currency,
 )
@@ -184,6 +185,9 @@ def test_currencies_with_a_rate_are_graded_together_and_those_without_alone(
         assert grades.value_counts().to_dict() == {1: 20, 2: 20, 3: 20, 4: 20}
         best = values.loc[grades == 4, "brief_id"].value_counts()
         assert (best.get("beauty USD", 0) > 10) == (among == 80)
+        good = tables.collaborations.set_index("collaboration_id")["brief_id"]
+        good = good[successes(tables, 30)[lambda s: s].index].value_counts()
+        assert (good["beauty USD"] > 20) == (among == 80)
 
 
 def test_unripe_outcomes_are_left_out_and_are_not_zero(past: Past) -> None:

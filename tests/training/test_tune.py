@@ -201,3 +201,20 @@ def test_every_setting_that_is_searched_exists_and_may_take_both_ends(config: Co
             given = int(end) if r.whole else end
             changed = with_settings(config, {r.key: given})
             assert getattr(getattr(changed, r.section), r.name) == given
+
+
+def test_without_lists_to_order_it_says_so_and_ends(
+    world: World,
+    config: Config,
+    embeddings: Embeddings,
+    judged_by: Callable[[Judge], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    judged_by(lambda config, briefs: pd.Series(np.nan, index=briefs))
+    with pytest.raises(UserError, match="Got a mean ndcg@10 of nan on"):
+        search(world, config, embeddings)
+    monkeypatch.setattr(
+        module, "judging", lambda examples, plan, config: examples.of(plan.briefs("nowhere"))
+    )
+    with pytest.raises(UserError, match="none of which has KOLs of two grades to put in order"):
+        search(world, config, embeddings)

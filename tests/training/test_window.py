@@ -1,5 +1,6 @@
 """Which briefs may judge: those that taught neither, decided after both were made."""
 
+import json
 from collections.abc import Callable
 
 import pandas as pd
@@ -7,8 +8,8 @@ import pytest
 
 from features.errors import UserError
 from features.tables import Tables
-from matcher.config import TrainingConfig
-from training.window import Past, window
+from matcher.config import Config, TrainingConfig
+from training.window import Past, plan_as_taught, window
 
 Day = Callable[[float], pd.Timestamp]
 CONFIG = TrainingConfig()
@@ -88,3 +89,19 @@ def test_a_model_by_brand_and_one_by_time_meet_where_both_are_blind(
 ) -> None:
     found = window(tables, CONFIG, _past("2", None, 0, 1, 2), _past("1", day(70), 0), least=2)
     assert (list(found.briefs), found.compared) == (["b8", "b9"], True)
+
+
+def test_a_model_by_brand_is_tested_on_brands_that_taught_it_nothing(
+    tables: Tables,
+) -> None:
+    text = json.dumps({"b0": "train", "b1": "valid", "b5": "train", "gone": "train"})
+    plan = plan_as_taught(tables, Config(), text)
+    assert list(plan.briefs("train")) == ["b0", "b5"]
+    assert list(plan.briefs("valid")) == ["b1"]
+    # b6 is of the brand of b1, which tuned.
+    assert sorted(plan.briefs("test")) == ["b2", "b3", "b4", "b7", "b8", "b9"]
+    assert plan_as_taught(tables, Config(), json.dumps(["b0"])).part["b0"] == "train"
+    with pytest.raises(UserError, match=r"Got no taught\.json of its training"):
+        plan_as_taught(tables, Config(), None)
+    with pytest.raises(UserError, match="no brief with labels of a brand that taught it nothing"):
+        plan_as_taught(tables, Config(), json.dumps([f"b{i}" for i in range(5)]))
