@@ -285,7 +285,7 @@ def test_no_open_brief_is_no_fault(kolmatch: Kolmatch, files: Path) -> None:
 
 
 def test_json_after_the_command_asks_for_no_logs_in_json(kolmatch: Kolmatch, files: Path) -> None:
-    for asked in (("drift", "files", "--json", "--nope"), ("drift", "absent", "--json")):
+    for asked in (("nope", "--json"), ("drift", "files", "--json", "--nope")):
         said = kolmatch(*asked)
         assert said.code == USAGE
         assert said.err.startswith("error: ")
