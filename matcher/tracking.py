@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from features.formulas import harmless
 from matcher import flavor
 from matcher.model import Matcher
 from matcher.store import Store
@@ -62,8 +63,10 @@ class TrackedRun:
         mlflow.set_tag(name, text[:5000])
 
     def table(self, frame: pd.DataFrame, name: str) -> None:
-        """Log a frame as a CSV artifact."""
-        self.text(frame.to_csv(index=False), name)
+        """Log a frame as a CSV artifact; no text in it is a formula to who opens it."""
+        words = frame.select_dtypes(exclude=["number", "bool", "datetime", "datetimetz"]).columns
+        safe = {word: frame[word].map(_harmless) for word in words}
+        self.text(frame.assign(**safe).to_csv(index=False), name)
 
     def text(self, text: str, name: str) -> None:
         """Log a text artifact."""
@@ -229,6 +232,10 @@ def _taken(store: Store, token: str) -> Iterator[bool]:
     finally:
         lock.release()
         (store.home / _LEASES / f"{token}.lock").unlink(missing_ok=True)
+
+
+def _harmless(value: Any) -> Any:
+    return harmless(value) if isinstance(value, str) else value
 
 
 def _quoted(text: str) -> str:

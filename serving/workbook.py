@@ -16,7 +16,6 @@ import json
 import math
 import re
 import tempfile
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from features.formulas import harmless
 from serving import headings
 from serving.headings import EXCLUDED, MATCHES, WORDS, Heading, Language, Text
 from serving.publish import check_run_id
@@ -54,7 +54,6 @@ _NUMBERS = {
 # Control characters but tab and line feed, halves of surrogate pairs, and non-characters.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _OPTIONS = {f"strings_to_{kind}": False for kind in ("formulas", "urls", "numbers")}
-_FORMULA = ("=", "+", "-", "@")
 
 
 def write_files(
@@ -218,15 +217,6 @@ def _clean(text: str) -> str:
     return text if len(text) <= MAX_CHARS else text[: MAX_CHARS - 1] + "…"
 
 
-def _harmless(text: str) -> str:
-    """Keep a program that opens the CSV file from taking a text for a formula.
-
-    Full-width signs count too, and white space before a sign hides nothing.
-    """
-    start = unicodedata.normalize("NFKC", text.lstrip()[:1])
-    return f"'{text}" if start.startswith(_FORMULA) or text[:1] in ("\t", "\n") else text
-
-
 def _write_csv(
     path: Path, columns: tuple[Heading, ...], frame: pd.DataFrame, language: Language
 ) -> None:
@@ -241,7 +231,7 @@ def _csv_cell(heading: Heading, value: Any) -> object:
     if pd.isna(value):
         return ""
     if heading.style not in _NUMBERS:
-        return _harmless(_clean(str(value)))
+        return harmless(_clean(str(value)))
     return int(value) if float(value).is_integer() else float(value)
 
 

@@ -50,7 +50,7 @@ def brier_score(p: ArrayLike, y: ArrayLike, weight: ArrayLike | None = None) -> 
     return float(w @ (p - y) ** 2 / w.sum()) if w.sum() > 0 else float("nan")
 
 
-def _equal_mass_bins(p: Floats, w: Floats, bins: int) -> Ints:
+def equal_mass_bins(p: Floats, w: Floats, bins: int) -> Ints:
     """Put rows into `bins` of about equal weight by rising `p`.
 
     Equal forecasts share a bin (that of the middle of their mass), so row order does not matter.
@@ -93,7 +93,7 @@ def calibration_error(
     w = _weights(p, y, weight)
     if w.sum() == 0:
         return float("nan")
-    gaps = np.bincount(_equal_mass_bins(p, w, bins), weights=w * (y - p))
+    gaps = np.bincount(equal_mass_bins(p, w, bins), weights=w * (y - p))
     return float(np.abs(gaps).sum() / w.sum())
 
 
@@ -136,7 +136,7 @@ def noise_floor(
     if w.sum() == 0:
         return float("nan")
     rng = np.random.default_rng(seed)
-    rows_of = _equal_mass_bins(p, w, bins)
+    rows_of = equal_mass_bins(p, w, bins)
     counts = w.astype(np.int64)
     errors = np.empty(draws)
     for draw in range(draws):  # one draw at a time: draws x rows would not fit in memory

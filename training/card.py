@@ -8,10 +8,9 @@ from __future__ import annotations
 from importlib.metadata import metadata
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from training.evaluate import HEADLINE, MODEL, VIEWS
 from training.leads import FEW, weak_slices
+from training.markdown import cell
 from training.page import calibration_words, environment, facts, how_split, policy_words
 from training.plots import by_family
 
@@ -30,7 +29,7 @@ def render_card(report: Report, version: str = "") -> str:
         Version of the model in the registry, where it has one.
     """
     made = environment()
-    made.filters["cell"] = _cell
+    made.filters["cell"] = cell
     slices = report.slices[report.view]
     own = report.regret[report.regret["ranker"] == MODEL]
     text = made.get_template("card.md.j2").render(
@@ -86,7 +85,7 @@ def _markets(report: Report) -> str:
         if "train" in table and table["train"].sum():
             counts = table["train"].sort_values(ascending=False, kind="stable")
             counts = counts[counts > 0]
-            told.append(f"{name} " + ", ".join(f"{_cell(k)} ({n:,})" for k, n in counts.items()))
+            told.append(f"{name} " + ", ".join(f"{cell(k)} ({n:,})" for k, n in counts.items()))
     return "; ".join(told) or "the briefs counted below"
 
 
@@ -103,7 +102,7 @@ def _not_for(report: Report) -> list[str]:
     for name in ("goal", "platform"):
         table = report.data[name]
         if "train" in table:
-            never = [_cell(k) for k in table.index[table["train"] == 0]]
+            never = [cell(k) for k in table.index[table["train"] == 0]]
             if never:
                 lines.append(f"No training brief of {name} {', '.join(never)}.")
     return lines
@@ -151,13 +150,3 @@ def _view(report: Report, view: str) -> dict[str, object]:
     table = report.intervals[view]
     table = table[table["metric"] == HEADLINE].sort_values("mean", ascending=False)
     return {"words": f"On {VIEWS[view]}", "rows": table.to_dict("records")}
-
-
-def _cell(value: object) -> str:
-    """Return text that stays inside its cell, whatever it holds."""
-    text = "–" if pd.isna(value) else " ".join(str(value).split())  # type: ignore[call-overload]
-    for mark in ("\\", "|", "`", "<", ">", "[", "]", "*", "_", "#"):
-        text = text.replace(
-            mark, f"\\{mark}" if mark not in "<>" else {"<": "&lt;", ">": "&gt;"}[mark]
-        )
-    return text

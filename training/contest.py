@@ -19,8 +19,8 @@ from matcher.config import Config
 from matcher.model import Matcher
 from matcher.ranker import GOOD, JUDGMENTS, OUTCOMES
 from training.baselines import BASELINES, TEXT_BASELINES
-from training.evaluate import ROSTER, Evaluation, Score, rank_lists
-from training.examples import Examples, build_examples, graded_pairs
+from training.evaluate import ROSTER, Evaluation, Score, rank_lists, view_that_decides
+from training.examples import Examples, build_examples, graded_pairs, orderable
 from training.labels import WHENEVER
 from training.window import Window
 
@@ -98,9 +98,7 @@ class Contest:
         if self.view == ROSTER:
             judged = self.challenger.matcher.basis == JUDGMENTS
         rows = (self.pairs["known"] & (self.pairs["judged"] == judged)).to_numpy(dtype=bool)
-        # A list of equals ranks right in any order: it would only dilute every difference.
-        grades = self.pairs["grade"].where(rows).groupby(self.pairs["brief_id"])
-        return np.asarray(rows & (grades.transform("nunique") > 1).to_numpy())
+        return orderable(self.pairs, rows)
 
     def scores(self, ranker: str) -> NDArray[np.float64]:
         """Return what a model or a simple rule says of the contest's pairs."""
@@ -162,6 +160,8 @@ def contest(
     history: History,
     embeddings: EmbeddingsOf,
     progress: Progress = silent,
+    *,
+    listed_briefs: int | None = None,
 ) -> Contest:
     """Bring two models before the briefs that judge.
 
@@ -175,8 +175,12 @@ def contest(
         The tables.
     embeddings : callable
         Opens the vectors that a model's settings name: each reads texts with its own encoder.
+    listed_briefs : int, optional
+        Briefs whose whole rosters are ranked, where not all are; by default as the challenger was
+        told.
     """
     config, tables = challenger.config, history.tables
+    listed = config.gate.listed_briefs if listed_briefs is None else listed_briefs
     before = tables.briefs["brief_id"][~tables.briefs["brief_id"].isin(judges.briefs)]
     whenever = pd.Series(WHENEVER, index=pd.Index(tables.briefs["brief_id"]))
     graded = graded_pairs(tables, pd.Index(before), whenever, config.training)
@@ -191,25 +195,17 @@ def contest(
         if champion is None or other is None
         else Corner.of(champion, _read(other, examples.pairs, history, own, examples.signals)),
         deciding_view(examples, config),
-        rosters(challenger, champion, examples, history, own, other, progress),
+        rosters(challenger, champion, examples, history, own, other, listed, progress),
         history,
     )
 
 
 def deciding_view(examples: Examples, config: Config) -> str:
-    """Return the view that decides, as `training.leads.headline_view` chooses it.
-
-    Outcomes where there are any to compare, for they are what the agency is paid for; else
-    judgments; the roster where being chosen is all that the data tells.
-    """
-    if config.training.unknown == "negative":
-        return ROSTER
+    """Return the view that decides (`training.evaluate.view_that_decides`)."""
     known = examples.known.pairs
-    grades = known.groupby(["judged", "brief_id"])["grade"].nunique()
-    told = set(grades.index[grades > 1].get_level_values("judged"))
-    if False in told:
-        return OUTCOMES
-    return JUDGMENTS if True in told else ROSTER
+    judged = known["judged"].to_numpy(dtype=bool)
+    views = ((OUTCOMES, ~judged), (JUDGMENTS, judged))
+    return view_that_decides({view for view, rows in views if orderable(known, rows).any()}, config)
 
 
 def rosters(
@@ -219,11 +215,12 @@ def rosters(
     history: History,
     own: FeaturePipeline,
     other: FeaturePipeline | None,
+    listed_briefs: int,
     progress: Progress = silent,
 ) -> pd.DataFrame:
     """Let both models rank everybody that some of the briefs could have had.
 
-    All briefs where rosters decide, else ``[gate] listed_briefs`` of them, evenly through time.
+    All briefs where rosters decide, else `listed_briefs` of them, evenly through time.
 
     Returns
     -------
@@ -233,8 +230,8 @@ def rosters(
     known, config = examples.known.pairs, challenger.config
     questions = known[["brief_id", "as_of"]].drop_duplicates("brief_id")
     view = deciding_view(examples, config)
-    if view != ROSTER and len(questions) > config.gate.listed_briefs:
-        at = np.linspace(0, len(questions) - 1, config.gate.listed_briefs).round()
+    if view != ROSTER and len(questions) > listed_briefs:
+        at = np.linspace(0, len(questions) - 1, listed_briefs).round()
         questions = questions.iloc[at.astype(int)]
     truth = known.set_index(["brief_id", "kol_id"])["grade"]
     simple = rules(challenger) if view == ROSTER and champion is None else {}

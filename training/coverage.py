@@ -9,9 +9,6 @@ from numpy.typing import ArrayLike
 from matcher.heads import RATES, counted
 from training.calibration import poisson_deviance
 
-COUNTED = ("views", "engagements", "orders")
-"""Counts that are forecast with an interval."""
-
 
 def coverage(low: ArrayLike, value: ArrayLike, high: ArrayLike) -> float:
     """Return the share of known values within their known intervals, ends included.
@@ -57,26 +54,22 @@ def pinball_loss(value: ArrayLike, quantile: ArrayLike, share: float) -> float:
 
 
 def forecast_metrics(forecasts: pd.DataFrame) -> dict[str, float]:
-    """Return how far forecasts of counts and rates held.
+    """Return how far forecasts of rates held.
+
+    How often intervals held is `training.reliability.interval_coverage`.
 
     Parameters
     ----------
     forecasts : DataFrame
-        Counts of each outcome (`training.labels.COUNTS`) beside their forecasts: P10 and P90 of
-        `COUNTED` and the rates.
+        Counts of each outcome (`training.labels.COUNTS`) beside the forecast rates.
 
     Returns
     -------
     dict
-        ``<count>_coverage``, the share of outcomes from P10 to P90, which should be 0.8; and for
-        each rate ``<rate>_deviance`` and that of forecasting the same rate for all. What has no
-        outcome or no forecast is left out.
+        For each rate ``<rate>_deviance`` and that of forecasting the same rate for all. What has
+        no outcome or no forecast is left out.
     """
     values = {}
-    for name in COUNTED:
-        ends = [forecasts.get(f"{name}_{end}") for end in ("p10", "p90")]
-        if name in forecasts and ends[0] is not None and ends[1] is not None:
-            values[f"{name}_coverage"] = coverage(ends[0], forecasts[name], ends[1])
     for name, spec in RATES.items():
         if name not in forecasts:
             continue

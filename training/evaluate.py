@@ -13,7 +13,7 @@ Three views, because no log answers the whole question:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ from matcher.config import Config
 from matcher.model import Matcher
 from matcher.ranker import GOOD, JUDGMENTS, OUTCOMES
 from training.baselines import BASELINES, TEXT_BASELINES
-from training.examples import Examples
+from training.examples import Examples, orderable
 from training.exposure import Exposure
 from training.metrics import ranking_metrics
 from training.regret import CHOICES, REGRET, SPEND, logged_choices, regret
@@ -121,8 +121,15 @@ class Evaluation:
         return table.sort_values([HEADLINE, "auc"], ascending=False)
 
     def best_baseline(self, view: str, metric: str = HEADLINE) -> str:
-        """Return the simple rule with the best mean."""
+        """Return the simple rule with the best mean, of those that ranked whatever the model did.
+
+        A rule that only some rounds have would be compared over other briefs.
+        """
+        rows = self.of(view)
+        ranked = rows.groupby("ranker")["brief_id"].nunique()
+        alike = ranked.index[ranked == ranked[MODEL]].drop(MODEL)
         means = self.summary(view)[metric].drop(MODEL)
+        means = means[means.index.isin(alike)] if len(alike) else means
         return str(means.idxmax()) if means.notna().any() else str(means.index[0])
 
     def comparison(self, view: str, metric: str = HEADLINE, seed: int = 0) -> pd.DataFrame:
@@ -148,8 +155,7 @@ class Evaluation:
         """Return the numbers worth tracking, by name.
 
         For each view and metric the model's mean as ``<view>_<metric>`` and that of the best
-        simple rule with ``_best_baseline`` after it; and the model's lead in NDCG@10 over that
-        rule, ``<view>_gain``, with its 95% interval.
+        simple rule with ``_best_baseline`` after it. Leads are `training.leads`.
         """
         values: dict[str, float] = {}
         for view in self.views:
@@ -158,13 +164,18 @@ class Evaluation:
             for metric, model, rule in zip(means.index, means[MODEL], means[best], strict=True):
                 name = f"{view}_{metric.replace('@', '_at_')}"
                 values |= {name: float(model), f"{name}_best_baseline": float(rule)}
-            lead = self.comparison(view).set_index("ranker").T[best]
-            values |= {
-                f"{view}_gain": float(lead["difference"]),
-                f"{view}_gain_low": float(lead["low"]),
-                f"{view}_gain_high": float(lead["high"]),
-            }
         return values
+
+
+def view_that_decides(told: Collection[str], config: Config) -> str:
+    """Return which of the views that have something to tell decides.
+
+    Outcomes where there are any to compare, for they are what the agency is paid for; else
+    judgments; the roster where being chosen is all that the data tells.
+    """
+    if config.training.unknown == "negative":
+        return ROSTER
+    return next((view for view in (OUTCOMES, JUDGMENTS) if view in told), ROSTER)
 
 
 def rankers(matcher: Matcher) -> dict[str, Score]:
@@ -284,9 +295,7 @@ def evaluate(
     judged = known.pairs["judged"].to_numpy(dtype=bool)
     measured = []
     for view, asked in ((OUTCOMES, ~judged), (JUDGMENTS, judged)):
-        # A list of equals ranks right in any order: it would only dilute every difference.
-        grades = known.pairs["grade"].where(asked).groupby(known.pairs["brief_id"])
-        part = known.where(asked & (grades.transform("nunique") > 1).to_numpy())
+        part = known.where(orderable(known.pairs, asked))
         if len(part.pairs):
             tried = [(part.pairs, part.signals, part.pairs["grade"])]
             measured.append(rank_lists(tried, by, brands, view, threshold=GOOD, history=history))

@@ -194,6 +194,28 @@ class Examples:
         return (surprise - centre).fillna(0.0)
 
 
+def orderable(pairs: pd.DataFrame, asked: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
+    """Return which pairs stand in a list with something to order.
+
+    A list of equals ranks right in any order: it would only dilute every difference.
+
+    Parameters
+    ----------
+    pairs : DataFrame, shape (n, ...)
+        brief_id and grade.
+    asked : ndarray of bool, shape (n,), optional
+        The pairs that make the lists; by default all.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+        False for pairs that are not asked about.
+    """
+    rows = np.ones(len(pairs), dtype=bool) if asked is None else asked
+    grades = pairs["grade"].where(rows).groupby(pairs["brief_id"])
+    return np.asarray(rows & (grades.transform("nunique") > 1).to_numpy(), dtype=bool)
+
+
 def graded_pairs(
     tables: Tables, teaching: pd.Index[Any], known_before: pd.Series[Any], config: TrainingConfig
 ) -> pd.DataFrame:

@@ -151,6 +151,7 @@ def _judged(
         History(tables),
         embeddings,
         progress,
+        listed_briefs=settings.listed_briefs,
     )
     against, checks = decide(met, settings, kept_summary(registry, version, ARTIFACT))
     rival = f"version {stands}" if judges.compared else f"the simple rule {against!r}"
@@ -272,7 +273,15 @@ def _enough(figures: dict[str, float], surely: bool, settings: GateConfig) -> Ch
     # An interval that lies wholly on one side has told, however wide it is.
     decided = surely or figures["high"] < settings.least_gain
     if not decided and smallest > settings.detectable:
-        needed = math.ceil(briefs * (smallest / settings.detectable) ** 2)
+        # What shrinks with more briefs is how far a lead must lie above what is tolerated.
+        room = settings.detectable - settings.tolerance
+        if room <= 0:
+            words = (
+                f"not enough to tell: {told}; a lead of {settings.detectable:.3f} cannot be shown "
+                f"where more than {settings.tolerance:.3f} is asked, however many there are"
+            )
+            return Check(name, False, words, figures)
+        needed = math.ceil(briefs * ((smallest - settings.tolerance) / room) ** 2)
         words = (
             f"not enough to tell: {told}; a lead of {settings.detectable:.3f} would need about "
             f"{needed:,}"

@@ -190,4 +190,5 @@ def tier_shares(rosters: pd.DataFrame, ranker: str, top: int) -> pd.Series[float
     """
     ordered = rosters.sort_values(["brief_id", ranker, "kol_id"], ascending=[True, False, True])
     first = ordered.groupby("brief_id").head(top)
-    return first["tier"].value_counts(normalize=True).reindex(list(TIER_FLOORS), fill_value=0.0)
+    places = first["tier"].value_counts().reindex(list(TIER_FLOORS), fill_value=0)
+    return places / max(len(first), 1)

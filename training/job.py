@@ -143,7 +143,10 @@ def train(
         **marks,
     }
     with registry.run(f"train {parted}", params) as run:
-        rounds = [play(plan, history, pipeline, config, progress, encoders) for plan in planned]
+        rounds = [
+            play(plan, history, pipeline, config, progress, encoders, kept=plan is planned[0])
+            for plan in planned
+        ]
         report = _report(rounds, history, command, parted, versions)
         metrics = report.metrics() | tuning_metrics(rounds[0].choice)
         _log_numbers(run, report, metrics)
@@ -268,7 +271,10 @@ def evaluate_again(
         else:
             pipeline = FeaturePipeline(config.features, embeddings)
             planned = plans(tables, config, split, refit)[1]
-            rounds = [play(plan, history, pipeline, config, progress, encoders) for plan in planned]
+            rounds = [
+                play(plan, history, pipeline, config, progress, encoders, kept=False)
+                for plan in planned
+            ]
         report = _report(rounds, history, command, split, versions, refitted=refit is not None)
         metrics = report.metrics()
         run.params(rounds[0].plan.cuts)

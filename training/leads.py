@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from matcher.config import Config
-from matcher.ranker import JUDGMENTS, OUTCOMES
-from training.evaluate import HEADLINE, MODEL, ROSTER, Evaluation
+from training.evaluate import HEADLINE, MODEL, Evaluation, view_that_decides
 from training.significance import (
     chance_of_no_harm,
     holm,
@@ -43,7 +42,7 @@ class Lead:
     difference, low, high : float
         Model minus rule with its 95% interval, brands resampled.
     p : float
-        Of "which is which makes no difference", by permutation within brands.
+        Of "which is which makes no difference", by swapping whole brands.
     detectable : float
         Smallest true lead that as many briefs would show four times out of five.
     briefs, brands : int
@@ -91,13 +90,8 @@ class Lead:
 
 
 def headline_view(evaluation: Evaluation, config: Config) -> str:
-    """Return the view that decides.
-
-    Outcomes where there are any to compare, for they are what the agency is paid for; else
-    judgments; the roster where being chosen is all that the data tells.
-    """
-    told = [view for view in (OUTCOMES, JUDGMENTS) if view in evaluation.views]
-    return told[0] if told and config.training.unknown != "negative" else ROSTER
+    """Return the view that decides (`training.evaluate.view_that_decides`)."""
+    return view_that_decides(evaluation.views, config)
 
 
 def lead_over_rules(evaluation: Evaluation, view: str, seed: int = 0) -> Lead:

@@ -239,10 +239,7 @@ def policy_words(report: Report) -> str:
 
 
 def _measured(report: Report) -> str:
-    data = report.data["part"]
-    first, last = (
-        _day(data.loc["test", end]) if "test" in data.index else "–" for end in ("first", "last")
-    )
+    first, last = (_day(end) for end in report.tested)
     when = f", decided {first} to {last}" if first != "–" else ""
     lead = report.lead
     return (

@@ -1,6 +1,8 @@
 """Whether what was forecast can be believed: chances against what came, intervals against counts.
 
-Rows of one brand are alike, so every interval here takes the brand as the unit.
+Rows of one brand are alike, so intervals take the brand as the unit: of a recalibration and of
+the share that a forecast interval held. The noise floor of the calibration error and the limits of
+single bins take rows as independent and are therefore too narrow where brands differ much.
 """
 
 from __future__ import annotations
@@ -11,7 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from training.calibration import brier_score, calibration_error, noise_floor
+from training.calibration import (
+    brier_score,
+    calibration_error,
+    equal_mass_bins,
+    noise_floor,
+)
 from training.significance import paired_bootstrap
 
 if TYPE_CHECKING:
@@ -150,19 +157,19 @@ def _recalibrated(
 def reliability_bins(
     chance: pd.Series[Any], success: pd.Series[Any], bins: int = 10
 ) -> pd.DataFrame:
-    """Return what was said and what came in bins of equally many forecasts.
+    """Return what was said and what came in the bins of `calibration_error`.
 
     Returns
     -------
     DataFrame
-        One row a bin, fewer where there are fewer forecasts: rows, said (mean forecast), came
-        (share that came true), low and high (its 95% interval by Wilson, 1927).
+        One row a bin, fewer where fewer forecasts differ: rows, said (mean forecast), came
+        (share that came true), low and high (its 95% interval by Wilson, 1927, rows taken as
+        independent).
     """
-    order = np.argsort(chance.to_numpy(), kind="stable")
-    parts = [part for part in np.array_split(order, bins) if len(part)]
-    said = np.array([chance.to_numpy(dtype=np.float64)[part].mean() for part in parts])
-    came = np.array([success.to_numpy(dtype=np.float64)[part].mean() for part in parts])
-    rows = np.array([len(part) for part in parts])
+    p, y = (side.to_numpy(dtype=np.float64) for side in (chance, success))
+    told = pd.DataFrame({"said": p, "came": y}).groupby(equal_mass_bins(p, np.ones(len(p)), bins))
+    said, came = (told.mean()[name].to_numpy() for name in ("said", "came"))
+    rows = told.size().to_numpy()
     z = 1.959964
     centre = (came + z**2 / (2 * rows)) / (1 + z**2 / rows)
     reach = z / (1 + z**2 / rows) * np.sqrt(came * (1 - came) / rows + z**2 / (4 * rows**2))

@@ -15,6 +15,7 @@ from matcher.config import Config
 from matcher.model import Matcher
 from matcher.ranker import JUDGMENTS
 from training.evaluate import HEADLINE, MODEL, Evaluation
+from training.labels import decision_times
 from training.leads import (
     VERDICTS,
     Lead,
@@ -239,6 +240,7 @@ class Report:
         """What taught, tuned and tested the model, counted: by part, goal, platform, currency."""
         part = self.rounds[0].plan.part.rename("part")
         told = self.tables.briefs.merge(part, left_on="brief_id", right_index=True)
+        told = told.assign(decided_at=told["brief_id"].map(decision_times(self.tables)))
         parts = told.groupby("part").agg(
             briefs=("brief_id", "nunique"),
             brands=("brand_id", "nunique"),
@@ -261,6 +263,13 @@ class Report:
             **{name: each.reindex(columns=order, fill_value=0) for name, each in tables.items()},
         }
 
+    @cached_property
+    def tested(self) -> tuple[pd.Timestamp, pd.Timestamp]:
+        """When the first and the last test brief of all rounds was decided; NaT if unknown."""
+        briefs = [brief for each in self.rounds for brief in each.plan.briefs("test")]
+        decided = decision_times(self.tables).reindex(briefs)
+        return decided.min(), decided.max()
+
     def metrics(self) -> dict[str, float]:
         """Return every number worth tracking, by name, those of the model with their intervals."""
         lead = self.lead
@@ -269,6 +278,7 @@ class Report:
             for row in table[table["ranker"] == MODEL].to_dict("records"):
                 name = f"{view}_{row['metric'].replace('@', '_at_')}"
                 values |= {f"{name}_low": row["low"], f"{name}_high": row["high"]}
+            values |= self._gain(view, table)
         values |= {
             "headline": lead.model,
             "headline_best_baseline": lead.against,
@@ -285,6 +295,16 @@ class Report:
         verdicts = self.slices[self.view]["verdict"]
         return values | {
             f"slices_{word.replace(' ', '_')}": float((verdicts == word).sum()) for word in VERDICTS
+        }
+
+    def _gain(self, view: str, table: pd.DataFrame) -> dict[str, float]:
+        """Return the lead over the best rule of a view; in that which decides it is `lead`."""
+        rule = self.evaluation.best_baseline(view)
+        rows = table[(table["ranker"] == rule) & (table["metric"] == HEADLINE)]
+        return {
+            f"{view}_gain{end}": float(row[f"lead{end}"])
+            for row in rows.to_dict("records")
+            for end in ("", "_low", "_high")
         }
 
     def _money_metrics(self) -> dict[str, float]:

@@ -76,11 +76,14 @@ def play(
     config: Config,
     progress: Progress = silent,
     encoders: Path | None = None,
+    *,
+    kept: bool = True,
 ) -> Round:
     """Fit on a plan's past and measure on its test briefs.
 
     Where settings tune the text encoder, the better of two fits is measured, as the validation
-    briefs say; `encoders` is where tuned ones are kept.
+    briefs say; `encoders` is where tuned ones are kept. Of a model that is not `kept` nobody will
+    ask how the signals were spread.
     """
     if config.finetune.epochs and encoders is None:
         raise ValueError("Got [finetune] epochs but no folder for tuned encoders")
@@ -89,8 +92,8 @@ def play(
         fit, choice = better_fit(fit, plan, history, config, encoders, progress)
     test = fit.examples.of(plan.briefs("test"))
     taught = fit.examples.of(plan.briefs("train"))
-    learned = SignalSummary.of(taught.signals, taught.pairs["brief_id"])
-    roster = roster_summary(fit, plan, history, config)
+    learned = SignalSummary.of(taught.signals, taught.pairs["brief_id"]) if kept else None
+    roster = roster_summary(fit, plan, history, config) if kept else None
     chosen = learn_choices(taught)
     others = as_ranker(chosen)
     evaluation = evaluate(fit.matcher, test, history, fit.pipeline, progress, others)

@@ -1,6 +1,7 @@
 """Search for better settings of ranker, forecast and training, on the past alone.
 
-The briefs that test a model are never looked at: they are not even graded. Those that teach are
+The briefs that test a model, at the latest origin or at earlier ones, are never looked at: they
+are not even graded. Those that teach are
 parted once more in time, so that what stops the trees early does not judge the settings::
 
     teach | stop early | judge        (test)  -> time
@@ -35,8 +36,9 @@ from features.vectors import Embeddings
 from matcher.config import Config
 from matcher.ranker import GOOD
 from training.evaluate import HEADLINE
-from training.examples import Examples
+from training.examples import Examples, orderable
 from training.fit import Plan, fit_matcher, plan_examples, plans
+from training.labels import decision_times
 from training.metrics import ranking_metrics
 from training.significance import Interval, paired_bootstrap
 from training.split import brand_folds
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
 
 FOLDS = 5
 """Folds of brands in which the choice is judged."""
+ORIGINS = 3
+"""Rolling origins whose test briefs are left out, at least, so that they can still test."""
 STOP_SHARE = 0.15
 """Share of the teaching briefs, the latest, that stop the trees early."""
 _PER_BRIEF = "per_brief"
@@ -107,6 +111,9 @@ class Tuned:
     complete : bool
         Whether all trials that were asked for were made; a search cut off by the clock need not
         come out alike twice.
+    origins : int
+        Rolling origins whose test briefs were left out; 0 where briefs are not parted in time.
+        Tested at more than these, the settings have seen some of the briefs.
     """
 
     config: Config
@@ -117,6 +124,7 @@ class Tuned:
     taken: bool
     trials: int
     complete: bool
+    origins: int = 0
 
 
 def space(config: Config) -> tuple[Range, ...]:
@@ -193,7 +201,7 @@ def tune(
     """
     asked, config = config, config.with_spaces(tables)
     history = History(tables)
-    plan = inner_plan(plans(tables, config)[1][0], tables)
+    plan, origins = blind_plan(tables, config)
     examples, pipeline = plan_examples(
         plan, history, FeaturePipeline(config.features, embeddings), config, progress
     )
@@ -205,7 +213,7 @@ def tune(
         )
     ranges = space(config)
     about = [dict(versions), config.model_dump(mode="json"), embeddings.encoder.id, seed]
-    about.append([vars(r) for r in ranges])
+    about += [[vars(r) for r in ranges], sorted(set(judges.pairs["brief_id"].astype(str)))]
     study = _study(store, hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest())
     deadline = None if seconds is None else time.monotonic() + seconds
 
@@ -221,7 +229,35 @@ def tune(
         done = _done(study)
     progress("trying settings", len(done), trials)
     brands = judges.pairs.drop_duplicates("brief_id").set_index("brief_id")["brand_id"]
-    return _chosen(asked, ranges, done[:trials], brands, seed, trials)
+    return replace(_chosen(asked, ranges, done[:trials], brands, seed, trials), origins=origins)
+
+
+def blind_plan(tables: Tables, config: Config) -> tuple[Plan, int]:
+    """Return a plan whose settings no test brief chooses, also not of earlier origins.
+
+    Trainings and evaluations may test at several origins in time. The search keeps to what was
+    decided before the earliest of `ORIGINS` began to test, or of as many as settings ask for;
+    where the data is too small for that, of fewer.
+
+    Returns
+    -------
+    Plan
+        As `inner_plan` parts it.
+    int
+        Origins whose test briefs are left out; 0 where briefs are not parted in time.
+
+    Raises
+    ------
+    UserError
+        If there is too little to learn from or to judge by.
+    """
+    for origins in range(max(config.training.origins, ORIGINS), 1, -1):
+        try:
+            return inner_plan(plans(tables, config, "time", origins)[1][-1], tables), origins
+        except UserError:  # too small for so many
+            continue
+    split, planned = plans(tables, config, origins=1)
+    return inner_plan(planned[0], tables), int(split == "time")
 
 
 def inner_plan(plan: Plan, tables: Tables) -> Plan:
@@ -238,7 +274,7 @@ def inner_plan(plan: Plan, tables: Tables) -> Plan:
     UserError
         If nothing would be left to teach.
     """
-    decided = tables.briefs.set_index("brief_id")["decided_at"]
+    decided = decision_times(tables)
     train = plan.briefs("train")
     # By time, where there is one; else by id.
     ordered = sorted(train, key=lambda b: (str(decided.get(b)), b))
@@ -262,8 +298,7 @@ def judging(examples: Examples, plan: Plan, config: Config) -> Examples:
         judged = judges.pairs["judged"].to_numpy(dtype=bool)
         tried = known & ~judged
         judges = judges.where(tried if tried.any() else known)
-    grades = judges.pairs.groupby("brief_id")["grade"]
-    return judges.where((grades.transform("nunique") > 1).to_numpy())
+    return judges.where(orderable(judges.pairs))
 
 
 def ndcg_by_brief(
@@ -289,6 +324,11 @@ def to_toml(tuned: Tuned, command: str) -> str:
         f"# Gain where other brands made the choice: {gain.mean:+.4f}, 95% interval "
         f"{gain.low:+.4f} to {gain.high:+.4f}.",
     ]
+    if tuned.origins:
+        lines.append(
+            f"# The test briefs of {tuned.origins} rolling origin(s) were left out: at more than "
+            "that, settings have seen some of what tests them."
+        )
     if tuned.taken:
         lines.append("# Surely better than the given settings, so here are the found ones.")
     else:

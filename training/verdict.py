@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
+from training.markdown import cell
+
 
 @dataclass(frozen=True)
 class Check:
@@ -79,7 +81,7 @@ class Verdict:
         """Return the verdict as a page for people."""
         said = "may become champion" if self.passed else "is refused"
         rows = [
-            f"| {check.name} | {'holds' if check.passed else '**no**'} | {_cell(check.words)} |"
+            f"| {check.name} | {'holds' if check.passed else '**no**'} | {cell(check.words)} |"
             for check in self.checks
         ]
         return "\n".join(
@@ -94,7 +96,3 @@ class Verdict:
                 "",
             ]
         )
-
-
-def _cell(words: str) -> str:
-    return words.replace("|", "\\|").replace("\n", " ")

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from matcher.model import Matcher
-from matcher.registry import CHALLENGER, MODEL_NAME, Registry
+from matcher.registry import CHALLENGER, MODEL_NAME, Registry, TrackedRun
 from matcher.tracking import LEASE, WORKSPACE
 
 Past = tuple[pd.DataFrame, pd.DataFrame]
@@ -116,3 +116,11 @@ def test_a_version_of_a_killed_run_stays_if_its_files_are_there(
     left = [str(v.version) for v in client.search_model_versions(f"name = '{MODEL_NAME}'")]
     assert left == ([version] if whole else [])
     assert registry.resolve(CHALLENGER) == (version if whole else None)
+
+
+def test_no_text_of_a_table_is_a_formula(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: dict[str, str] = {}
+    monkeypatch.setattr(TrackedRun, "text", lambda self, text, name: told.__setitem__(name, text))
+    frame = pd.DataFrame({"name": ["=HYPERLINK(1)", "@a", "a=b", None], "lead": [-0.5, 1, 2, 3]})
+    TrackedRun(None, "").table(frame, "a.csv")  # type: ignore[arg-type]
+    assert told["a.csv"] == "name,lead\n'=HYPERLINK(1),-0.5\n'@a,1.0\na=b,2.0\n,3.0\n"

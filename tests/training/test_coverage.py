@@ -24,8 +24,6 @@ def test_forecasts_are_measured_where_outcomes_tell() -> None:
     told = pd.DataFrame(
         {
             "views": [100.0, 200.0, np.nan],
-            "views_p10": [50.0, 250.0, 1.0],
-            "views_p90": [150.0, 300.0, 2.0],
             "clicks": [10.0, 20.0, np.nan],
             "ctr": [0.1, 0.1, 0.5],
             "orders": [1.0, 3.0, np.nan],
@@ -35,7 +33,6 @@ def test_forecasts_are_measured_where_outcomes_tell() -> None:
         }
     )
     metrics = forecast_metrics(told)
-    assert metrics["views_coverage"] == 0.5
     assert metrics["ctr_deviance"] == pytest.approx(0)
     assert metrics["cvr_deviance"] > metrics["cvr_deviance_of_base_rate"] > 0
     assert not any(name.startswith(("engagement", "refund", "orders")) for name in metrics)

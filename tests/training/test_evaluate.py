@@ -22,6 +22,7 @@ from training.evaluate import (
     rankers,
 )
 from training.examples import Examples, graded_pairs
+from training.leads import lead_over_rules
 
 Day = Callable[[float], pd.Timestamp]
 
@@ -97,17 +98,16 @@ def test_a_model_that_is_worse_has_a_negative_lead(measured: Evaluation) -> None
     turned = Evaluation(measured.per_brief.replace({"ranker": names}).assign(view=OUTCOMES))
     found = turned.metrics()
     assert turned.best_baseline(OUTCOMES) == "worst"
-    assert found["outcomes_gain_high"] < 0
-    assert found["outcomes_gain"] == pytest.approx(
+    lead = lead_over_rules(turned, OUTCOMES)
+    assert lead.high < 0
+    assert lead.difference == pytest.approx(
         found["outcomes_ndcg_at_10"] - found["outcomes_ndcg_at_10_best_baseline"]
     )
 
 
 def test_what_is_tracked_has_names_that_mlflow_takes(measured: Evaluation) -> None:
     found = Evaluation(measured.per_brief.assign(view=ROSTER)).metrics()
-    assert {"roster_ndcg_at_10", "roster_recall_at_50_best_baseline", "roster_gain_low"} <= set(
-        found
-    )
+    assert {"roster_ndcg_at_10", "roster_recall_at_50_best_baseline"} <= set(found)
     assert all(name.replace("_", "").isalnum() for name in found)
     assert all(isinstance(value, float) for value in found.values())
 
@@ -169,3 +169,12 @@ def test_the_model_scores_as_in_serving(graded: Examples, config: Config) -> Non
     matcher = Matcher(config, "words")
     score = rankers(matcher)[MODEL](graded.pairs, graded.signals)
     assert np.array_equal(score, matcher.score(graded.signals)["score"])
+
+
+def test_a_rule_that_ranked_only_some_briefs_is_not_the_best(measured: Evaluation) -> None:
+    table = measured.per_brief
+    first = table["brief_id"] == table["brief_id"].iloc[0]
+    lucky = table[first & (table["ranker"] == MODEL)].assign(ranker="lucky")
+    lucky[HEADLINE] = 2.0
+    more = Evaluation(pd.concat([table, lucky], ignore_index=True))
+    assert more.best_baseline("all") == measured.best_baseline("all") != "lucky"

@@ -19,12 +19,12 @@ from training import guards, leaks
 from training.contest import CHALLENGER, CHAMPION, Contest, Corner, contest
 from training.examples import Examples
 from training.fit import Fit, Plan, fit_matcher, fit_plan, plan_by_time
-from training.gate import _same_scores, decide, judge, probe, take_over
+from training.gate import _enough, _same_scores, decide, judge, probe, take_over
 from training.job import Trained, train
 from training.slices import slices_of
 from training.summary import SignalSummary
 from training.verdict import Check, Verdict
-from training.window import Past, taught_by, window
+from training.window import Past, Window, taught_by, window
 
 SETTINGS = GateConfig(least_briefs=5, detectable=1.0, most_gain=1.0, drift=50.0)
 
@@ -130,7 +130,7 @@ def test_too_few_briefs_say_how_many_would_do(met: Contest, learned: SignalSumma
         challenger=_scoring(met.challenger, score=known),
         champion=_scoring(met.challenger, score=-known),
     )
-    settings = SETTINGS.model_copy(update={"detectable": 0.001})
+    settings = SETTINGS.model_copy(update={"detectable": 0.001, "tolerance": 0.0})
     enough = _said(torn, learned, settings)["enough briefs"]
     assert not enough.passed
     assert enough.figures["needed"] > 100 * enough.figures["briefs"]
@@ -370,3 +370,33 @@ def test_what_was_not_made_well_is_not_even_compared(
     verdict = judge(registry, first.version, world.tables, lambda _: embeddings)
     assert [reason.split(":")[0] for reason in verdict.reasons] == [check]
     assert verdict.window == "no brief"
+
+
+def test_how_many_briefs_would_do_counts_from_what_is_tolerated() -> None:
+    settings = SETTINGS.model_copy(update={"detectable": 0.03, "tolerance": 0.01, "least_gain": 0})
+    figures = {"briefs": 50.0, "brands": 20.0, "detectable": 0.05, "high": 0.1}
+    found = _enough(figures, False, settings)
+    assert found.figures["needed"] == pytest.approx(
+        200, abs=1
+    )  # half the reach above what is tolerated
+    never = _enough(figures, False, settings.model_copy(update={"tolerance": 0.03}))
+    assert not never.passed
+    assert "cannot be shown" in never.words
+    assert "needed" not in never.figures
+
+
+def test_places_of_unknown_tier_count_as_places() -> None:
+    rosters = pd.DataFrame(
+        {"brief_id": "b1", "kol_id": list("abcd"), "tier": ["nano", None, "nano", "mid"], "x": 1.0}
+    )
+    shares = guards.tier_shares(rosters, "x", 4)
+    assert shares["nano"] == 0.5
+    assert shares.sum() == 0.75
+
+
+def test_as_many_rosters_are_ranked_as_the_settings_of_the_day_ask(
+    fit: Fit, met: Contest, history: History, embeddings: Embeddings
+) -> None:
+    judges = Window(pd.Index(met.pairs["brief_id"].unique()), True, "")
+    few = contest(fit.matcher, None, judges, history, lambda _: embeddings, listed_briefs=2)
+    assert few.rosters["brief_id"].nunique() == 2 < met.rosters["brief_id"].nunique()

@@ -81,6 +81,8 @@ def test_a_run_tells_how_good_the_model_is(run: SimpleNamespace, trained: Traine
         *("briefs_train", "briefs_valid", "briefs_test"),
     } <= set(tracked)
     assert tracked["headline"] == tracked["outcomes_ndcg_at_10"]
+    for end in ("", "_low", "_high"):  # the lead is worked out once
+        assert tracked[f"outcomes_gain{end}"] == tracked[f"headline_lead{end}"]
     for name in ("outcomes_ndcg_at_10", "roster_map", "roster_auc", "regret", "headline_lead"):
         assert tracked[f"{name}_low"] <= tracked[name] <= tracked[f"{name}_high"]
     assert {"headline_detectable", "fit_slope", "roster_coverage", "slices_worse"} <= set(tracked)
@@ -216,8 +218,11 @@ def test_what_was_decided_since_tests_a_version_too(
     assert found.report.rounds[0].plan.cuts == made.cuts
     with pytest.raises(UserError, match=r"for 9 origins .* fewer --origins"):
         evaluate_again(made.version, early, VERSIONS, embeddings, registry, refit=9)
-    rolled = evaluate_again(made.version, world.tables, VERSIONS, embeddings, registry, refit=1)
-    assert rolled.report.rounds[0].plan.cuts == plan_by_time(world.tables, config).cuts != made.cuts
+    rolled = evaluate_again(made.version, world.tables, VERSIONS, embeddings, registry, refit=2)
+    assert [each.plan.name for each in rolled.report.rounds] == ["origin 2 of 2", "origin 1 of 2"]
+    assert all(each.roster is None for each in rolled.report.rounds)  # nothing is kept of them
+    tests = [set(each.plan.briefs("test")) for each in rolled.report.rounds]
+    assert not tests[0] & tests[1]
     assert "fitted anew" in rolled.page
     assert registry.resolve(CHALLENGER) == made.version  # nothing was registered
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy.special import expit, logit
 
+from training.calibration import calibration_error
 from training.reliability import Reliability, interval_coverage, reliability_bins
 
 
@@ -114,3 +115,12 @@ def test_coverage_is_measured_of_whichever_intervals_there_are() -> None:
 
 def test_without_intervals_there_is_nothing_to_cover() -> None:
     assert interval_coverage(pd.DataFrame({"brand_id": ["x"], "views": [1.0]})).empty
+
+
+def test_bins_are_those_of_the_error_that_is_printed() -> None:
+    said = pd.Series([0.5] * 7 + [0.1, 0.2, 0.9])
+    came = pd.Series([True, False] * 5)
+    table = reliability_bins(said, came)
+    assert 7 in set(table["rows"])  # equal chances are never parted
+    error = (table["rows"] / 10 * (table["said"] - table["came"]).abs()).sum()
+    assert error == pytest.approx(calibration_error(said, came))

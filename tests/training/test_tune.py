@@ -16,8 +16,17 @@ from features.vectors import Embeddings
 from matcher.config import Config
 from training import tune as module
 from training.examples import Examples
-from training.fit import plan_by_time
-from training.tune import Tuned, inner_plan, judging, ndcg_by_brief, space, to_toml, tune
+from training.fit import plan_by_time, plans_by_time
+from training.tune import (
+    Tuned,
+    blind_plan,
+    inner_plan,
+    judging,
+    ndcg_by_brief,
+    space,
+    to_toml,
+    tune,
+)
 
 Judge = Callable[[Config, pd.Index], "pd.Series[float]"]
 
@@ -218,3 +227,22 @@ def test_without_lists_to_order_it_says_so_and_ends(
     )
     with pytest.raises(UserError, match="none of which has KOLs of two grades to put in order"):
         search(world, config, embeddings)
+
+
+def test_no_origin_is_tested_on_what_chose_settings(world: World, config: Config) -> None:
+    plan, origins = blind_plan(world.tables, config)
+    tests = [p.briefs("test") for p in plans_by_time(world.tables, config, max(origins, 1))]
+    assert origins > 1
+    assert not set(plan.part.index) & {brief for briefs in tests for brief in briefs}
+    few = config.model_copy(
+        update={"training": config.training.model_copy(update={"test_share": 0.55})}
+    )
+    assert blind_plan(world.tables, few)[1] == 1
+    judged = world.tables.judgments.assign(judged_at=pd.NaT)
+    timeless = world.tables.replace(
+        outcomes=world.tables.outcomes.head(0),
+        collaborations=world.tables.collaborations.head(0),
+        briefs=world.tables.briefs.assign(decided_at=pd.NaT),
+        judgments=judged,
+    )
+    assert blind_plan(Tables.of(**dict(timeless)), config)[1] == 0
