@@ -134,5 +134,5 @@ def test_fit_is_the_chance_that_a_judge_grades_three_or_more(rounds: list[Round]
 
 def test_nothing_but_text_and_taste_is_forecast(rounds: list[Round]) -> None:
     scored = rounds[0].matcher.score(rounds[0].test.signals)
-    assert scored[["views", "ctr", "cvr"]].isna().all(axis=None)
+    assert scored[["views_p50", "ctr", "cvr"]].isna().all(axis=None)
     assert rounds[0].matcher.basis == JUDGMENTS
