@@ -156,7 +156,8 @@ def test_published_rows_count_before_what_the_model_says_now(
     known = sorted(taught)[0]
     seen = published.assign(brief_id=known, views_forecast=published["views_actual"] * 100)
     later = published.assign(measured_at=world.as_of)
-    unknown = published.assign(measured_at=pd.NaT, collaboration_id="nobody's")
+    never = published["measured_at"].mask(published["hindsight"].eq(False))
+    unknown = published.assign(measured_at=never, collaboration_id="nobody's")
     for blind in (seen, published.assign(hindsight=True), later, unknown):
         found = measure_drift(
             fit.matcher, summary, taught, world.tables, embeddings, world.as_of, blind,
