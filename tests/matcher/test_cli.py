@@ -530,7 +530,7 @@ def test_a_retraining_makes_the_ledger_and_leaves_old_reports(
     made: list[pd.DataFrame] = []
 
     def work(*given: Any, published: Callable[[str], pd.DataFrame | None], **named: Any) -> Any:
-        found = published("3")
+        found = published("m")
         assert found is not None
         made.append(found)
         return Retrained(results.pop(0), "4", "3", {}, "Words.\n", None)
