@@ -172,10 +172,19 @@ def plans_by_time(tables: Tables, config: Config, origins: int) -> list[Plan]:
     names = (
         ["time"] if origins == 1 else [f"origin {n} of {origins}" for n in range(origins, 0, -1)]
     )
-    return [
+    made = [
         _time_plan(tables, config, briefs, split, name)
         for split, name in zip(splits, names, strict=True)
     ]
+    least = config.training.least_briefs
+    for plan in made[1:]:
+        taught = len(plan.briefs("train"))
+        if taught < least:
+            raise UserError(
+                f"Got {taught} briefs to teach at {plan.name}, whose test begins at "
+                f"{plan.cuts['test_from']}, but training needs {least}; use fewer --origins"
+            )
+    return made
 
 
 def _dated(tables: Tables, config: Config) -> pd.DataFrame:

@@ -120,9 +120,9 @@ class TimeSplit:
     ) -> list[TimeSplit]:
         """Split at several moments, each with the whole past before it (a rolling origin).
 
-        The latest is that of `by_share`. Each earlier one tests on as many briefs, those decided
-        before the test of the next began, so that every test brief is in one test alone (Tashman,
-        International Journal of Forecasting 2000).
+        The latest is that of `by_share`. Each earlier one tests on those decided before the test of
+        the next began, so that every test brief is in one test alone (Tashman, International
+        Journal of Forecasting 2000): on half as many, or the earliest would have hardly a past.
 
         Parameters
         ----------
@@ -160,7 +160,7 @@ class TimeSplit:
         while len(splits) < origins:
             until = splits[-1].test_from if splits else None
             past = decided if until is None else decided[decided < until]
-            cuts = _cuts(past, tuning, testing, embargo)
+            cuts = _cuts(past, tuning, max(1, testing // 2) if splits else testing, embargo)
             if cuts is None:
                 which = f" for {origins} origins (at origin {len(splits) + 1} from the latest)"
                 raise ValueError(

@@ -257,6 +257,11 @@ def test_folds_weigh_brands_by_their_labels(past: Past) -> None:
     assert sizes == [1, 19, 20]
 
 
+def test_an_origin_without_much_of_a_past_is_refused(past: Past, config: Config) -> None:
+    with pytest.raises(UserError, match=r"Got \d briefs to teach at origin 1 of 4, .* fewer --ori"):
+        plans_by_time(past(WEEKLY), config, 4)
+
+
 def test_two_folds_leave_nobody_to_teach(past: Past) -> None:
     config = Config(training=TrainingConfig(folds=2, least_briefs=5))
     with pytest.raises(UserError, match=r"Got folds = 2 .* needs 3 or more"):

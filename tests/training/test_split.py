@@ -128,15 +128,15 @@ def test_rolling_origins_take_turns_to_test():
     briefs = briefs_at(list(range(100)))
     latest, before = TimeSplit.rolling(briefs, 2)
     assert latest == TimeSplit.by_share(briefs)
-    assert before == TimeSplit(START + 45 * DAY, START + 60 * DAY, test_until=START + 80 * DAY)
+    assert before == TimeSplit(START + 55 * DAY, START + 70 * DAY, test_until=START + 80 * DAY)
     counts = before.part(briefs).value_counts().to_dict()
-    assert counts == {"train": 45, "valid": 15, "test": 20, "later": 20}
+    assert counts == {"train": 55, "valid": 15, "test": 10, "later": 20}
 
 
 def test_refuses_more_origins_than_there_is_past():
     briefs = briefs_at(list(range(100)))
-    with pytest.raises(ValueError, match=r"for 5 origins \(at origin 5 from the latest\)"):
-        TimeSplit.rolling(briefs, 5)
+    with pytest.raises(ValueError, match=r"for 9 origins \(at origin 8 from the latest\)"):
+        TimeSplit.rolling(briefs, 9)
     with pytest.raises(ValueError, match="Got origins=0"):
         TimeSplit.rolling(briefs, 0)
     with pytest.raises(ValueError, match="leave no time to test in"):
