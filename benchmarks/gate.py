@@ -9,9 +9,9 @@ In each simulated world many models are fitted on the same examples and compared
   ``shuffled labels`` (outcomes dealt to other pairs before training); ``stale features`` (of some
   families the challenger, and in every other case the champion too, reads nothing, one value,
   another pair's, or those of half a year ago); ``leaked column`` (a signal tells the grade, more
-  or less noisily, when the challenger learns and when both are judged); and ``broken slice``
-  (ranked the wrong way round for one goal, vertical or platform, with 8 briefs or more, by a model
-  that is better everywhere else).
+  or less noisily, when the challenger learns and when both are judged); and ``broken slice`` (one
+  goal, vertical or platform with 8 briefs or more is ranked the wrong way round; everywhere else
+  the champion is the same model plus noise as below, so that the challenger is better there).
 * ``better``: a champion that is a good model plus noise, as much of it that the challenger's lead,
   averaged over noise, is the smallest that the gate's power analysis says these briefs would show
   80% of the time.
@@ -297,7 +297,8 @@ def _broken_slice(world: Arena, plain: Plain) -> Comparisons:
             own = world.corner(matcher)
             score = own.scored["score"].to_numpy()
             broken = replace(own, scored=own.scored.assign(score=np.where(wrong, -score, score)))
-            weak = replace(own, scored=own.scored.assign(score=score + noise))
+            noisy = np.where(wrong, score, score + noise)
+            weak = replace(own, scored=own.scored.assign(score=noisy))
             return world.contest(broken, weak, (listed, listed))
 
         yield f"{dimension}: {value}", make

@@ -191,9 +191,13 @@ class GateConfig(_Frozen):
         0.95, gt=0, lt=1, description="of the interval of the lead, and of every other verdict"
     )
     tolerance: float = Field(
-        0.002, ge=0, description="NDCG@10 above which the lower limit of the lead must lie"
+        0.005,
+        ge=0,
+        description="NDCG@10 above which the lower limit of a lead over a champion must lie",
     )
-    least_gain: float = Field(0.005, ge=0, description="lead in NDCG@10 that is worth a change")
+    least_gain: float = Field(
+        0.01, ge=0, description="lead over a champion in NDCG@10 that is worth a change"
+    )
     least_briefs: int = Field(10, ge=2, description="fewer test briefs decide nothing")
     least_brands: int = Field(5, ge=2, description="nor do those of fewer brands")
     power: float = Field(0.8, gt=0, lt=1, description="chance with which a lead shall be found")

@@ -31,9 +31,9 @@ def slices(contest: Contest, rival: NDArray[np.float64], settings: GateConfig) -
     """Check that no slice is clearly worse ordered than by the rival, nor broken.
 
     Clearly worse: below the rival's by more than ``slice_harm``, by a one-sided t over brands, Holm
-    over slices. Broken: behind the rival by `BROKEN`, and less than half as far above chance as
-    the challenger is on all briefs. Few brands make Holm blind even to a slice that is ranked
-    upside down; so large a fall is told by the same tests without it.
+    over slices. Broken: behind the rival by `BROKEN`, and by that t less than half as far above
+    chance as the challenger is on all briefs. Few brands make Holm blind even to a slice that is
+    ranked upside down; so large a fall is told without it.
 
     What counts for a slice (`training.slices`) is every two tried KOLs of a brief that were graded
     differently, of whom one or both are in it: is the better one higher? NDCG of the slice's own
@@ -75,7 +75,7 @@ def slices(contest: Contest, rival: NDArray[np.float64], settings: GateConfig) -
         words = f"no slice has briefs of {LEAST_BRANDS} brands, which it takes to tell"
         return Check("slices", True, words)
     table["lead"], alpha = table["own"] - table["rival"], 1 - settings.confidence
-    broken = (table[["p", "poor"]].max(axis=1) <= alpha) & (table["lead"] <= -BROKEN)
+    broken = (table["poor"] <= alpha) & (table["lead"] <= -BROKEN)
     worse = table[(holm(table["p"]) <= alpha) | broken].sort_values("lead")
     table = table.sort_values("lead")
     figures = {"slices": float(len(table)), "worst_lead": float(table["lead"].iloc[0])}

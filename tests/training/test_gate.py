@@ -121,6 +121,13 @@ def test_as_much_is_asked_as_the_settings_say(
     assert check in _refusals(said)
 
 
+def test_over_a_simple_rule_any_sure_lead_will_do(better: Contest, learned: SignalSummary) -> None:
+    asked = SETTINGS.model_copy(update={"tolerance": 0.9, "least_gain": 0.9})
+    _, checks = decide(replace(better, champion=None), asked, learned)
+    assert "gain" not in {check.name for check in checks if not check.passed}
+    assert "gain" in _refusals(_said(better, learned, asked))
+
+
 def test_too_few_briefs_say_how_many_would_do(met: Contest, learned: SignalSummary) -> None:
     brief = pd.factorize(met.pairs["brief_id"])[0]
     # One knows the grades of every other brief, the other those of the rest.
