@@ -72,7 +72,7 @@ class Lead:
     def sentence(self) -> str:
         """The verdict in one sentence, with its interval."""
         how = {
-            BETTER: "kolmatch ranks better than every simple rule",
+            BETTER: "kolmatch ranks better than the best simple rule",
             WORSE: f"kolmatch ranks worse than the best simple rule, {self.rule}",
             UNSURE: "It is not sure that kolmatch ranks better than the best simple rule",
         }
@@ -81,10 +81,10 @@ class Lead:
                 f"Nothing can be said for sure: {self.briefs} test briefs of {self.brands} brands "
                 "have something to tell, and what is drawn anew for an interval is the brand."
             )
-        best = f"the best, {self.rule}" if self.verdict == BETTER else self.rule
         return (
-            f"{how[self.verdict]}: NDCG@10 {self.model:.3f} against {self.against:.3f} of {best}, "
-            f"a lead of {self.difference:+.3f} (95% interval {self.low:+.3f} to {self.high:+.3f}) "
+            f"{how[self.verdict]}: NDCG@10 {self.model:.3f} against {self.against:.3f} of "
+            f"{self.rule}, a lead of {self.difference:+.3f} (95% interval {self.low:+.3f} to "
+            f"{self.high:+.3f}) "
             f"on {self.briefs} test briefs of {self.brands} brands."
         )
 

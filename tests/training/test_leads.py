@@ -42,7 +42,7 @@ def measured(
 @pytest.mark.parametrize(
     ("model", "verdict", "words"),
     [
-        (0.8, BETTER, "kolmatch ranks better than every simple rule: NDCG@10"),
+        (0.8, BETTER, "kolmatch ranks better than the best simple rule: NDCG@10"),
         (0.5, UNSURE, "It is not sure that kolmatch ranks better"),
         (0.2, WORSE, "kolmatch ranks worse than the best simple rule, rule"),
     ],
