@@ -1,8 +1,9 @@
 """Published runs: whole, or not there.
 
-Three Delta tables under ``home/results``: ``matches`` and ``exclusions``, partitioned by run, and
-``runs``. The row in ``runs`` is written last, and readers see only runs that have one. What a
-killed job left is overwritten when its run is published again.
+Delta tables under ``home/results``: ``matches``, ``exclusions`` and those of
+`serving.results.DETAILS`, partitioned by run, and ``runs``. The row in ``runs`` is written last,
+and readers see only runs that have one. What a killed job left is overwritten when its run is
+published again.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,11 +24,12 @@ import pandas as pd
 from features.arrow import arrow_schema, content_hash, to_arrow, to_frame
 from features.columns import EPOCH, TableSpec
 from features.errors import TableError, UserError
-from serving.results import BASES, EXCLUSIONS, MATCHES, RUNS
+from serving.results import BASES, DETAILS, EXCLUSIONS, MATCHES, RUNS
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
+_SPECS = {"matches": MATCHES, "exclusions": EXCLUSIONS, **DETAILS}
 _RUN, _ROW = "run_id", "_row"
 """Columns beside those of the table: the run, and the place of the row in it."""
 _RENAMED = {"matches": {"forecast_views": "views_p50", "propensity": "list_chance"}}
@@ -107,11 +110,14 @@ class Published:
         `MATCHES` by brief and rank: rank is int64, reasons are tuples, evidence is a dict.
     exclusions : DataFrame
         `EXCLUSIONS` by brief, in the order of the funnel; kols is int64.
+    details : mapping of str to DataFrame
+        Every table of `serving.results.DETAILS`, by name; empty where the run has none.
     """
 
     run: Run
     matches: pd.DataFrame
     exclusions: pd.DataFrame
+    details: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
 def check_run_id(run_id: str) -> None:
@@ -129,7 +135,13 @@ def check_run_id(run_id: str) -> None:
         )
 
 
-def publish(home: Path, run: Run, matches: pd.DataFrame, exclusions: pd.DataFrame) -> None:
+def publish(
+    home: Path,
+    run: Run,
+    matches: pd.DataFrame,
+    exclusions: pd.DataFrame,
+    details: Mapping[str, pd.DataFrame] = MappingProxyType({}),
+) -> None:
     """Publish a run: afterwards all of it can be read; if this is cut off, nothing.
 
     Parameters
@@ -142,20 +154,24 @@ def publish(home: Path, run: Run, matches: pd.DataFrame, exclusions: pd.DataFram
         `MATCHES`, with evidence as dicts. Columns not given are null.
     exclusions : DataFrame
         `EXCLUSIONS`.
+    details : mapping of str to DataFrame
+        Tables of `serving.results.DETAILS`, by name.
 
     Raises
     ------
     UserError
         If a run of that id with other content is published already.
     TableError
-        If rows break `MATCHES` or `EXCLUSIONS`.
+        If rows break the table they are for.
     ValueError
-        If there are columns of other names.
+        If there are columns, or tables, of other names.
     """
+    if unknown := sorted(set(details) - set(DETAILS)):
+        raise ValueError(f"Got tables {unknown} but expected among {sorted(DETAILS)}")
     frames = {
         "matches": _checked(MATCHES, _with_evidence(matches, _evidence_text)),
         "exclusions": _checked(EXCLUSIONS, exclusions),
-    }
+    } | {name: _checked(DETAILS[name], frame) for name, frame in details.items()}
     content = _content(run, frames)
     with results_lock(home):
         published = _runs_frame(home).set_index("run_id")["content"].get(run.run_id)
@@ -166,8 +182,8 @@ def publish(home: Path, run: Run, matches: pd.DataFrame, exclusions: pd.DataFram
                 f"Got run id {run.run_id}, which is published already with other content (from "
                 "other data, settings or model); give this run an id of its own"
             )
-        for spec in (MATCHES, EXCLUSIONS):
-            _write_rows(home, spec, run.run_id, frames[spec.name])
+        for name, frame in frames.items():
+            _write_rows(home, _SPECS[name], run.run_id, frame)
         _write_run(home, run, content)
 
 
@@ -200,6 +216,7 @@ def read_run(home: Path, run_id: str) -> Published:
         known[run_id],
         matches.assign(rank=matches["rank"].astype(np.int64)),
         exclusions.assign(kols=exclusions["kols"].astype(np.int64)),
+        {name: _read_rows(home, spec, run_id) for name, spec in DETAILS.items()},
     )
 
 
@@ -266,7 +283,7 @@ def _plain(value: object) -> object:
 def _content(run: Run, frames: Mapping[str, pd.DataFrame]) -> str:
     """Return a hash of all that makes a run what it is: not when it was made."""
     parts = [content_hash(RUNS, _run_row(replace(run, created_at=EPOCH), content=""))]
-    parts += [content_hash(spec, frames[spec.name]) for spec in (MATCHES, EXCLUSIONS)]
+    parts += [content_hash(_SPECS[name], frame) for name, frame in frames.items()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
@@ -321,8 +338,11 @@ def _write_run(home: Path, run: Run, content: str) -> None:
 
 
 def _read_rows(home: Path, spec: TableSpec, run_id: str) -> pd.DataFrame:
-    """Return a run's rows as they were given."""
-    table = open_table(home / "results" / spec.name)
+    """Return a run's rows as they were given; none of a table that no run had so far."""
+    folder = home / "results" / spec.name
+    if spec.name in DETAILS and not folder.exists():
+        return spec.empty()
+    table = open_table(folder)
     rows = table.to_pyarrow_table(filters=[(_RUN, "=", run_id)]).sort_by(_ROW)
     frame = to_frame(spec, rows)
     for old, new in _RENAMED.get(spec.name, {}).items():

@@ -13,7 +13,7 @@ from features.columns import Column
 from features.errors import TableError, UserError
 from serving import publish as module
 from serving.publish import Run, latest_run, publish, read_run, runs
-from serving.results import MATCHES
+from serving.results import DETAILS, MATCHES
 
 AS_OF = pd.Timestamp("2026-06-30", tz="UTC")
 
@@ -103,6 +103,7 @@ def test_a_run_of_an_earlier_version_can_still_be_read(
     old = matches().rename(columns={"views_p50": "forecast_views"})
     with monkeypatch.context() as patch:
         patch.setattr(module, "MATCHES", then)
+        patch.setitem(module._SPECS, "matches", then)
         publish(tmp_path, run("old"), old[[*then.names]], exclusions())
     publish(tmp_path, run("new"), matches(views_p50=[1.0, 2.0, np.nan]), exclusions())
 
@@ -226,6 +227,29 @@ def test_lists_that_break_the_contract_are_not_published(tmp_path: Path) -> None
     with pytest.raises(ValueError, match=r"matches with columns \['fitness'\]"):
         publish(tmp_path, run(), matches(fitness=1.0), exclusions())
     assert runs(tmp_path) == []
+
+
+def test_details_are_published_with_their_run(tmp_path: Path) -> None:
+    risks = pd.DataFrame(
+        {
+            "brief_id": ["b1"],
+            "kol_id": ["1234567890123456789"],
+            "kind": ["fraud"],
+            "score": [0.4],
+            "weight": [0.6],
+            "evidence_en": [("40% of followers look suspicious",)],
+            "evidence_zh": [("可疑粉丝占比 40%",)],
+        }
+    )
+    publish(tmp_path, run("bare"), matches(), exclusions())
+    publish(tmp_path, run("told"), matches(), exclusions(), {"risks": risks})
+
+    pd.testing.assert_frame_equal(read_run(tmp_path, "told").details["risks"], risks)
+    bare = read_run(tmp_path, "bare").details
+    assert set(bare) == set(DETAILS)
+    assert all(frame.empty for frame in bare.values())
+    with pytest.raises(ValueError, match=r"tables \['rumours'\]"):
+        publish(tmp_path, run("odd"), matches(), exclusions(), {"rumours": risks})
 
 
 def test_damaged_results_say_what_to_do(tmp_path: Path) -> None:
