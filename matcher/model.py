@@ -7,8 +7,8 @@ Read `Matcher.match` to follow one brief from the roster to its list:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,10 +56,13 @@ class MatchResult:
         chance to be in the list and whether it was drawn (`matcher.explore`).
     exclusions : DataFrame
         For each brief, how many of the roster each filter refused (`matcher.eligibility.funnel`).
+    details : mapping of str to DataFrame
+        What there is to tell beside, by the table's name (`serving.results.DETAILS`).
     """
 
     matches: pd.DataFrame
     exclusions: pd.DataFrame
+    details: Mapping[str, pd.DataFrame] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -125,15 +128,20 @@ class Matcher(Fitted):
 
         serving = self.config.serving.changed(top=top, explore_share=explore_share)
         lists, funnels, done = [], [], 0
+        details: list[dict[str, pd.DataFrame]] = []
         retrieval = Retrieval(history, pipeline, self.config.retrieval, self.scout, progress)
         for found in candidates(questions, history, pipeline, self.config, retrieval):
             best = self._best(found, serving)
-            lists.append(self._described(found.of(best.index), best, history, pipeline))
+            shortlist = found.of(best.index)
+            lists.append(self._described(shortlist, best, history, pipeline))
+            details.append(self._details(shortlist, history, pipeline))
             funnels.append(found.funnel)
             done += found.funnel["brief_id"].nunique()
             progress("matching briefs", done, len(questions))
         return MatchResult(
-            pd.concat(lists, ignore_index=True), pd.concat(funnels, ignore_index=True)
+            pd.concat(lists, ignore_index=True),
+            pd.concat(funnels, ignore_index=True),
+            {n: pd.concat([d[n] for d in details], ignore_index=True) for n in details[0]},
         )
 
     def margin(self, signals: pd.DataFrame) -> NDArray[np.float64]:
@@ -195,6 +203,7 @@ class Matcher(Fitted):
                 "kol_id": found.pairs["kol_id"],
                 "platform": kols["platform"],
                 "display_name": kols["display_name"],
+                "person_id": kols["person_id"].fillna(kols["kol_id"]),
                 "tier": _tiers(kols["followers"]),
                 "followers": kols["followers"],
                 "mode": offers["mode"],
@@ -222,7 +231,22 @@ class Matcher(Fitted):
         reasons = explain_draw(reasons, best)
         return pd.concat(
             [described, band, shown.assign(**shown[list(VIEWS)].round()), brings, reasons], axis=1
-        ).assign(basis=self.basis, list_chance=best["list_chance"], explored=best["explored"])
+        ).assign(
+            value=np.nan,
+            stage=None,
+            halving=np.nan,
+            caution_en=None,
+            caution_zh=None,
+            basis=self.basis,
+            list_chance=best["list_chance"],
+            explored=best["explored"],
+        )
+
+    def _details(
+        self, found: Candidates, history: History, pipeline: FeaturePipeline
+    ) -> dict[str, pd.DataFrame]:
+        """Tell more of the matches of some briefs, by the name of a table."""
+        return {}
 
     def _check_use(self, pipeline: FeaturePipeline) -> None:
         """Refuse vectors or signals that the model was not trained on."""

@@ -134,7 +134,7 @@ def serve(
         created_at=created_at,
         basis=matcher.basis,
     )
-    publish(home, run, result.matches, result.exclusions)
+    publish(home, run, result.matches, result.exclusions, result.details)
     # Where the run was there already, it keeps the time at which it was first made.
     published = read_run(home, run.run_id).run
     return Served(published, result, loaded.stale if loaded else "")

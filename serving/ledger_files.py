@@ -14,7 +14,8 @@ from features.columns import EPOCH
 from features.whole import write_whole
 from matcher.accuracy import in_words
 from matcher.measures import MEASURES
-from serving.headings import MATCHES, WORDS, Heading, Language, Style, Text
+from matcher.wording import Language, Text
+from serving.headings import MATCHES, WORDS, Heading, Style
 from serving.ledger import REASONS, Reconciled
 from serving.workbook import Sheet, write_sheets
 

@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from features.formulas import harmless
+from matcher.wording import Language, Text
 from serving import headings
-from serving.headings import EXCLUDED, MATCHES, WORDS, Heading, Language, Text
+from serving.headings import EXCLUDED, MATCHES, WORDS, Heading
 from serving.publish import check_run_id
 
 if TYPE_CHECKING:
