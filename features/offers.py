@@ -2,7 +2,8 @@
 
 Of the quotes known before ``as_of``, the latest in each mode and currency counts as long as it is
 valid. The offer of a pair is the cheapest of those in a mode that the brief allows and in its
-currency. Money is never converted.
+currency. A pair that is looked at in one mode (``mode`` of PAIRS) takes the quote of that mode if
+there is such a one. Money is never converted.
 """
 
 from __future__ import annotations
@@ -45,16 +46,12 @@ def choose_offers(view: View) -> Offers:
     rows = view.cells.quotes[view.cell]
     there = rows >= 0
     allowed = there & _mode_allowed(view, rows)
-    fits = allowed & _currency_fits(view, rows)
+    every = allowed & _currency_fits(view, rows)
     price = _prices(view.history, rows)
-    # A brief without a currency takes the first one quoted, by code: amounts of two do not compare.
-    money = _currencies(view.history, rows)
-    first = np.where(fits, money, np.iinfo(np.int64).max).min(
-        axis=1, initial=np.iinfo(np.int64).max
-    )
-    fits &= money == first[:, None]
+    fits = _in_first_currency(view.history, rows, every)
     # Modes are laid out by name, and the first of the cheapest is taken.
-    best = np.argmin(np.where(fits, price, np.inf), axis=1)
+    open_to = _in_first_currency(view.history, rows, _in_mode(view, rows, every))
+    best = np.argmin(np.where(open_to, price, np.inf), axis=1)
     found = fits.any(axis=1)
     has_mode = np.asarray(allowed.any(axis=1))
     return Offers(
@@ -81,8 +78,9 @@ def current_offers(pairs: pd.DataFrame, history: History) -> pd.DataFrame:
     pandas.DataFrame
         Index of `pairs`. ``mode``, ``price``, ``currency``, ``quoted_at``, ``available_from``,
         ``available_to``: of the cheapest valid quote in a mode the brief allows and, where the
-        brief names a currency, in that currency; ties go to the first mode by name; null where
-        none applies. ``has_quote``, ``has_mode``, ``currency_mismatch`` (bool) say why.
+        brief names a currency, in that currency, and of the pair's own mode if there is such a
+        one; ties go to the first mode by name; null where none applies. ``has_quote``,
+        ``has_mode``, ``currency_mismatch`` (bool) say why.
     """
     view = View(pairs, history)
     offers = view.once(choose_offers)
@@ -123,6 +121,30 @@ def quotes(pairs: pd.DataFrame, history: History) -> pd.DataFrame:
     return pd.concat([pd.Series(pair, name="pair"), asked, found], axis=1)
 
 
+def _in_mode(view: View, rows: Ints, fits: Bools) -> Bools:
+    """Keep the quotes in each pair's own mode, and all of those that name none or have none."""
+    own = (
+        fits & (view.mode >= 0)[:, None] & (quoted_modes(view.history, rows) == view.mode[:, None])
+    )
+    return np.where(own.any(axis=1)[:, None], own, fits)
+
+
+def _in_first_currency(history: History, rows: Ints, fits: Bools) -> Bools:
+    """Keep one currency of each pair, the first by code: amounts of two do not compare.
+
+    A brief that names a currency has one anyway.
+    """
+    money = np.where(fits, _currencies(history, rows), np.iinfo(np.int64).max)
+    first = money.min(axis=1, initial=np.iinfo(np.int64).max)
+    return np.asarray(fits & (money == first[:, None]))
+
+
+def quoted_modes(history: History, rows: Ints) -> Ints:
+    """Return the position of each quote's mode in `QUOTED_MODES`, -1 where there is no quote."""
+    mode = codes_in(pd.Index(QUOTED_MODES), history.rates.frame["mode"])
+    return np.asarray(pick(mode, rows, -1), dtype=np.int64)
+
+
 def _mode_allowed(view: View, rows: Ints) -> Bools:
     """Return whether each pair's brief allows the mode of each of its quotes, shape of `rows`."""
     place = positions(QUOTED_MODES)
@@ -130,8 +152,8 @@ def _mode_allowed(view: View, rows: Ints) -> Bools:
     allowed = np.array(
         [[not modes or mode in modes for mode in place] for modes in lists], dtype=bool
     ).reshape(len(lists), len(place))
-    mode = codes_in(pd.Index(QUOTED_MODES), view.history.rates.frame["mode"])
-    return np.asarray(allowed[view.brief[:, None], np.asarray(pick(mode, rows, -1))], dtype=bool)
+    mode = quoted_modes(view.history, rows)
+    return np.asarray(allowed[view.brief[:, None], mode], dtype=bool)
 
 
 def _currency_fits(view: View, rows: Ints) -> Bools:

@@ -35,8 +35,8 @@ class FeaturePipeline:
 
     Notes
     -----
-    A pair's features depend on the pair, on its brief, and on rows known strictly before its
-    ``as_of``; to the last bit, neither on the other pairs nor on the order of anything.
+    A pair's features depend on the pair and its mode, on its brief, and on rows known strictly
+    before its ``as_of``; to the last bit, neither on the other pairs nor on the order of anything.
     """
 
     def __init__(
@@ -63,6 +63,27 @@ class FeaturePipeline:
             FeaturePipeline(self.config, self.embeddings, others),
         )
 
+    def in_mode(self, signals: pd.DataFrame, pairs: pd.DataFrame, history: History) -> pd.DataFrame:
+        """Look at pairs in other modes of collaboration.
+
+        Parameters
+        ----------
+        signals : pandas.DataFrame
+            As `transform` gives them, of the same pairs in any mode.
+        pairs : pandas.DataFrame
+            PAIRS with ``mode``, aligned.
+        history : History
+            The past.
+
+        Returns
+        -------
+        pandas.DataFrame
+            What `transform` would give of these pairs, at a small part of its cost.
+        """
+        changing = self.parted({family.name for family in self.families if family.by_mode})[0]
+        told = changing.transform(pairs, history)
+        return signals.drop(columns=told.columns).join(told)[list(signals.columns)]
+
     @property
     def names(self) -> list[str]:
         """Columns of `transform`, in order: ``<family>.<signal>``."""
@@ -88,8 +109,8 @@ class FeaturePipeline:
         Parameters
         ----------
         pairs : pandas.DataFrame
-            PAIRS: ``brief_id``, ``kol_id``, ``as_of`` (with a time zone). Other columns are left
-            aside.
+            PAIRS: ``brief_id``, ``kol_id``, ``as_of`` (with a time zone) and, where a pair is to
+            be looked at in one mode of collaboration, ``mode``. Other columns are left aside.
         tables : Tables or History
             The past. Pass a `History` to ask again without sorting again.
 

@@ -17,14 +17,14 @@ import pandas as pd
 
 from features.columns import TIME
 from features.contract import PLATFORMS
-from features.history import History, codes_in, tier_codes
+from features.history import QUOTED_MODES, History, codes_in, tier_codes
 from features.postlog import Recent
 from features.statistics import midrank_shares
 from features.timeline import NEVER, Floats, Ints, expand, micros, pick, positions, states
 
 T = TypeVar("T")
 PAIRS = ("brief_id", "kol_id", "as_of")
-"""Columns of a PAIRS frame: two ids, and a UTC time."""
+"""Columns of a PAIRS frame: two ids, and a UTC time. An optional one is ``mode``."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,8 @@ class View:
     Parameters
     ----------
     pairs : pandas.DataFrame
-        PAIRS, in any order, with any index.
+        PAIRS, in any order, with any index. Where a column ``mode`` names one, the pair is looked
+        at in that mode of collaboration; null leaves it open, as a missing column does for all.
     history : History
         The past.
     posts : int
@@ -161,11 +162,14 @@ class View:
         Distinct KOLs at times among the pairs.
     cell : ndarray of int64, shape (pairs,)
         Each pair's cell.
+    mode : ndarray of int64, shape (pairs,)
+        Position of each pair's mode in `features.history.QUOTED_MODES`, -1 where it is open.
 
     Raises
     ------
     ValueError
-        If a column is missing, a time is null or without a zone, or an id is in no table.
+        If a column is missing, a time is null or without a zone, an id is in no table, or there
+        is no such mode.
     """
 
     def __init__(self, pairs: pd.DataFrame, history: History, posts: int = 30) -> None:
@@ -175,6 +179,7 @@ class View:
         self.brief = _known(codes_in(history.brief_ids, pairs["brief_id"]), pairs, "brief_id")
         self.kol = _known(history.kol_codes(pairs["kol_id"]), pairs, "kol_id")
         self.time = micros(pairs["as_of"].astype(TIME))
+        self.mode = _modes(pairs)
         self._times, moment = np.unique(self.time, return_inverse=True)
         size = len(history.kol_ids)
         cells, cell = np.unique(moment * size + self.kol, return_inverse=True)
@@ -262,6 +267,18 @@ def _check(pairs: pd.DataFrame) -> None:
         raise ValueError(f"Got as_of of dtype {times.dtype} but expected times with a zone")
     if times.isna().any():
         raise ValueError(f"Got {int(times.isna().sum())} pairs without as_of; each needs a time")
+
+
+def _modes(pairs: pd.DataFrame) -> Ints:
+    """Return the code of each pair's mode, -1 where none is named."""
+    if "mode" not in pairs:
+        return np.full(len(pairs), -1, dtype=np.int64)
+    codes = codes_in(pd.Index(QUOTED_MODES), pairs["mode"])
+    unknown = np.flatnonzero((codes < 0) & pairs["mode"].notna().to_numpy())
+    if len(unknown):
+        names = sorted({str(name) for name in pairs["mode"].iloc[unknown]})
+        raise ValueError(f"Got pairs in modes {names} but expected some of {list(QUOTED_MODES)}")
+    return codes
 
 
 def _known(codes: Ints, pairs: pd.DataFrame, column: str) -> Ints:

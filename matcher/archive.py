@@ -35,7 +35,7 @@ from matcher.scout import Scout
 from matcher.standing import Standing
 from matcher.uncertainty import Uncertainty
 
-FORMAT = 4
+FORMAT = 5
 """Version of the folder's layout and of what the signals mean."""
 _MANIFEST, _RANKER, _PROJECTIONS = "model.json", "ranker.txt", "projections.npz"
 _ACCEPT = "accept.txt"
@@ -165,6 +165,7 @@ def _forecast_manifest(forecaster: Forecaster) -> dict[str, Any]:
     return {
         "typical": dict(forecaster.typical),
         "own_level": {name: head.typical for name, head in forecaster.heads.items()},
+        "modes": {name: dict(head.modes) for name, head in forecaster.heads.items()},
         "curves": {name: asdict(curve) for name, curve in forecaster.curves.items()},
         "order_value": None if value is None else asdict(value),
         "acceptance": None
@@ -189,7 +190,8 @@ def _lists(told: Any) -> Any:
 
 def _forecaster(told: Mapping[str, Any], forests: Mapping[str, Forest]) -> Forecaster:
     heads = {
-        name: Head(name, forests[f"{name}.txt"], level) for name, level in told["own_level"].items()
+        name: Head(name, forests[f"{name}.txt"], level, told["modes"][name])
+        for name, level in told["own_level"].items()
     }
     value, accept = told["order_value"], told["acceptance"]
     return Forecaster(

@@ -2,6 +2,8 @@
 
 Serving ranks these pairs, and evaluation ranks them again as of a past decision: one path. Where
 more may serve than can be ranked in time, serving keeps those that `matcher.retrieval` chooses.
+Up to here each pair is looked at in its cheapest mode of collaboration; `matcher.modes.settle` puts
+those who are left into the mode that suits them best.
 """
 
 from __future__ import annotations
@@ -14,13 +16,16 @@ import numpy as np
 import pandas as pd
 
 from features.history import History, roster
-from features.offers import current_offers
+from features.offers import current_offers, quotes
 from features.pipeline import FeaturePipeline
 from matcher.config import Config
-from matcher.eligibility import OUTRANKED, funnel, screen, screen_signals
+from matcher.eligibility import OUTRANKED, funnel, in_time, screen, screen_signals
 from matcher.retrieval import Retrieval
 from matcher.risk import total_risk
 from matcher.scout import FAMILIES
+
+TERMS = ["mode", "price", "currency", "quoted_at", "available_from", "available_to"]
+"""What an offer says."""
 
 
 @dataclass(frozen=True)
@@ -30,17 +35,20 @@ class Candidates:
     Attributes
     ----------
     pairs : DataFrame
-        PAIRS, of those who passed every filter.
+        PAIRS with ``mode``, of those who passed every filter.
     signals : DataFrame
         Signals, aligned to `pairs`.
     offers : DataFrame
-        mode, price, currency: the quote that applies, aligned to `pairs`.
+        mode, price, currency: the quote in that mode, aligned to `pairs`.
     roster : DataFrame
         KOLS as known at each pair's ``as_of``, aligned to `pairs`.
     risk : Series
         Total risk 0-1, aligned to `pairs`.
     funnel : DataFrame
         Whom each filter refused, as `matcher.eligibility.funnel` tells it.
+    options : DataFrame or None
+        Every mode that each pair may be had in, as `matcher.modes.settle` tells it; ``row`` is the
+        index of the pair. ``None`` before that.
     """
 
     pairs: pd.DataFrame
@@ -49,6 +57,7 @@ class Candidates:
     roster: pd.DataFrame
     risk: pd.Series[float]
     funnel: pd.DataFrame
+    options: pd.DataFrame | None = None
 
     def of(self, rows: pd.Index[Any]) -> Candidates:
         """Keep some pairs, in the order given; the funnel stays that of all."""
@@ -59,6 +68,7 @@ class Candidates:
             self.roster.loc[rows],
             self.risk.loc[rows],
             self.funnel,
+            None if self.options is None else self.options[self.options["row"].isin(rows)],
         )
 
 
@@ -102,6 +112,38 @@ def candidates(
         yield _screened(rosters, history, pipeline, config, retrieval)
 
 
+def open_offers(pairs: pd.DataFrame, history: History) -> pd.DataFrame:
+    """Return the offer that speaks for each pair: if any may pass the filters, one that does.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        PAIRS.
+    history : History
+        The tables.
+
+    Returns
+    -------
+    DataFrame, aligned to `pairs`
+        As `features.offers.current_offers` gives it, but of the quotes for the campaign's time
+        where there is one: the cheapest of all may be for another month.
+    """
+    briefs = history.tables.briefs
+    offers = current_offers(pairs, history)
+    asked = pairs[["brief_id", "as_of"]]
+    away = offers["mode"].notna().to_numpy() & ~in_time(pd.concat([asked, offers], axis=1), briefs)
+    if not away.any():
+        return offers
+    others = quotes(pairs[away], history)
+    others["row"] = pairs.index[away].to_numpy()[others["pair"]]
+    # Amounts of two currencies do not compare, where the brief names none either.
+    same = others["currency"].to_numpy() == offers["currency"].loc[others["row"]].to_numpy()
+    others = others[same & in_time(others, briefs)].sort_values(["pair", "price", "mode"])
+    others = others.drop_duplicates("pair").set_index("row")
+    offers.loc[others.index, TERMS] = others[TERMS]
+    return offers
+
+
 def _screened(
     rosters: list[pd.DataFrame],
     history: History,
@@ -113,7 +155,8 @@ def _screened(
     briefs = history.tables.briefs
     kols = pd.concat(rosters, ignore_index=True)
     pairs = kols[["brief_id", "kol_id", "as_of"]]
-    offers = current_offers(pairs, history)
+    offers = open_offers(pairs, history)
+    pairs = pairs.assign(mode=offers["mode"])
     priced = len(history.tables.rates) > 0
     reason = screen(pairs, briefs, kols, offers if priced else None)
 

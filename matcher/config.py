@@ -43,6 +43,9 @@ class HeadConfig(_Frozen):
     row_share: float = Field(0.6, gt=0, le=1)
     l2: float = Field(20.0, ge=0)
     least_rows: int = Field(100, ge=1, description="fewer measured outcomes give no head")
+    mode_rows: float = Field(
+        10.0, gt=0, description="collaborations in a mode at which half of its effect is believed"
+    )
 
 
 class IntervalConfig(_Frozen):

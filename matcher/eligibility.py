@@ -65,8 +65,8 @@ def screen(
     kols : DataFrame
         KOLS as known before each pair's ``as_of``, aligned to `pairs`.
     offers : DataFrame or None
-        `features.offers.current_offers` of `pairs`; ``None`` where no quotes exist at all, which
-        leaves price out of it.
+        The offer that speaks for each pair (`matcher.candidates.open_offers`); ``None`` where no
+        quotes exist at all, which leaves price out of it.
 
     Returns
     -------
@@ -81,16 +81,49 @@ def screen(
     }
     if offers is not None:
         quoted = offers["has_quote"].to_numpy(dtype=bool)
-        price = offers["price"].to_numpy()
         refused |= {
             "no_price": ~quoted,
             "mode": quoted & ~offers["has_mode"].to_numpy(dtype=bool),
             "currency": offers["currency_mismatch"].to_numpy(dtype=bool),
-            "availability": _is_away(offers, brief, pairs["as_of"]),
-            "price": price > brief["max_price_per_kol"].to_numpy(),
-            "budget": price > brief["budget"].to_numpy(),
+            **_screen_offers(offers, brief, pairs["as_of"]),
         }
     return _first(refused, pairs.index)
+
+
+def possible(offers: pd.DataFrame, briefs: pd.DataFrame) -> Mask:
+    """Say which offers are for the campaign's time, at prices that the brief can pay.
+
+    Parameters
+    ----------
+    offers : DataFrame, shape (n, ...)
+        brief_id, as_of, price, available_from, available_to.
+    briefs : DataFrame
+        BRIEFS, holding every brief of `offers`.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+    """
+    brief = briefs.set_index("brief_id").loc[offers["brief_id"]]
+    return ~np.any(list(_screen_offers(offers, brief, offers["as_of"]).values()), axis=0)
+
+
+def in_time(offers: pd.DataFrame, briefs: pd.DataFrame) -> Mask:
+    """Say which offers are for the campaign's time, whatever they cost; shape (n,)."""
+    brief = briefs.set_index("brief_id").loc[offers["brief_id"]]
+    return ~_is_away(offers, brief, offers["as_of"])
+
+
+def _screen_offers(
+    offers: pd.DataFrame, brief: pd.DataFrame, as_of: pd.Series[Any]
+) -> dict[str, Mask]:
+    """Say which offers each filter refuses; all rows aligned."""
+    price = offers["price"].to_numpy()
+    return {
+        "availability": _is_away(offers, brief, as_of),
+        "price": price > brief["max_price_per_kol"].to_numpy(),
+        "budget": price > brief["budget"].to_numpy(),
+    }
 
 
 def screen_signals(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ from matcher.acceptance import Acceptance
 from matcher.config import HeadConfig, IntervalConfig
 from matcher.heads import HEADS, RATES, Head
 from matcher.orders import OrderValue
-from matcher.uncertainty import Backcast, Uncertainty
+from matcher.uncertainty import P90, Backcast, Uncertainty
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,6 +38,8 @@ VALUE: Mapping[str, tuple[str, ...]] = MappingProxyType(
 VIEWS = ("views_p10", "views_p50", "views_p90")
 
 
+MOST = 1e12
+"""No count is higher: a wild forecast must not stop a run."""
 SLOPE_DOUBT, LEVEL_DOUBT = 0.25, 0.5
 """How far a correction may stray from none before later outcomes say so: standard deviations of
 its slope, and of the log of its level."""
@@ -129,9 +131,51 @@ class Forecaster:
             per view), cvr (orders per click), refund_rate (share of sales) and accept (chance of
             a yes), 0-1; null where there is no head.
         """
+        return self._told(signals, self.log_views(signals))
+
+    def outlook(self, signals: pd.DataFrame, currency: pd.Series[Any]) -> pd.DataFrame:
+        """Forecast what each pair would bring, and what that is worth.
+
+        Parameters
+        ----------
+        signals : DataFrame, shape (n, f)
+            Signals.
+        currency : Series, shape (n,)
+            Currency of each pair's money, aligned; null where unknown.
+
+        Returns
+        -------
+        DataFrame, aligned to `signals`
+            The columns of `predict`; ``brings``, the expected count that the goal is after (views,
+            saves and shares, engagements, orders); and ``value``, its expected worth: the same,
+            but for conversion net sales times margin, in the pair's currency. Both are of a
+            collaboration that is delivered; null where something they need is unknown.
+        """
+        bounds = self.log_views(signals)
+        told = self._told(signals, bounds)
+        counts = {"views": expected_views(bounds)} | {name: told[name] for name in RATES}
+        goals = goals_of(signals).to_numpy()
+        brings = np.full(len(signals), np.nan)
+        for goal, names in VALUE.items():
+            rows = goals == goal
+            brings[rows] = np.prod([np.asarray(counts[name])[rows] for name in names], axis=0)
+        earned = brings * self._earned_by_order(signals, told["refund_rate"], currency)
+        return told.assign(brings=brings, value=np.where(goals == "conversion", earned, brings))
+
+    def _earned_by_order(
+        self, signals: pd.DataFrame, refunded: pd.Series[float], currency: pd.Series[Any]
+    ) -> NDArray[np.float64]:
+        if self.order_value is None:
+            return np.full(len(signals), np.nan)
+        product = np.exp(signals["brief.product_price"].to_numpy(dtype=np.float64))
+        log, spread = self.order_value(product, currency)
+        kept = 1 - refunded.to_numpy(dtype=np.float64)
+        margin = signals["brief.gross_margin"].to_numpy(dtype=np.float64)
+        return np.asarray(np.exp(log + spread**2 / 2) * kept * margin, dtype=np.float64)
+
+    def _told(self, signals: pd.DataFrame, bounds: NDArray[np.float64]) -> pd.DataFrame:
         blank = np.full(len(signals), np.nan)
-        bounds = np.exp(self.log_views(signals)) - 1
-        told = dict(zip(VIEWS, np.maximum(bounds, 0.0).T, strict=True))
+        told = dict(zip(VIEWS, np.maximum(np.exp(bounds) - 1, 0.0).T, strict=True))
         for name in RATES:
             head = self.heads.get(name)
             rate = blank if head is None else np.clip(np.exp(head.log(signals)), 0.0, 1.0)
@@ -275,6 +319,25 @@ def _corrected(told: Backcast, curves: Mapping[str, RateCurve]) -> Backcast:
         for name, log in told.logs.items()
     }
     return replace(told, logs=logs)
+
+
+def expected_views(bounds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean of views, shape (n,), which lies above their median.
+
+    Parameters
+    ----------
+    bounds : ndarray, shape (n, 3)
+        P10, P50 and P90 of the log of views + 1; either side of the median is half a normal of its
+        own width (`matcher.uncertainty.from_normal`). Where the outer two are unknown the median
+        stands for the mean.
+    """
+    from scipy.special import ndtr
+
+    low, middle, high = bounds.T
+    below, above = (middle - low) / P90, (high - middle) / P90
+    skew = np.exp(below**2 / 2) * ndtr(-below) + np.exp(above**2 / 2) * ndtr(above)
+    mean = np.exp(middle) * np.where(np.isnan(skew), 1.0, skew) - 1
+    return np.asarray(np.clip(mean, 0.0, MOST), dtype=np.float64)
 
 
 def log_price(signals: pd.DataFrame) -> NDArray[np.float64]:

@@ -1,14 +1,16 @@
 """One forecast head: how many views, or how many of one thing per another, a pair would bring.
 
-A head starts from the KOL's own level, where the past tells one, and a forest learns by how much
-a collaboration departs from it. Rates are counts over an exposure: three orders from four clicks
+A head starts from the KOL's own level, where the past tells one, and from what the mode of the
+collaboration adds (`matcher.lifts`); a forest learns by how much a collaboration departs from that.
+Rates are counts over an exposure: three orders from four clicks
 say less than three hundred from four hundred, so rows weigh by their exposure. The weight levels
 off at the median exposure, since counts of one campaign vary more than a Poisson count would.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +18,7 @@ import pandas as pd
 
 from matcher.config import HeadConfig
 from matcher.forest import Forest
+from matcher.lifts import HASTE, KIND, PRICED, learn_lifts, lift
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,15 +71,18 @@ class Head:
     name : str
         Which of `HEADS`.
     forest : Forest
-        Departure from the KOL's own level, in logs.
+        Departure from own level and mode, in logs. It reads neither the mode nor what it costs.
     typical : float
         Log of the own level where it is unknown: the training rows' median, or what they brought
         all together where there is no such signal.
+    modes : mapping of str to float
+        Log of what each mode of collaboration adds; those that nobody tried are missing.
     """
 
     name: str
     forest: Forest
     typical: float
+    modes: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def spec(self) -> HeadSpec:
@@ -85,11 +91,15 @@ class Head:
 
     def log(self, signals: pd.DataFrame) -> NDArray[np.float64]:
         """Return the natural log of the forecast, shape (n,)."""
-        return _own(self.spec, signals, self.typical) + self.forest.predict(signals)
+        start = _own(self.spec, signals, self.typical) + lift(signals, self.modes)
+        return start + self.forest.predict(_read(signals))
 
     def contributions(self, signals: pd.DataFrame) -> pd.DataFrame:
         """Return what each signal adds to `log`, against a typical KOL; shape of `signals`."""
-        parts = self.forest.contributions(signals)
+        parts = self.forest.contributions(_read(signals)).reindex(columns=signals.columns)
+        parts = parts.fillna(0.0)
+        if KIND in parts:
+            parts[KIND] += lift(signals, self.modes)
         if self.spec.own:
             share = (_own(self.spec, signals, self.typical) - self.typical) / len(self.spec.own)
             for name in self.spec.own:
@@ -142,10 +152,8 @@ class Head:
             if np.isfinite(known).any()
             else np.log(np.average(counts / exposure, weights=_weight(exposure) * trust))
         )
-        data: dict[str, Any] = {
-            "data": signals.reset_index(drop=True),
-            "init_score": _own(spec, signals, typical),
-        }
+        own = _own(spec, signals, typical)
+        data: dict[str, Any] = {"data": _read(signals).reset_index(drop=True)}
         params: dict[str, Any] = {
             "num_leaves": config.leaves,
             "learning_rate": config.learning_rate,
@@ -165,8 +173,23 @@ class Head:
             params |= {"objective": "regression"}
             data |= {"label": np.log1p(counts)}
             data |= {} if weight is None else {"weight": trust}
+
+        def unexplained(
+            added: NDArray[np.float64],
+        ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+            hasty = params | {"learning_rate": min(1.0, HASTE * config.learning_rate)}
+            started = data | {"init_score": own + added}
+            trees = max(1, config.trees // HASTE)
+            forest = Forest.fit(hasty, started, None, trees=trees, patience=0, seed=seed)
+            explained = own + forest.predict(data["data"])
+            if not spec.exposure:
+                return data["label"] - explained, None
+            return data["weight"] * data["label"], data["weight"] * np.exp(explained)
+
+        modes = learn_lifts(signals, unexplained, config.mode_rows)
+        data["init_score"] = own + lift(signals, modes)
         forest = Forest.fit(params, data, None, trees=config.trees, patience=0, seed=seed)
-        return cls(spec.name, forest, typical)
+        return cls(spec.name, forest, typical, modes)
 
 
 def counted(
@@ -178,6 +201,11 @@ def counted(
     if not spec.exposure:
         return counts, np.ones(len(outcomes))
     return counts, told[spec.exposure].to_numpy(dtype=np.float64)
+
+
+def _read(signals: pd.DataFrame) -> pd.DataFrame:
+    """Return the signals that a head's forest reads."""
+    return signals.drop(columns=[KIND, *PRICED], errors="ignore")
 
 
 def _own(spec: HeadSpec, signals: pd.DataFrame, typical: float) -> NDArray[np.float64]:

@@ -2,7 +2,8 @@
 
 Read `Matcher.match` to follow one brief from the roster to its list:
 
-    candidates (who may, who is worth ranking, every signal)  ->  score  ->  rank  ->  describe
+    candidates (who may, who is worth ranking, every signal)  ->  settle (in which mode)
+        ->  score  ->  rank  ->  describe
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from matcher.explain import explain, explain_draw
 from matcher.explore import choose_places
 from matcher.forecast import VIEWS, Forecaster
 from matcher.likeness import likeness
+from matcher.modes import settle, tell_options
 from matcher.prices import price_bands
 from matcher.retrieval import Retrieval
 from matcher.returns import returns
@@ -130,7 +132,8 @@ class Matcher(Fitted):
         lists, funnels, done = [], [], 0
         details: list[dict[str, pd.DataFrame]] = []
         retrieval = Retrieval(history, pipeline, self.config.retrieval, self.scout, progress)
-        for found in candidates(questions, history, pipeline, self.config, retrieval):
+        for part in candidates(questions, history, pipeline, self.config, retrieval):
+            found = self.settled(part, history, pipeline)
             best = self._best(found, serving)
             shortlist = found.of(best.index)
             lists.append(self._described(shortlist, best, history, pipeline))
@@ -143,6 +146,15 @@ class Matcher(Fitted):
             pd.concat(funnels, ignore_index=True),
             {n: pd.concat([d[n] for d in details], ignore_index=True) for n in details[0]},
         )
+
+    def settled(self, found: Candidates, history: History, pipeline: FeaturePipeline) -> Candidates:
+        """Put each candidate into the mode of collaboration that suits it best, and tell all."""
+        return settle(found, history, pipeline, self.forecasts)
+
+    @property
+    def forecasts(self) -> Forecaster:
+        """What forecasts; heads are missing where nothing was learned."""
+        return NOTHING if self.ranker is None else self.forecaster or NOTHING
 
     def margin(self, signals: pd.DataFrame) -> NDArray[np.float64]:
         """Return what orders KOLs inside a brief, shape (n,): the ``score`` of `score` alone."""
@@ -217,7 +229,7 @@ class Matcher(Fitted):
         )
         band = price_bands(found.pairs, offers, history)
         brings = returns(
-            NOTHING if self.ranker is None else self.forecaster or NOTHING,
+            self.forecasts,
             found.signals,
             described,
             draws=self.config.serving.draws,
@@ -232,7 +244,7 @@ class Matcher(Fitted):
         return pd.concat(
             [described, band, shown.assign(**shown[list(VIEWS)].round()), brings, reasons], axis=1
         ).assign(
-            value=np.nan,
+            value=self.forecasts.outlook(found.signals, offers["currency"])["value"],
             stage=None,
             halving=np.nan,
             caution_en=None,
@@ -246,7 +258,12 @@ class Matcher(Fitted):
         self, found: Candidates, history: History, pipeline: FeaturePipeline
     ) -> dict[str, pd.DataFrame]:
         """Tell more of the matches of some briefs, by the name of a table."""
-        return {}
+        forecaster, serving = self.forecasts, self.config.serving
+        return {
+            "options": tell_options(
+                found, history, pipeline, forecaster, serving, self.config.seed
+            ),
+        }
 
     def _check_use(self, pipeline: FeaturePipeline) -> None:
         """Refuse vectors or signals that the model was not trained on."""

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from matcher.dispersion import gamma_factor
-from matcher.forecast import Forecaster
+from matcher.forecast import MOST, Forecaster
 from matcher.intervals import QUANTILES
 from matcher.uncertainty import JOINT, from_normal
 
@@ -30,8 +30,6 @@ RETURNS = (
 """Figures of a match, by what and quantile."""
 _OF = ("engagements", "clicks", "orders", "gmv", "cpm", "cpe", "cpa", "roi")
 _GRID = np.linspace(-5.0, 5.0, 1001)
-_MOST = 1e12
-"""No count is higher: a wild forecast must not stop a run."""
 
 
 def returns(
@@ -143,7 +141,7 @@ class _Spread:
             where unknown.
         """
         scores = rng.standard_normal((draws, len(JOINT))) @ self._root.T
-        log_views = np.minimum(from_normal(scores[:, 0], bounds), np.log(_MOST))
+        log_views = np.minimum(from_normal(scores[:, 0], bounds), np.log(MOST))
         views: NDArray[np.float64] = np.maximum(np.round(np.exp(log_views) - 1), 0.0)
         rate = {
             name: np.minimum(mean * np.interp(scores[:, place], _GRID, self._factors[name]), 1.0)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FAMILIES = (
-    *("audience", "category", "price", "reach", "engagement"),
+    *("audience", "category", "price", "mode", "reach", "engagement"),
     *("growth", "sponsored", "record", "reputation", "rivalry"),
 )
 """Families of signals that are looked up: they read no text vector."""

@@ -122,7 +122,7 @@ def learn_affinity(
 
     learned = with_projections(None)
     columns = pd.DataFrame(np.nan, index=examples.signals.index, columns=learned.names)
-    pairs = examples.pairs[["brief_id", "kol_id", "as_of"]]
+    pairs = examples.pairs
     rest = ~examples.pairs["brief_id"].isin(teaching).to_numpy()
     columns[rest] = learned.transform(pairs[rest], history)
     for held in folds:

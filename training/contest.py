@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -220,6 +220,8 @@ def rosters(
 ) -> pd.DataFrame:
     """Let both models rank everybody that some of the briefs could have had.
 
+    Each model ranks a KOL in the mode of collaboration that it recommends itself.
+
     All briefs where rosters decide, else `listed_briefs` of them, evenly through time.
 
     Returns
@@ -236,17 +238,19 @@ def rosters(
     truth = known.set_index(["brief_id", "kol_id"])["grade"]
     simple = rules(challenger) if view == ROSTER and champion is None else {}
     found, done = [], 0
-    for part in candidates(questions, history, own, config):
+    for screened in candidates(questions, history, own, config):
+        part = challenger.settled(screened, history, own)
         key = pd.MultiIndex.from_frame(part.pairs[["brief_id", "kol_id"]])
         tier = tier_codes(part.roster["followers"].to_numpy(dtype=np.float64))
         told = part.pairs.assign(
             tier=pd.Series(tier, index=part.pairs.index).map(dict(enumerate(TIER_FLOORS))),
             gain=truth.reindex(key).fillna(0.0).to_numpy(),
         )
-        told[CHALLENGER] = challenger.score(part.signals)["score"]
+        told[CHALLENGER] = challenger.margin(part.signals)
         if champion is not None and other is not None:
-            signals = _read(other, part.pairs, history, own, part.signals)
-            told[CHAMPION] = champion.score(signals)["score"]
+            signals = _read(other, screened.pairs, history, own, screened.signals)
+            theirs = champion.settled(replace(screened, signals=signals), history, other)
+            told[CHAMPION] = champion.margin(theirs.signals)
         for name, score in simple.items():
             told[name] = score(part.pairs, part.signals)
         found.append(told)
@@ -270,7 +274,7 @@ def _read(
     )
     if same:
         return signals
-    return pipeline.transform(pairs[["brief_id", "kol_id", "as_of"]], history)
+    return pipeline.transform(pairs, history)
 
 
 def _given(score: NDArray[np.float64]) -> Score:

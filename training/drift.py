@@ -233,7 +233,7 @@ def tested(
     whenever = pd.Series(WHENEVER, index=pd.Index(briefs))
     graded = graded_pairs(tables, pd.Index(sorted(taught)), whenever, matcher.config.training)
     graded = graded[~graded["judged"] & ~graded["brief_id"].isin(taught)].reset_index(drop=True)
-    said = matcher.score(pipeline.transform(_asked(graded), history))
+    said = matcher.score(pipeline.transform(graded, history))
     came = graded.assign(success=graded["success"].astype(float), graded=1.0)
     about = graded[["brief_id", "kol_id"]].assign(chosen_at=graded["as_of"])
     columns: dict[str, Any] = dict.fromkeys(("platform", "vertical", "tier", "model_version"), "")
@@ -273,10 +273,6 @@ def _drawn(questions: pd.DataFrame, history: History, config: Config) -> pd.Data
         return pd.DataFrame({"brief_id": [], "kol_id": [], "as_of": questions["as_of"]})
     nobody = pd.DataFrame({"brief_id": [], "kol_id": []})
     return unknown_pairs(questions, nobody, history, DRAWN, config.seed)
-
-
-def _asked(pairs: pd.DataFrame) -> pd.DataFrame:
-    return pairs[["brief_id", "kol_id", "as_of"]]
 
 
 def _moved(

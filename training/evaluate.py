@@ -299,7 +299,7 @@ def evaluate(
         if len(part.pairs):
             tried = [(part.pairs, part.signals, part.pairs["grade"])]
             measured.append(rank_lists(tried, by, brands, view, threshold=GOOD, history=history))
-    whole = _roster_lists(known.pairs, history, pipeline, matcher.config, progress)
+    whole = _roster_lists(known.pairs, history, pipeline, matcher, progress)
     # To have been chosen says that a KOL is worth finding; to have been judged does not.
     threshold = GOOD if judged.all() else None
     top, horizon = matcher.config.serving.top, matcher.config.training.horizon_days
@@ -331,14 +331,18 @@ def _roster_lists(
     graded: pd.DataFrame,
     history: History,
     pipeline: FeaturePipeline,
-    config: Config,
+    matcher: Matcher,
     progress: Progress,
 ) -> Iterator[tuple[pd.DataFrame, pd.DataFrame, pd.Series[Any]]]:
-    """Yield everybody that each brief could have had, graded where a grade is known."""
+    """Yield everybody that each brief could have had, graded where a grade is known.
+
+    Each in the mode that the model recommends: all rankers order the same offers.
+    """
     questions = graded[["brief_id", "as_of"]].drop_duplicates("brief_id")
     truth = graded.set_index(["brief_id", "kol_id"])["grade"]
     done = 0
-    for found in candidates(questions, history, pipeline, config):
+    for part in candidates(questions, history, pipeline, matcher.config):
+        found = matcher.settled(part, history, pipeline)
         key = pd.MultiIndex.from_frame(found.pairs[["brief_id", "kol_id"]])
         yield found.pairs, found.signals, truth.reindex(key).fillna(0.0).set_axis(found.pairs.index)
         done += found.funnel["brief_id"].nunique()

@@ -58,11 +58,11 @@ class Examples:
     Attributes
     ----------
     pairs : DataFrame
-        PAIRS with brand_id, goal, grade, judged (a person's grade), success (is the grade
-        `matcher.ranker.GOOD`), achieved, known (was the grade observed), the counts and sales of
-        `training.labels.COUNTS` and ``MONEY``, and what `training.selection.choices` tells:
-        choice, position and propensity, ``""``, 0 and null for who was not shown; by time of
-        decision.
+        PAIRS, those that were tried in the mode really used, with brand_id, goal, grade, judged (a
+        person's grade), success (is the grade `matcher.ranker.GOOD`), achieved, known (was the
+        grade observed), the counts and sales of `training.labels.COUNTS` and ``MONEY``, and what
+        `training.selection.choices` tells: choice, position and propensity, ``""``, 0 and null for
+        who was not shown; by time of decision.
     signals : DataFrame
         Signals, aligned to `pairs`.
     """
@@ -236,10 +236,10 @@ def graded_pairs(
     Returns
     -------
     DataFrame
-        PAIRS with grade (1-4, or the judges' 0-4), judged, success, achieved, counts and sales;
-        one row a pair, by as_of, brief_id and kol_id. A judgment (the mean of several, rounded)
-        stands in where there is no graded outcome: what a campaign brought says more than what was
-        expected of it.
+        PAIRS, in the mode really used where one is told, with grade (1-4, or the judges' 0-4),
+        judged, success, achieved, counts and sales; one row a pair, by as_of, brief_id and kol_id.
+        A judgment (the mean of several, rounded) stands in where there is no graded outcome: what
+        a campaign brought says more than what was expected of it.
     """
     told = labels_known_before(tables, known_before)
     tried = outcome_values(told, config.horizon_days)
@@ -259,7 +259,10 @@ def graded_pairs(
     pairs["grade"] = pairs["grade"].fillna(pairs["opinion"])
     pairs["success"] = pairs["grade"] >= GOOD
     pairs = pairs[pairs["grade"].notna()]
-    columns = ["brief_id", "kol_id", "as_of", "grade", "judged", "success", "achieved"]
+    if config.unknown == "negative":
+        # Nobody knows in which mode the others would have been chosen: it would tell them apart.
+        pairs["mode"] = None
+    columns = ["brief_id", "kol_id", "as_of", "mode", "grade", "judged", "success", "achieved"]
     columns += [*COUNTS, *MONEY]
     return pairs[columns].sort_values(["as_of", "brief_id", "kol_id"], ignore_index=True)
 
@@ -331,7 +334,9 @@ def example_pairs(
     wanted = {PASSED: config.passed_over > 0, CHOSEN: False}
     if config.unknown == "choices":
         wanted = {PASSED: True, CHOSEN: True}
-    seen = listed.loc[listed["choice"].map(wanted).astype(bool), ["brief_id", "kol_id"]]
+    seen = listed.loc[listed["choice"].map(wanted).astype(bool), ["brief_id", "kol_id", "mode"]]
+    if config.unknown == "negative":
+        seen = seen.assign(mode=None)
     seen = seen.merge(questions, on="brief_id").merge(
         graded[["brief_id", "kol_id"]], how="left", indicator="told"
     )
@@ -339,7 +344,7 @@ def example_pairs(
     ungraded = pd.concat([unknown, seen], ignore_index=True)
     ungraded = ungraded.assign(grade=0.0, judged=False, known=False, success=False)
     pairs = pd.concat([graded.assign(known=True), ungraded], ignore_index=True)
-    pairs = pairs.merge(listed, how="left", on=["brief_id", "kol_id"])
+    pairs = pairs.merge(listed.drop(columns="mode"), how="left", on=["brief_id", "kol_id"])
     pairs = pairs.fillna({"choice": "", "position": 0.0})
     pairs = pairs.astype({"success": bool, "known": bool, "judged": bool})
     asked = tables.briefs.set_index("brief_id").loc[pairs["brief_id"], ["brand_id", "goal"]]
@@ -360,6 +365,6 @@ def build_examples(
     """Complete the graded pairs (`example_pairs`), with every pair's signals as of its decision."""
     pairs = example_pairs(tables, history, graded, config, seed, known_before)
     progress("signals of past pairs", 0, len(pairs))
-    signals = pipeline.transform(pairs[["brief_id", "kol_id", "as_of"]], history)
+    signals = pipeline.transform(pairs, history)
     progress("signals of past pairs", len(pairs), len(pairs))
     return Examples(pairs, signals)

@@ -198,7 +198,7 @@ def evaluate_version(
     graded = graded[graded["brief_id"].isin(plan.briefs("test"))].assign(known=True)
     asked = tables.briefs.set_index("brief_id").loc[graded["brief_id"], ["brand_id", "goal"]]
     graded[["brand_id", "goal"]] = asked.to_numpy()
-    signals = pipeline.transform(graded[["brief_id", "kol_id", "as_of"]], history)
+    signals = pipeline.transform(graded, history)
     test, chosen = Examples(graded, signals), from_json(choices)
     evaluation = evaluate(matcher, test, history, pipeline, progress, as_ranker(chosen))
     return Round(plan, matcher, pipeline, test, evaluation, chosen=chosen)

@@ -143,9 +143,9 @@ def outcome_values(tables: Tables, horizon_days: int) -> pd.DataFrame:
     -------
     DataFrame
         One row a collaboration, sorted by as_of and collaboration_id: collaboration_id, brief_id,
-        kol_id, as_of, measured_at, goal, vertical; the counts of `COUNTS`; `MONEY`; ``value``,
-        what the goal is after; ``cost``, null where unknown or nothing; ``currency`` of both where
-        they are money: of the cost, or of the revenue where no cost is told, empty where neither
+        kol_id, mode, as_of, measured_at, goal, vertical; the counts of `COUNTS`; `MONEY`;
+        ``value``, what the goal is after; ``cost``, null where unknown or nothing; ``currency`` of
+        both where they are money: of the cost, or of the revenue where no cost is told, empty where neither
         is; ``value_per_cost``, null where no cost is told; ``unconverted`` (bool), where it is
         null because revenue and cost are in two currencies of which no rate before ``measured_at``
         is known; and ``achieved``, the log of the count that the goal's forecast is of.
@@ -180,7 +180,8 @@ def outcome_values(tables: Tables, horizon_days: int) -> pd.DataFrame:
     rows["unconverted"] = rows["value"].notna() & earned.isna()
     rows["value"], rows["currency"] = earned, own.fillna("")
     rows["value_per_cost"] = rows["value"] / rows["cost"]
-    columns = ["collaboration_id", "brief_id", "kol_id", "as_of", "measured_at", "goal", "vertical"]
+    columns = ["collaboration_id", "brief_id", "kol_id", "mode"]
+    columns += ["as_of", "measured_at", "goal", "vertical"]
     columns += [*COUNTS, *MONEY]
     columns += ["value", "cost", "currency", "value_per_cost", "unconverted", "achieved"]
     return rows[columns].sort_values(["as_of", "collaboration_id"], ignore_index=True)

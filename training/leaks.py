@@ -168,7 +168,7 @@ def carrying(matcher: Matcher) -> pd.Series[float]:
     """Return the signals that carry a model, and their share of the gain of its forests.
 
     Ranker and forecasts count alike, as far as a goal's value needs them. What the score reads
-    beside them, the price or a learned likeness, always carries it.
+    beside them, price and mode or a learned likeness, always carries it.
     """
     if matcher.ranker is None or matcher.forecaster is None:
         return pd.Series(dtype=np.float64)
@@ -177,5 +177,9 @@ def carrying(matcher: Matcher) -> pd.Series[float]:
     forests += [head.forest for name, head in matcher.forecaster.heads.items() if name in needed]
     gain = pd.concat([forest.gain() for forest in forests], axis=1).fillna(0.0).mean(axis=1)
     like = matcher.ranker.likeness
-    beside = ["price.relative"] if like is None and needed else list(like.weights if like else ())
+    beside = (
+        ["price.relative", "mode.kind"]
+        if like is None and needed
+        else list(like.weights if like else ())
+    )
     return gain[(gain >= WEIGHT) | gain.index.isin(beside)].sort_values(ascending=False)

@@ -32,8 +32,8 @@ def responses(tables: Tables) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        PAIRS (as of the brief's decision) with accepted (bool) and known_at, by time; one row a
-        pair, its first answer. Briefs that tell no time are not in it.
+        PAIRS (as of the brief's decision, in the mode asked for) with accepted (bool) and known_at,
+        by time; one row a pair, its first answer. Briefs that tell no time are not in it.
     """
     told = tables.collaborations
     told = told.assign(accepted=answers(told)).dropna(subset=["accepted"])
@@ -45,6 +45,7 @@ def responses(tables: Tables) -> pd.DataFrame:
         {
             "brief_id": told["brief_id"],
             "kol_id": told["kol_id"],
+            "mode": told["mode"],
             "as_of": told["brief_id"].map(decision_times(tables)).astype(TIME),
             "accepted": accepted,
             "known_at": pd.concat([signed, known_at], axis=1).min(axis=1).astype(TIME),
@@ -101,4 +102,4 @@ def answers_of(
     told = told[told["known_at"] < cut].reset_index(drop=True)
     brand = history.tables.briefs.set_index("brief_id")["brand_id"]
     pairs = told.assign(brand_id=told["brief_id"].map(brand))
-    return Answers(pairs, pipeline.transform(pairs[["brief_id", "kol_id", "as_of"]], history))
+    return Answers(pairs, pipeline.transform(pairs, history))

@@ -37,9 +37,9 @@ def choices(tables: Tables, known_before: pd.Series[Any] | None = None) -> pd.Da
     Returns
     -------
     DataFrame
-        brief_id, kol_id, choice (`CHOSEN` or `PASSED`), position (1 is the first; 0 if unknown)
-        and propensity; one row a pair, by brief_id and kol_id. Of several collaborations of a pair
-        the first that was chosen counts.
+        brief_id, kol_id, mode, choice (`CHOSEN` or `PASSED`), position (1 is the first; 0 if
+        unknown) and propensity; one row a pair, by brief_id and kol_id. Of several collaborations
+        of a pair the first that was chosen counts.
     """
     told = tables.collaborations
     known_at = status_known_at(told)
@@ -51,6 +51,7 @@ def choices(tables: Tables, known_before: pd.Series[Any] | None = None) -> pd.Da
         {
             "brief_id": told["brief_id"],
             "kol_id": told["kol_id"],
+            "mode": told["mode"],
             "choice": np.where(chosen, CHOSEN, PASSED),
             "position": told["position"].fillna(0.0),
             "propensity": told["propensity"],

@@ -15,6 +15,7 @@ from features.signals.content import CONTENT, content
 from features.signals.engagement import ENGAGEMENT, engagement
 from features.signals.family import Family, Signals
 from features.signals.growth import GROWTH, growth
+from features.signals.mode import MODE, mode
 from features.signals.price import PRICE, price
 from features.signals.reach import REACH, reach
 from features.signals.record import RECORD, record
@@ -29,12 +30,13 @@ FAMILIES: tuple[Family, ...] = (
     Family("vectors", vectors, VECTORS, "similarity of own vectors", "自有向量相似度"),
     Family("audience", audience, AUDIENCE_SIGNALS, "audience overlap", "受众重合度"),
     Family("category", category, CATEGORY, "category and platform", "品类与平台"),
-    Family("price", price, PRICE, "price and budget", "报价与预算"),
+    Family("price", price, PRICE, "price and budget", "报价与预算", by_mode=True),
+    Family("mode", mode, MODE, "form of collaboration", "合作形式", by_mode=True),
     Family("reach", reach, REACH, "reach", "触达规模"),
     Family("engagement", engagement, ENGAGEMENT, "engagement", "互动表现"),
     Family("growth", growth, GROWTH, "growth", "成长趋势"),
     Family("sponsored", sponsored, SPONSORED, "sponsored posts", "商单表现"),
-    Family("record", record, RECORD, "past collaborations", "合作履历"),
+    Family("record", record, RECORD, "past collaborations", "合作履历", by_mode=True),
     Family("reputation", reputation, REPUTATION, "reputation", "声誉"),
     Family("style", style, STYLE, "originality and rhythm", "原创与更新节奏"),
     Family("rivalry", rivalry, RIVALRY, "competitors", "竞品合作"),

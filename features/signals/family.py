@@ -30,6 +30,8 @@ class Family:
         ``{space}`` in it stands for one signal for each of `FeatureConfig.spaces`.
     label_en, label_zh : str
         What a person calls the family.
+    by_mode : bool
+        Whether its signals may differ between two modes of collaboration of one pair.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Family:
     signals: Mapping[str, str]
     label_en: str
     label_zh: str
+    by_mode: bool = False
 
     def meanings(self, config: FeatureConfig) -> dict[str, str]:
         """Return the meaning of each signal that these settings give, in order."""

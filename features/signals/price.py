@@ -26,7 +26,6 @@ PRICE = {
     "per_view": "natural log of price per 1,000 median views",
     "per_engagement": "natural log of price per expected engagement",
     "modes": "modes in which the KOL has an offer for this brief",
-    "mode": "position of the offer's mode among the modes by name",
     "quote_age": "days since the offer was quoted",
 }
 
@@ -38,7 +37,6 @@ def price(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signals:
     amount = np.asarray(pick(rates["price"].to_numpy(dtype=np.float64), offers.row))
     views = view.once(median_views)[view.cell]
     engagements = views * view.once(engagement_rate)[view.cell]
-    mode = codes_in(pd.Index(QUOTED_MODES), rates["mode"])
     quoted = np.asarray(pick(micros(rates["quoted_at"]), offers.row, NEVER))
     # Budgets are in the brief's currency; where it names none they compare with nothing.
     same = view.history.brief_currency[view.brief] >= 0
@@ -51,7 +49,6 @@ def price(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signals:
         "per_view": log(ratio(amount * 1000.0, views)),
         "per_engagement": log(ratio(amount, engagements)),
         "modes": offers.modes.astype(np.float64),
-        "mode": where(offers.row >= 0, np.asarray(pick(mode, offers.row, -1), dtype=np.float64)),
         "quote_age": days_between(view.time, quoted),
     }
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from features.config import FeatureConfig
-from features.history import QUOTED_MODES, codes_in
-from features.offers import choose_offers
+from features.history import codes_in
+from features.offers import choose_offers, quoted_modes
 from features.signals.family import Signals
 from features.statistics import ratio, where
-from features.timeline import Floats, Ints, expand, pick
+from features.timeline import Floats, Ints, expand
 from features.vectors import Embeddings
 from features.view import View
 
@@ -105,8 +104,7 @@ def _shrunk(events: Floats, exposure: Floats, weight: float) -> Floats:
 def _ties(view: View) -> dict[str, Floats]:
     history = view.history
     brand, vertical = history.brief_brand[view.brief], history.brief_vertical[view.brief]
-    modes = codes_in(pd.Index(QUOTED_MODES), history.rates.frame["mode"])
-    mode = np.asarray(pick(modes, view.once(choose_offers).row, -1))
+    mode = quoted_modes(history, view.once(choose_offers).row)
     return {
         "brand_signed": _signed(view, kol=view.kol, brand=brand),
         "brand_views_per_cost": _value(view, "views", brand=brand),
