@@ -105,7 +105,8 @@ def possible(offers: pd.DataFrame, briefs: pd.DataFrame) -> Mask:
     ndarray of bool, shape (n,)
     """
     brief = briefs.set_index("brief_id").loc[offers["brief_id"]]
-    return ~np.any(list(_screen_offers(offers, brief, offers["as_of"]).values()), axis=0)
+    refused = list(_screen_offers(offers, brief, offers["as_of"]).values())
+    return np.asarray(~np.any(refused, axis=0), dtype=bool)
 
 
 def in_time(offers: pd.DataFrame, briefs: pd.DataFrame) -> Mask:

@@ -9,7 +9,7 @@ the rest.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -34,21 +34,22 @@ HASTE = 3
 """How many times fewer and larger steps a forest takes that only serves to find the lifts."""
 
 
+Unexplained: TypeAlias = Callable[
+    ["NDArray[np.float64]"], tuple["NDArray[np.float64]", "NDArray[np.float64] | None"]
+]
+"""Takes the log that modes add so far, shape (n,); returns how much came of each row and how much
+was expected of it without modes: as amounts whose mean is about 1, or both in logs, as their
+difference and ``None``."""
+
+
 def lift(signals: pd.DataFrame, lifts: Mapping[str, float]) -> NDArray[np.float64]:
     """Return the log of what each pair's mode adds, shape (n,); 0 where it is not known."""
-    if not lifts or KIND not in signals:
-        return np.zeros(len(signals))
-    by_kind = {place: lifts.get(name, 0.0) for place, name in enumerate(QUOTED_MODES)}
-    return signals[KIND].map(by_kind).fillna(0.0).to_numpy(dtype=np.float64)
+    kind = _kind(signals)
+    added = np.array([lifts.get(name, 0.0) for name in QUOTED_MODES])
+    return np.asarray(np.where(kind < 0, 0.0, added[kind]), dtype=np.float64)
 
 
-def learn_lifts(
-    signals: pd.DataFrame,
-    unexplained: Callable[
-        [NDArray[np.float64]], tuple[NDArray[np.float64], NDArray[np.float64] | None]
-    ],
-    rows: float,
-) -> dict[str, float]:
+def learn_lifts(signals: pd.DataFrame, unexplained: Unexplained, rows: float) -> dict[str, float]:
     """Learn what each mode adds.
 
     Parameters
@@ -56,31 +57,40 @@ def learn_lifts(
     signals : DataFrame, shape (n, ...)
         Signals of finished collaborations.
     unexplained : callable
-        Takes the log that modes add so far, shape (n,); returns how much came of each row and how
-        much was expected without modes. Either in logs, with ``None`` for the second, or as
-        amounts whose mean is 1.
+        What is left when a forest has learned all but the modes.
     rows : float
         Collaborations at which half of what is seen of a mode is believed.
 
     Returns
     -------
     dict of str to float
-        By mode, in logs; those that nobody tried are missing.
+        By mode, in logs; those that nobody tried are missing, and all are where only one was.
     """
-    lifts: dict[str, float] = {}
-    kind = signals[KIND] if KIND in signals else pd.Series(np.nan, index=signals.index)
-    if kind.nunique() < 2:
+    kind = _kind(signals)
+    known, lifts = kind >= 0, dict[str, float]()
+    tried = np.unique(kind[known])
+    if len(tried) < 2:
         return lifts
+
+    def by_mode(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        total = np.bincount(kind[known], weights=values[known], minlength=len(QUOTED_MODES))
+        return total.astype(np.float64)
+
     for _ in range(PASSES):
         came, expected = unexplained(lift(signals, lifts))
-        told = pd.DataFrame({"came": came, "expected": 1.0 if expected is None else expected})
-        found = told.groupby(kind.to_numpy()).agg(["sum", "size"])
-        came_of, count = found["came", "sum"], found["came", "size"]
         if expected is None:
-            centre = float(np.mean(came))
-            seen = (came_of - centre * count) / (count + rows)
+            count = by_mode(np.ones(len(came)))
+            seen = by_mode(came - came.mean()) / (count + rows)
         else:
-            centre = float(np.sum(came) / np.sum(expected))
-            seen = np.log((came_of / centre + rows) / (found["expected", "sum"] + rows))
-        lifts = {QUOTED_MODES[int(place)]: float(value) for place, value in seen.items()}
+            usual = came.sum() / expected.sum()
+            seen = np.log((by_mode(came) / usual + rows) / (by_mode(expected) + rows))
+        lifts = {QUOTED_MODES[place]: float(seen[place]) for place in tried}
     return lifts
+
+
+def _kind(signals: pd.DataFrame) -> NDArray[np.int64]:
+    """Return the position of each pair's mode in `QUOTED_MODES`, -1 where it is not known."""
+    if KIND not in signals:
+        return np.full(len(signals), -1, dtype=np.int64)
+    kind: NDArray[np.float64] = np.nan_to_num(signals[KIND].to_numpy(dtype=np.float64), nan=-1.0)
+    return kind.astype(np.int64)

@@ -183,7 +183,7 @@ def _figures(option: Option) -> Text:
         each, promise = f"{amount:,.0f}", _promise(option, amount)
         money = _money_word(option.currency)
         return Text(
-            f"每 {each} {money}报价预计带来{promise.zh}",
+            f"每 {each} {money}报价预计带来 {promise.zh}",
             f"about {promise.en} expected per {each} {option.currency} of price",
         )
     aim = AIMS.get(option.goal)
@@ -207,11 +207,11 @@ def _promise(option: Option, amount: float) -> Text:
     figure = (f"{count:.1f}", f"{count:.1f}") if count < 10 else (wan(count), short(count))
     if option.is_money:
         return Text(
-            f" {figure[0]} {_money_word(option.currency)}毛利",
+            f"{figure[0]} {_money_word(option.currency)}毛利",
             f"{figure[1]} {option.currency} of margin",
         )
     counted = COUNTED[option.goal]
-    return Text(f" {figure[0]} {counted.zh}", f"{figure[1]} {counted.en}")
+    return Text(f"{figure[0]} {counted.zh}", f"{figure[1]} {counted.en}")
 
 
 def _experience(option: Option) -> Text:

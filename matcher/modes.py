@@ -205,13 +205,13 @@ def tell_options(
 def _offered(found: Candidates, history: History) -> pd.DataFrame:
     """List the offers of each pair that its brief allows and can pay, in one currency."""
     listed = quotes(found.pairs, history)
-    index = found.pairs.index.to_numpy()
-    listed = listed.assign(row=index[listed.pop("pair")])
+    listed["row"] = found.pairs.index.to_numpy()[listed.pop("pair")]
     same = listed["currency"].to_numpy() == found.offers["currency"].loc[listed["row"]].to_numpy()
     listed = listed[same & possible(listed, history.tables.briefs)].reset_index(drop=True)
     goals = history.tables.briefs.set_index("brief_id")["goal"]
     asked = zip(listed["brief_id"].map(goals), listed["mode"], strict=True)
-    return listed.assign(serves=[SERVES.get(goal, {}).get(mode, 0) for goal, mode in asked])
+    listed["serves"] = [SERVES.get(goal, {}).get(mode, 0) for goal, mode in asked]
+    return listed
 
 
 def _parts(options: pd.DataFrame) -> Iterator[pd.DataFrame]:

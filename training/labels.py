@@ -145,10 +145,11 @@ def outcome_values(tables: Tables, horizon_days: int) -> pd.DataFrame:
         One row a collaboration, sorted by as_of and collaboration_id: collaboration_id, brief_id,
         kol_id, mode, as_of, measured_at, goal, vertical; the counts of `COUNTS`; `MONEY`;
         ``value``, what the goal is after; ``cost``, null where unknown or nothing; ``currency`` of
-        both where they are money: of the cost, or of the revenue where no cost is told, empty where neither
-        is; ``value_per_cost``, null where no cost is told; ``unconverted`` (bool), where it is
-        null because revenue and cost are in two currencies of which no rate before ``measured_at``
-        is known; and ``achieved``, the log of the count that the goal's forecast is of.
+        both where they are money: of the cost, or of the revenue where no cost is told, empty where
+        neither is; ``value_per_cost``, null where no cost is told; ``unconverted`` (bool), where it
+        is null because revenue and cost are in two currencies of which no rate before
+        ``measured_at`` is known; and ``achieved``, the log of the count that the goal's forecast
+        is of.
     """
     ripe = ripe_outcomes(tables.outcomes, horizon_days)
     done = tables.collaborations[tables.collaborations["status"] == "delivered"]

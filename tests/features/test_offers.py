@@ -150,3 +150,43 @@ def test_offers_keep_the_pairs_index(day: Day) -> None:
     assert current_offers(pairs, history).index.tolist() == ["row"]
     with pytest.raises(ValueError, match="without"):
         current_offers(pairs.drop(columns="kol_id"), history)
+
+
+def test_a_pair_in_one_mode_takes_its_quote_or_else_the_cheapest(day: Day) -> None:
+    history = world(
+        day,
+        [
+            ("k", "sponsorship", day(1), 300.0, "CNY", None),
+            ("k", "co_creation", day(1), 100.0, "CNY", None),
+            ("k", "live_commerce", day(1), 200.0, "CNY", day(3)),
+            ("k", "q_and_a", day(1), 50.0, "CNY", None),
+        ],
+        modes=("sponsorship", "co_creation", "live_commerce"),
+    )
+    modes = ["sponsorship", "co_creation", None, "live_commerce", "q_and_a", "offline_event"]
+    pairs = pd.DataFrame({"brief_id": "b", "kol_id": "k", "as_of": day(4), "mode": modes})
+    found = current_offers(pairs, history)
+    cheapest = "co_creation"  # what ran out, is not allowed or was never quoted is no offer
+    assert found["mode"].tolist() == ["sponsorship", *[cheapest] * 5]
+    assert found["price"].tolist() == [300.0, *[100.0] * 5]
+    assert found["has_mode"].all()
+
+
+def test_a_mode_of_two_currencies_takes_that_of_the_brief_or_the_first(day: Day) -> None:
+    rates = [
+        ("k", "ad_placement", day(1), 900.0, "CNY", None),
+        ("k", "sponsorship", day(1), 70.0, "USD", None),
+        ("k", "sponsorship", day(2), 800.0, "CNY", None),
+    ]
+    pairs = pd.DataFrame(
+        {"brief_id": "b", "kol_id": "k", "as_of": day(4), "mode": ["sponsorship", None]}
+    )
+    for brief, price in (({}, 800.0), ({"currency": "CNY"}, 800.0), ({"currency": "USD"}, 70.0)):
+        assert current_offers(pairs, world(day, rates, **brief))["price"].eq(price).all()
+
+
+def test_a_mode_that_does_not_exist_is_refused(day: Day) -> None:
+    history = world(day, [("k", "sponsorship", day(1), 100.0, "CNY", None)])
+    pairs = pd.DataFrame({"brief_id": "b", "kol_id": "k", "as_of": [day(4)], "mode": "billboard"})
+    with pytest.raises(ValueError, match=r"Got pairs in modes \['billboard'\] but expected some"):
+        current_offers(pairs, history)

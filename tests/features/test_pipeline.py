@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from features.config import FeatureConfig
 from features.contract import RESERVED_SPACES, SPECS
-from features.history import History
+from features.history import QUOTED_MODES, History
+from features.offers import current_offers, quotes
 from features.pipeline import FeaturePipeline
 from features.projection import Spread
 from features.signals import FAMILIES, Family
@@ -103,6 +104,36 @@ def test_order_of_rows_and_pairs_is_irrelevant(
     shuffled = pairs.sample(frac=1, random_state=seed)
     expected = pipeline.transform(pairs, tables)
     assert_identical(pipeline.transform(shuffled, mixed), expected.loc[shuffled.index])
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=SEEDS, days=DAYS)
+def test_the_mode_of_the_offer_named_changes_nothing(
+    pipeline: FeaturePipeline, random_tables: Maker, day: Day, seed: int, days: int
+) -> None:
+    history = History(random_tables(seed))
+    pairs = all_pairs(history.tables, day(days))
+    plain = pipeline.transform(pairs, history)
+    offered = current_offers(pairs, history)["mode"]
+    assert_identical(pipeline.transform(pairs.assign(mode=offered), history), plain)
+    assert_identical(pipeline.transform(pairs.assign(mode=None), history), plain)
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=SEEDS, days=DAYS)
+def test_pairs_seen_in_other_modes_are_as_if_asked_so_from_the_start(
+    pipeline: FeaturePipeline, random_tables: Maker, day: Day, seed: int, days: int
+) -> None:
+    history = History(random_tables(seed))
+    options = quotes(all_pairs(history.tables, day(days)), history)
+    plain = pipeline.transform(options.drop(columns="mode"), history)
+    asked = pipeline.transform(options, history)
+    assert_identical(pipeline.in_mode(plain, options, history), asked)
+    fixed = [f"{f.name}." for f in pipeline.families if not f.by_mode]
+    same = [name for name in plain if name.startswith(tuple(fixed))]
+    assert_identical(asked[same], plain[same])
+    told = (asked["mode.kind"].astype(int)).map(dict(enumerate(QUOTED_MODES)))
+    assert told.tolist() == options["mode"].tolist()
 
 
 @settings(max_examples=5, deadline=None)

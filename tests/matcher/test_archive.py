@@ -123,8 +123,8 @@ def test_another_json_file_is_refused(saved: Path, text: str) -> None:
 
 
 def test_a_later_format_is_refused(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("matcher.archive.FORMAT", 5)
-    with pytest.raises(ValueError, match="model format 4 but expected 5"):
+    monkeypatch.setattr("matcher.archive.FORMAT", 6)
+    with pytest.raises(ValueError, match="model format 5 but expected 6"):
         Fitted.load(saved)
 
 
