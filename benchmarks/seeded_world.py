@@ -108,7 +108,8 @@ def measure(arguments: argparse.Namespace, seed: int) -> tuple[int, Evaluation, 
     oracle: dict[int, Any] = {}
 
     def lists() -> Iterator[tuple[pd.DataFrame, pd.DataFrame, pd.Series[Any]]]:
-        for found in candidates(questions, history, pipeline, config):
+        for part in candidates(questions, history, pipeline, config):
+            found = matcher.settled(part, history, pipeline)
             truth = _true_values(world, found.pairs, found.offers)
             oracle["value"] = truth.to_numpy()
             yield found.pairs, found.signals, true_grades(truth, found.pairs["brief_id"])

@@ -108,7 +108,8 @@ def measure(arguments: argparse.Namespace, seed: int) -> pd.DataFrame:
     questions = pd.DataFrame({"brief_id": plan.briefs("test")})
     questions["as_of"] = questions["brief_id"].map(decision_times(world.tables)).astype(TIME)
     rows: list[dict[str, Any]] = []
-    for found in candidates(questions, history, fit.pipeline, config):
+    for part in candidates(questions, history, fit.pipeline, config):
+        found = fit.matcher.settled(part, history, fit.pipeline)
         values, scores = ways(world, fit.matcher, accept, found)
         with _quiet():
             rows += spend(world, found, values, scores)

@@ -30,7 +30,7 @@ bring more in the dearer mode because dear KOLs bring more. ``price.against_peer
 of one mode and stays."""
 PASSES = 2
 """Rounds in which forest and lifts explain what the other leaves."""
-HASTE = 3
+HASTE = 5
 """How many times fewer and larger steps a forest takes that only serves to find the lifts."""
 
 

@@ -1,6 +1,7 @@
 import pandas as pd
 
 from features.columns import TIME
+from features.contract import SPECS
 from features.history import History, roster
 from features.pipeline import FeaturePipeline
 from features.simulate import World
@@ -55,3 +56,44 @@ def test_kept_rows_come_in_the_order_asked_for(world: World, word_embeddings: Em
     assert kept.signals.index.equals(rows)
     assert kept.roster["kol_id"].tolist() == kept.pairs["kol_id"].tolist()
     assert kept.funnel is found.funnel
+
+
+def test_a_kol_whose_cheapest_mode_is_for_another_time_may_serve_in_another(
+    world: World, word_embeddings: Embeddings
+) -> None:
+    tables, brief = world.tables, world.tables.briefs["brief_id"].iloc[-1]
+    pipeline = FeaturePipeline(Config().features, word_embeddings)
+    asked = _asked([brief], [world.as_of])
+    (before,) = candidates(asked, History(tables), pipeline, Config())
+    kol_id = before.pairs["kol_id"].iloc[0]
+    first = before.offers.iloc[0]
+    mine = tables.rates["kol_id"] == kol_id
+    allowed = tables.briefs.set_index("brief_id")["modes"][brief]
+    other = next(mode for mode in allowed or ("q_and_a", "sponsorship") if mode != first["mode"])
+    later = world.as_of + pd.Timedelta(days=900)
+    away = tables.rates.assign(available_from=tables.rates["available_from"].mask(mine, later))
+    away["available_to"] = away["available_to"].mask(mine)
+    (gone,) = candidates(asked, History(tables.replace(rates=away)), pipeline, Config())
+    assert kol_id not in set(gone.pairs["kol_id"])
+    assert gone.funnel.set_index("reason")["kols"]["availability"] >= 1
+
+    dear = (
+        away[mine]
+        .tail(1)
+        .assign(
+            mode=other,
+            price=first["price"] + 1,
+            quoted_at=world.as_of - pd.Timedelta(minutes=1),
+            valid_until=pd.NaT,
+            available_from=pd.NaT,
+        )
+    )
+    more = SPECS["rates"].conform(pd.concat([away, dear], ignore_index=True))
+    (after,) = candidates(asked, History(tables.replace(rates=more)), pipeline, Config())
+    row = after.pairs.index[after.pairs["kol_id"] == kol_id]
+    assert after.offers.loc[row, ["mode", "price"]].to_numpy().tolist() == [
+        [other, first["price"] + 1]
+    ]
+    assert after.pairs.loc[row, "mode"].tolist() == [other]
+    signals = pipeline.transform(after.pairs, History(tables.replace(rates=more)))
+    pd.testing.assert_frame_equal(after.signals, signals, check_exact=True)

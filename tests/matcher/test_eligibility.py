@@ -4,7 +4,7 @@ import pytest
 from features.columns import TIME
 from features.contract import BRIEFS, KOLS
 from matcher.config import EligibilityConfig
-from matcher.eligibility import REASONS, funnel, screen, screen_signals
+from matcher.eligibility import REASONS, funnel, in_time, possible, screen, screen_signals
 
 AS_OF = pd.Timestamp("2026-01-10", tz="UTC")
 
@@ -151,3 +151,28 @@ def test_a_brief_with_nobody_still_says_why() -> None:
 def test_every_reason_is_told_in_both_languages(reason: object) -> None:
     assert reason.en  # type: ignore[attr-defined]
     assert any("\u4e00" <= c <= "\u9fff" for c in reason.zh)  # type: ignore[attr-defined]
+
+
+def test_an_offer_is_possible_if_it_is_for_the_time_and_can_be_paid() -> None:
+    day = pd.Timestamp("2025-06-01", tz="UTC")
+    briefs = pd.DataFrame(
+        {
+            "brief_id": ["b"],
+            "starts_at": [day],
+            "ends_at": [day + pd.Timedelta(days=30)],
+            "max_price_per_kol": [500.0],
+            "budget": [800.0],
+        }
+    )
+    late, early = day + pd.Timedelta(days=31), day - pd.Timedelta(days=1)
+    offers = pd.DataFrame(
+        {
+            "brief_id": "b",
+            "as_of": early,
+            "price": [500.0, 501.0, 100.0, 100.0, 100.0],
+            "available_from": pd.Series([pd.NaT, pd.NaT, late, pd.NaT, early]).dt.tz_convert("UTC"),
+            "available_to": pd.Series([pd.NaT, pd.NaT, pd.NaT, early, late]).dt.tz_convert("UTC"),
+        }
+    )
+    assert possible(offers, briefs).tolist() == [True, False, False, False, True]
+    assert in_time(offers, briefs).tolist() == [True, True, False, False, True]

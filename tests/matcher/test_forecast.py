@@ -4,9 +4,10 @@ import pytest
 
 from features.contract import GOALS
 from matcher.config import HeadConfig, IntervalConfig
-from matcher.forecast import VALUE, Forecaster, RateCurve
+from matcher.forecast import MOST, VALUE, Forecaster, RateCurve, expected_views
 from matcher.heads import HEADS, RATES
-from matcher.uncertainty import Backcast
+from matcher.model import Matcher
+from matcher.uncertainty import Backcast, from_normal
 
 CONFIG = HeadConfig(trees=20, least_rows=50, min_rows_per_leaf=10)
 
@@ -173,3 +174,48 @@ def test_a_rate_curve_recovers_its_numbers_and_keeps_the_order() -> None:
     # Outcomes that contradict the forecast flatten it, but never turn KOLs around.
     against = RateCurve.fit(forecast, rng.poisson(clicks * (0.06 - forecast)) * 1.0, clicks)
     assert against.slope == pytest.approx(0.2)
+
+
+def test_the_outlook_is_the_forecast_and_its_worth_in_the_goals_own_unit(
+    matcher: Matcher, past: tuple[pd.DataFrame, pd.DataFrame]
+) -> None:
+    assert matcher.forecaster is not None
+    forecaster, signals = matcher.forecaster, past[1]
+    money = pd.Series("CNY", index=signals.index)
+    told, point = forecaster.outlook(signals, money), forecaster.predict(signals)
+    pd.testing.assert_frame_equal(told[list(point)], point)
+    goal = signals["category.goal"].map(dict(enumerate(GOALS)))
+    views = expected_views(forecaster.log_views(signals))
+    for name, rate in (("seeding", "spread_rate"), ("engagement", "engagement_rate")):
+        mine = (goal == name).to_numpy()
+        np.testing.assert_allclose(told["value"][mine], (views * point[rate])[mine])
+    mine = (goal == "awareness").to_numpy()
+    np.testing.assert_allclose(told["value"][mine], views[mine])
+    mine = (goal == "conversion").to_numpy()
+    orders = (views * point["ctr"] * point["cvr"])[mine]
+    np.testing.assert_allclose(told["brings"][mine], orders)
+    product = np.exp(signals["brief.product_price"])[mine]
+    margin = signals["brief.gross_margin"][mine]
+    assert forecaster.order_value is not None
+    kept = orders * product * (1 - point["refund_rate"][mine]) * margin
+    factor = np.exp(forecaster.order_value.relative + forecaster.order_value.spread**2 / 2)
+    known = product.notna()
+    np.testing.assert_allclose(told["value"][mine][known], (kept * factor)[known])
+    # Without a currency, or a margin, nobody knows what an order earns.
+    assert forecaster.outlook(signals, money.mask(money == "CNY"))["value"][mine].isna().all()
+    blank = signals.assign(**{"brief.gross_margin": np.nan})
+    assert forecaster.outlook(blank, money)["value"][mine].isna().all()
+    assert forecaster.outlook(blank, money)["brings"][mine].notna().all()
+
+
+def test_the_mean_of_views_is_that_of_drawn_futures() -> None:
+    bounds = np.log([[500.0, 1000.0, 4000.0], [900.0, 1000.0, 1100.0]])
+    scores = np.random.default_rng(0).standard_normal(400_000)
+    for row, mean in zip(bounds, expected_views(bounds), strict=True):
+        drawn = np.exp(from_normal(scores, row)) - 1
+        assert mean == pytest.approx(drawn.mean(), rel=0.02)
+    blank = np.array([[np.nan, np.log(11.0), np.nan], [np.nan] * 3, [0.0, 900.0, 9000.0]])
+    told = expected_views(blank)
+    assert told[0] == pytest.approx(10.0)
+    assert np.isnan(told[1])
+    assert told[2] == MOST

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.columns import EPOCH
-from features.history import History, roster
+from features.history import QUOTED_MODES, History, roster
 from features.offers import current_offers
 from features.pipeline import FeaturePipeline
 from features.simulate import World
@@ -430,3 +430,33 @@ def test_those_on_the_lists_are_examples_where_they_teach(
     key = pd.MultiIndex.from_frame(rest[["brief_id", "kol_id"]])
     assert {"declined", "cancelled"} <= set(listed.loc[key, "status"])
     assert (chosen.loc[~chosen["judged"], "choice"] != "").all()
+
+
+def test_tried_pairs_are_read_in_the_mode_that_was_really_used(
+    world: World, history: History, pipeline: FeaturePipeline, config: Config
+) -> None:
+    tables = world.tables
+    whenever = pd.Series(world.as_of, index=tables.briefs["brief_id"])
+    teaching = pd.Index(tables.briefs["brief_id"])
+    told = graded_pairs(tables, teaching, whenever, config.training)
+    tried = told[~told["judged"]].head(200)
+    used = tables.collaborations.set_index(["brief_id", "kol_id"])["mode"]
+    key = pd.MultiIndex.from_frame(tried[["brief_id", "kol_id"]])
+    assert tried["mode"].tolist() == used.reindex(key).tolist()
+    alone = config.training.model_copy(update={"unknown_per_brief": 0})
+    examples = build_examples(tables, history, pipeline, tried, alone, seed=0)
+    kind = examples.signals["mode.kind"].map(dict(enumerate(QUOTED_MODES)))
+    quoted = (kind == examples.pairs["mode"]).to_numpy()
+    assert quoted.mean() > 0.95  # few quotes had run out
+    cheapest = current_offers(examples.pairs.drop(columns="mode"), history)["mode"]
+    assert (kind != cheapest).any()
+    assert (kind == cheapest)[~quoted].all()
+
+
+def test_where_choices_alone_teach_no_mode_tells_the_chosen_apart(
+    world: World, config: Config
+) -> None:
+    whenever = pd.Series(world.as_of, index=world.tables.briefs["brief_id"])
+    negative = config.training.model_copy(update={"unknown": "negative"})
+    teaching = pd.Index(world.tables.briefs["brief_id"])
+    assert graded_pairs(world.tables, teaching, whenever, negative)["mode"].isna().all()

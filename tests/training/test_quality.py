@@ -28,12 +28,14 @@ def evaluation(embeddings: Embeddings) -> Evaluation:
     history, pipeline = History(world.tables), FeaturePipeline(config.features, embeddings)
     plan = plan_by_time(world.tables, config)
     examples, pipeline = plan_examples(plan, history, pipeline, config)
-    by: dict[str, Score] = rankers(fit_matcher(examples, plan, config, pipeline))
+    matcher = fit_matcher(examples, plan, config, pipeline)
+    by: dict[str, Score] = rankers(matcher)
 
     def lists() -> Iterator[tuple[pd.DataFrame, pd.DataFrame, pd.Series]]:
         test = examples.of(plan.briefs("test")).pairs
         questions = test[["brief_id", "as_of"]].drop_duplicates("brief_id")
-        for found in candidates(questions, history, pipeline, config):
+        for part in candidates(questions, history, pipeline, config):
+            found = matcher.settled(part, history, pipeline)
             value = world.truth(found.pairs.assign(mode=found.offers["mode"]))["value_per_cost"]
             yield found.pairs, found.signals, true_grades(value, found.pairs["brief_id"])
 

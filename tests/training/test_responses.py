@@ -77,3 +77,11 @@ def test_answers_that_were_not_known_before_the_cut_teach_nothing(
 def test_briefs_without_a_time_are_left_out(history: History, pipeline: FeaturePipeline) -> None:
     nobody = answers_of(history, pipeline, pd.Series(dtype="datetime64[us, UTC]"))
     assert len(nobody.pairs) == len(nobody.signals) == 0
+
+
+def test_an_answer_is_read_in_the_mode_asked_for(past: Past) -> None:
+    tables = past([{"kol": "k1"}, {"kol": "k2"}])
+    told = tables.collaborations.assign(mode=["live_commerce", None])
+    told = responses(tables.replace(collaborations=told)).set_index("kol_id")["mode"]
+    assert told["k1"] == "live_commerce"
+    assert pd.isna(told["k2"])
