@@ -62,12 +62,12 @@ def _quote(post: Post) -> Both:
 def affinity(facts: Facts) -> Reason | None:
     """Speak of likeness to who suited past briefs."""
     name = "affinity.posts_recent"
-    if not facts.get(name + ABOVE) >= HALF:
+    if not facts.above(name) >= HALF:
         return None
-    share = place(facts.get(name + ABOVE))
+    share = place(facts.above(name))
     return Reason(
         f"Judged by who suited past briefs, fits this one better than {share} of the candidates",
-        f"参照历史选人结果，与本次需求的契合度高于 {share} 的备选达人",
+        f"参照以往同类需求的选人结果，契合度高于 {share} 的备选达人",
         facts.evidence(name, name + ABOVE),
     )
 
@@ -77,7 +77,7 @@ def vectors(facts: Facts) -> Reason | None:
     name = "vectors.mean_cosine"
     if not facts.get(name) >= LEAST or lags(facts, name):
         return None
-    than = against_candidates(facts, name, "more than", "高于")
+    than = against_candidates(facts, name, "better than", "高于")
     return Reason(
         f"By your own profiles KOL and brief fit by {facts.get(name):.2f}{than[0]}",
         f"按自有画像数据，与需求的契合度 {facts.get(name):.2f}{than[1]}",
@@ -93,7 +93,7 @@ def audience(facts: Facts) -> Reason | None:
         return None
     if not facts.known(name + ABOVE) and match < MATCHING:
         return None
-    than = against_candidates(facts, name, "more than", "高于")
+    than = against_candidates(facts, name, "better than", "高于")
     return Reason(
         f"Audience matches the target group by {percent(match)}{than[0]}",
         f"粉丝画像与目标人群匹配度 {percent(match)}{than[1]}",
