@@ -38,7 +38,8 @@ def price(case: Case) -> Iterator[Caution]:
         yield Caution(
             0.45 + min(over, 1.0) * 0.4,
             "price",
-            f"Asks {en}, {_times(over)} above what similar KOLs usually ask (up to {top_en})",
+            f"Asks {en}, {_times(over)} above what similar KOLs usually ask (up to {top_en}): "
+            "worth negotiating",
             f"刊例价 {zh}，比同类达人常见报价上限（{top_zh}）高 {_times(over)}，建议议价",
         )
     if facts.below("price.per_view") >= POOR:
@@ -75,7 +76,7 @@ def posts(case: Case) -> Iterator[Caution]:
         )
     gap = facts.get("style.median_gap_days")
     if age >= 30 and not age < IDLE * gap:
-        usual_en = f", where one came every {counted(max(gap, 1), 'day')}" if gap > 0 else ""
+        usual_en = f", usually there is one every {counted(max(gap, 1), 'day')}" if gap > 0 else ""
         usual_zh = f"，以往通常 {max(gap, 1):.0f} 天更新一条" if gap > 0 else ""
         yield Caution(
             min(0.4 + age / 300, 0.9),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from features.pipeline import FeaturePipeline
 from features.signals.affinity import TEXT, sides
 from features.signals.content import brief_texts
 from features.similarity import cosines
-from features.timeline import micros
+from features.timeline import Floats, Ints, micros, pick
 from features.view import View
 from matcher.figures import money, short, wan
 from matcher.wording import Text
@@ -25,8 +25,10 @@ CAMPAIGNS = ("signed", "delivered", "cancelled")
 """Statuses of what became a campaign: who only was asked, or declined, ran none."""
 SIMILAR = 0.5
 """Cosine from which two briefs are alike, whatever their brand and vertical."""
-ALIKE = 0.6
-"""Cosine of recent posts from which two KOLs are alike."""
+ALIKE = 0.7
+"""Cosine of recent posts, with what is added to it, from which two KOLs are alike."""
+SAME_VERTICAL, SAME_PLATFORM = 0.15, 0.05
+"""Added to that cosine where two KOLs name one vertical, and where they are on one platform."""
 LOOKED_AT = 300
 """Campaigns for similar briefs among which look-alikes are sought, the most similar ones."""
 COLUMNS = (
@@ -47,7 +49,7 @@ def precedents(
 
     A KOL's own campaigns for similar briefs come first: for the same brand, in the same vertical,
     or alike in text. Then come campaigns for such briefs with KOLs like it, whose results are
-    known: on the same platform first, then those whose posts are closest. Then its other own ones.
+    known, the most alike first. Then come its other own ones.
 
     Parameters
     ----------
@@ -213,7 +215,7 @@ def _lookalikes(
         pipeline.config.recent_posts,
     )
     found = sides(view, pipeline.embeddings, pipeline.config, TEXT)
-    platform = view.cells.platform[view.cell]
+    closer = _closer(view)
     kept = []
     groups = dict(list(near.groupby("brief_id", sort=False)))
     for brief_id, mine in asked.groupby("brief_id", sort=False):
@@ -222,10 +224,9 @@ def _lookalikes(
             continue
         left, right = (kols.get_indexer(frame["kol_id"]) for frame in (mine, others))
         to = np.tile(found.to[right], (len(left), 1))
-        cosine = cosines(found.kols, found.kols, found.to[left], to)
-        cosine[left[:, None] == right[None, :]] = np.nan
-        same = (platform[left][:, None] == platform[right][None, :]).astype(np.float64)
-        order = np.where(cosine >= ALIKE, -(2.0 * same + cosine), np.inf)
+        alike = cosines(found.kols, found.kols, found.to[left], to) + closer(left, right)
+        alike[left[:, None] == right[None, :]] = np.nan
+        order = np.where(alike >= ALIKE, -alike, np.inf)
         best = np.argsort(order, axis=1, kind="stable")[:, :MOST]
         value = np.take_along_axis(order, best, axis=1)
         row, slot = np.nonzero(np.isfinite(value))
@@ -241,6 +242,24 @@ def _lookalikes(
         )
     nobody = near.head(0).assign(pair=0, kind=_LIKE, order=0.0)
     return pd.concat(kept, ignore_index=True) if kept else nobody
+
+
+def _closer(view: View) -> Callable[[Ints, Ints], Floats]:
+    """Return a function that gives what two KOLs have in common beside their posts."""
+    platform, profile = view.cells.platform[view.cell], view.cells.profile[view.cell]
+    named = pd.Series(
+        pick(view.history.kols.frame["verticals"].to_numpy(), profile, None)
+    ).explode()
+    codes, verticals = pd.factorize(named)
+    names = np.zeros((len(view), len(verticals)))
+    names[named.index.to_numpy()[codes >= 0], codes[codes >= 0]] = 1.0
+
+    def closer(left: Ints, right: Ints) -> Floats:
+        shared = names[left] @ names[right].T > 0
+        same = platform[left][:, None] == platform[right][None, :]
+        return np.asarray(SAME_VERTICAL * shared + SAME_PLATFORM * same)
+
+    return closer
 
 
 _STATUS = {

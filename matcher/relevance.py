@@ -6,11 +6,9 @@ from matcher.comparisons import HALF, Both, against_candidates, lags
 from matcher.figures import ABOVE, Facts, Post, Reason, percent, place
 
 TOPICAL = 0.2
-"""Share of recent posts on the brief's vertical, and likeness of a text, that speak for a KOL."""
+"""Share of recent posts on the brief's vertical, and likeness, that speak for a KOL."""
 MATCHING = 0.6
 """Audience match that speaks for a KOL where there is nobody to compare with."""
-LEAST = 0.01
-"""A cosine below this says nothing."""
 QUOTED = 2
 """Posts that a reason quotes."""
 
@@ -75,7 +73,7 @@ def affinity(facts: Facts) -> Reason | None:
 def vectors(facts: Facts) -> Reason | None:
     """Speak of users' own vectors."""
     name = "vectors.mean_cosine"
-    if not facts.get(name) >= LEAST or lags(facts, name):
+    if not facts.get(name) >= TOPICAL or lags(facts, name):
         return None
     than = against_candidates(facts, name, "better than", "高于")
     return Reason(
