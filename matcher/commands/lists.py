@@ -14,6 +14,7 @@ from matcher.commands.shared import (
     DataPath,
     MappingFile,
     TrackingUri,
+    existing,
     load_config,
     open_embeddings,
     open_source,
@@ -127,3 +128,43 @@ def match(
             stale=served.stale,
         )
         raise typer.Exit(STALE)
+
+
+def why(
+    data: DataPath = LAKE,
+    kols: Annotated[
+        tuple[str, str] | None, typer.Option("--kols", help="The two KOLs, by id.")
+    ] = None,
+    brief: Annotated[
+        str | None, typer.Option("--brief", help="Brief id. Default: the only one of the run.")
+    ] = None,
+    run_id: Annotated[
+        str | None, typer.Option("--run", help="A published run. Default: the latest.")
+    ] = None,
+    language: Annotated[Literal["zh", "en"], typer.Option(help="Language of the words.")] = "en",
+) -> None:
+    """Say why one of two KOLs is ranked above the other, by a published run."""
+    from features.errors import UserError
+    from features.lake import home_of
+    from matcher.contrast import contrast, sides
+    from serving.publish import latest_run, read_run
+
+    home = home_of(existing(data))
+    latest = latest_run(home)
+    if latest is None:
+        raise UserError(f"Got {data} without a published run; make one with `kolmatch match`")
+    matches = read_run(home, run_id or latest.run_id).matches
+    briefs = sorted(set(matches["brief_id"]))
+    brief_id = brief or (briefs[0] if len(briefs) == 1 else None)
+    if brief_id not in briefs:
+        raise UserError(f"Got brief {brief_id} but expected --brief with one of {briefs}")
+    matches = matches[matches["brief_id"] == brief_id].set_index("kol_id", drop=False)
+    unknown = [kol for kol in kols or () if kol not in matches.index]
+    if kols is None or unknown:
+        raise UserError(
+            f"Got KOLs {unknown} but expected --kols with two of the {len(matches)} matches of "
+            f"brief {brief_id}, by id"
+        )
+    one, other = sides(matches.loc[list(kols)])
+    sentences = contrast(one, other, language)
+    typer.echo(("" if language == "zh" else " ").join(sentences))
