@@ -44,7 +44,8 @@ class Wordlist:
     def found(self, text: str) -> tuple[str, ...]:
         """Return what a text says, in order and once each, in lower case and half width."""
         plain = re.sub(self.harmless, _BLANK, _fold(text), flags=re.ASCII)
-        said = (match.group() for match in re.finditer(self.says, plain, flags=re.ASCII))
+        found = re.finditer(self.says, plain, flags=re.ASCII)
+        said = (match.group().strip(" 【[:") for match in found)
         return tuple(dict.fromkeys(said))
 
     def flags(self, texts: Sequence[str]) -> Bools:

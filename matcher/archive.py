@@ -35,7 +35,7 @@ from matcher.scout import Scout
 from matcher.standing import Standing
 from matcher.uncertainty import Uncertainty
 
-FORMAT = 4
+FORMAT = 5
 """Version of the folder's layout and of what the signals mean."""
 _MANIFEST, _RANKER, _PROJECTIONS = "model.json", "ranker.txt", "projections.npz"
 _ACCEPT = "accept.txt"

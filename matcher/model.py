@@ -31,6 +31,7 @@ from matcher.likeness import likeness
 from matcher.prices import price_bands
 from matcher.retrieval import Retrieval
 from matcher.returns import returns
+from matcher.risk_register import risk_register
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -246,7 +247,7 @@ class Matcher(Fitted):
         self, found: Candidates, history: History, pipeline: FeaturePipeline
     ) -> dict[str, pd.DataFrame]:
         """Tell more of the matches of some briefs, by the name of a table."""
-        return {}
+        return {"risks": risk_register(found, history, pipeline.config)}
 
     def _check_use(self, pipeline: FeaturePipeline) -> None:
         """Refuse vectors or signals that the model was not trained on."""

@@ -49,11 +49,12 @@ LADDERS: Mapping[str, tuple[float, float]] = MappingProxyType(
         "cancelled": (0.1, 0.5),
         "late": (0.1, 0.5),
         "rival_days": (180.0, 30.0),
-        "people": (math.log(100), math.log(10)),
+        "people": (math.log(50), math.log(5)),
+        "suspicious": (0.1, 0.6),
         "jump": (math.log(1.3), math.log(3)),
         "band": (3.0, 6.0),
         "blocked": (0.0, 3.0),
-        "turned": (0.2, 0.6),
+        "turned": (0.25, 0.7),
         "changed": (0.0, 3.0),
         "paid_share": (1 / 3, 2 / 3),
     }
@@ -65,11 +66,13 @@ LADDERS: Mapping[str, tuple[float, float]] = MappingProxyType(
   fewer than one viewer in twenty seeing a post to its end;
 * one collaboration in ten cancelled or late is the field's usual (`features.signals.record`);
 * work for a named competitor, from half a year ago to the last 30 days, which refuse;
-* a segment of fewer than 100 people, as platforms themselves withhold, down to 10;
+* an audience segment of fewer than 50 people, down to 5: platforms withhold those under 100,
+  official statistics those under 5 to 10;
+* more than a tenth of followers who look fake, which auditing tools find with most, up to 60%;
 * followers that rise by 30% or threefold between two profiles beyond the KOL's own pace;
 * engagement 3 to 6 robust standard deviations off the usual of platform and tier, either way;
 * three recent posts with words the brief blocks;
-* posts whose subject changed for most of them (`conduct.turned`), three facts of the profile changed;
+* posts whose subject changed for most of them (`conduct.turned`), three facts of the profile;
 * two paid posts in three is where followers stop believing; below one in three nobody minds.
 """
 FOREIGN, ELSEWHERE = 0.6, 0.5
@@ -127,7 +130,7 @@ def causes(signals: pd.DataFrame) -> Mapping[str, pd.Series[float]]:
         "copied": climb("copied", "conduct.copied"),
         "rival": climb("rival_days", "rivalry.days_since"),
         "finest": climb("people", "conduct.finest"),
-        "suspicious": share("reach.suspicious_share"),
+        "suspicious": climb("suspicious", "reach.suspicious_share"),
         "jump": climb("jump", "conduct.jump"),
         "band": FROM_BAND * away.fillna(0.0),
         "blocked": climb("blocked", "rivalry.blocked_posts"),

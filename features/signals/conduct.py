@@ -13,7 +13,7 @@ from features.contract import AUDIENCE, PLATFORMS
 from features.history import codes_in
 from features.postlog import PostLog, Recent
 from features.profiles import halves
-from features.signals.category import vertical_words
+from features.signals.category import known_verticals, vertical_words
 from features.signals.engagement import engagement_rate, peer_rates
 from features.signals.family import Signals
 from features.statistics import group_medians, log, look_up, ratio, where
@@ -53,7 +53,7 @@ _LEAST_PEERS = 8
 _LEAST_SPREAD = 0.2
 """Least robust standard deviation of peers' log engagement rates: all alike would make any an
 outlier."""
-_LEAST_TAGGED = 3
+_LEAST_TAGGED = 5
 """Posts with a vertical that each half needs."""
 _EVERYDAY = ("lifestyle", "entertainment")
 """Verticals whose tags go with any subject."""
@@ -159,10 +159,15 @@ def _topic_words() -> tuple[dict[str, int], re.Pattern[str]]:
 
 
 @cache
+def topic_names() -> tuple[str, ...]:
+    """Return the verticals that tell a subject, as `post_verticals` counts them."""
+    return tuple(name for name in known_verticals() if name not in _EVERYDAY)
+
+
+@cache
 def _topics() -> tuple[frozenset[str], ...]:
-    """Return the names of each vertical that tells a subject."""
-    verticals = load_toml("vocabulary.toml")["words"]["vertical"]
-    return tuple(vertical_words(name) for name in verticals if name not in _EVERYDAY)
+    """Return the words of each of them."""
+    return tuple(vertical_words(name) for name in topic_names())
 
 
 # -- the account -----------------------------------------------------------------------------
