@@ -27,11 +27,13 @@ from matcher.config import ServingConfig
 from matcher.explain import explain, explain_draw
 from matcher.explore import choose_places
 from matcher.forecast import VIEWS, Forecaster
+from matcher.lifecycle import halving, stages
 from matcher.likeness import likeness
 from matcher.prices import price_bands
 from matcher.retrieval import Retrieval
 from matcher.returns import returns
 from matcher.risk_register import risk_register
+from matcher.successors import successors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -135,7 +137,9 @@ class Matcher(Fitted):
             best = self._best(found, serving)
             shortlist = found.of(best.index)
             lists.append(self._described(shortlist, best, history, pipeline))
-            details.append(self._details(shortlist, history, pipeline))
+            told = self._details(shortlist, history, pipeline)
+            directory = retrieval.directory(as_of)
+            details.append(told | {"successors": successors(shortlist, directory)})
             funnels.append(found.funnel)
             done += found.funnel["brief_id"].nunique()
             progress("matching briefs", done, len(questions))
@@ -234,8 +238,8 @@ class Matcher(Fitted):
             [described, band, shown.assign(**shown[list(VIEWS)].round()), brings, reasons], axis=1
         ).assign(
             value=np.nan,
-            stage=None,
-            halving=np.nan,
+            stage=stages(found.signals),
+            halving=halving(found.pairs, history),
             caution_en=None,
             caution_zh=None,
             basis=self.basis,

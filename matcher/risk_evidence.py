@@ -205,23 +205,23 @@ def _cancelled(files: Files, place: int) -> list[Text]:
 
 def _late(files: Files, place: int) -> list[Text]:
     known = files.known(files.history.deliveries, place)
-    told = []
-    for row in known[known["late"] == 1].iloc[::-1].head(MOST).itertuples(index=False):
-        zh, en = [f"{_day(row.published_at)} 发布"], [f"published {_day(row.published_at)}"]
-        if row.published_at > row.ends_at:
-            zh.append(f"晚于需求截止日 {_day(row.ends_at)}")
-            en.append(f"after the brief's last day {_day(row.ends_at)}")
-        days = (row.published_at - row.signed_at).days if pd.notna(row.signed_at) else -1
-        if days >= LATE_DAYS:
-            zh.append(f"距签约 {days} 天")
-            en.append(f"{days} days after signing")
-        told.append(
-            Text(
-                f"合作 {row.collaboration_id}：{'，'.join(zh)}",
-                f"Collaboration {row.collaboration_id}: {', '.join(en)}",
-            )
-        )
-    return told
+    late = known[known["late"] == 1].iloc[::-1].head(MOST)
+    return [_delivery(row) for row in late.itertuples(index=False)]
+
+
+def _delivery(row: Any) -> Text:
+    zh, en = [f"{_day(row.published_at)} 发布"], [f"published {_day(row.published_at)}"]
+    if row.published_at > row.ends_at:
+        zh.append(f"晚于需求截止日 {_day(row.ends_at)}")
+        en.append(f"after the brief's last day {_day(row.ends_at)}")
+    days = (row.published_at - row.signed_at).days if pd.notna(row.signed_at) else -1
+    if days >= LATE_DAYS:
+        zh.append(f"距签约 {days} 天")
+        en.append(f"{days} days after signing")
+    return Text(
+        f"合作 {row.collaboration_id}：{'，'.join(zh)}",
+        f"Collaboration {row.collaboration_id}: {', '.join(en)}",
+    )
 
 
 def _rival(files: Files, place: int) -> list[Text]:
@@ -318,7 +318,7 @@ def _band(files: Files, place: int) -> list[Text]:
 
 def _blocked(files: Files, place: int) -> list[Text]:
     terms = [term for term in files.brief(place)["blocked_terms"] if term.strip()]
-    told = []
+    told: list[Text] = []
     for post in files.posts(place):
         held = [term for term in terms if term.lower() in post.text.lower()]
         if held and len(told) < MOST:

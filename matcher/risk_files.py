@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -89,7 +88,7 @@ class Files:
         """Return the row of a match's brief."""
         return self.history.briefs.iloc[int(self.view.brief[place])]
 
-    def profile(self, place: int) -> Mapping[str, Any]:
+    def profile(self, place: int) -> pd.Series[Any]:
         """Return the latest profile of a match's KOL."""
         row = int(self.view.cells.profile[self.view.cell[place]])
         return self.history.kols.frame.iloc[row]

@@ -9,7 +9,7 @@ from features.signals.family import Signals
 from features.statistics import ratio, row_mean, where
 from features.timeline import DAY, NEVER, Floats, Ints, days_between, pick
 from features.vectors import Embeddings
-from features.view import View
+from features.view import Cells, View
 
 GROWTH = {
     "followers_90": "log growth of followers per 30 days, over the last 90 days or so",
@@ -26,7 +26,7 @@ _LEAST_DAYS = 14
 def growth(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signals:
     """Describe trends of followers and views."""
     cells = view.cells
-    short, long = _follower_growth(view, 90), _follower_growth(view, 180)
+    short, long = follower_growth(cells, 90), follower_growth(cells, 180)
     views = np.log1p(cells.recent.numbers("views"))
     start, stop = view.history.kols.before(cells.kol, cells.time)
     first = pick(view.history.kols.at, np.where(stop > start, start, -1), NEVER)
@@ -47,9 +47,12 @@ def _told(at: Ints) -> Ints:
     return np.where(at == 0, NEVER, at)
 
 
-def _follower_growth(view: View, days: int) -> Floats:
-    """Compare the latest profile with the last one `days` before, or with the first there is."""
-    kols, cells = view.history.kols, view.cells
+def follower_growth(cells: Cells, days: int) -> Floats:
+    """Return the log growth of followers per 30 days, NaN where too little is known.
+
+    The latest profile is compared with the last one `days` before, or with the first there is.
+    """
+    kols = cells.history.kols
     start, stop = kols.before(cells.kol, cells.time)
     earlier = kols.last(cells.kol, cells.time - days * DAY)
     earlier = np.where(earlier < 0, np.where(stop > start, start, -1), earlier)

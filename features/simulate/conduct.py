@@ -192,7 +192,7 @@ def _profiles(
         active_follower_share=(kols["active_follower_share"] + 0.5 * missing).clip(upper=0.98),
         display_name=names,
         mcn=kols["mcn"].where(~turned, "Cloudgate"),
-        credentials=held,
+        credentials=pd.Series(held, index=kols.index, dtype=object),
     )
 
 
@@ -268,7 +268,7 @@ def _rewritten(
 
 
 def _places(market: Market, ids: pd.Series[Any]) -> Ints:
-    return pd.Index(market.kol_id).get_indexer(pd.Index(ids)).astype(np.int64)
+    return np.asarray(pd.Index(market.kol_id).get_indexer(pd.Index(ids)), dtype=np.int64)
 
 
 def _days(times: pd.Series[Any]) -> Floats:
