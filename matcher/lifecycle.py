@@ -95,7 +95,7 @@ def chances(history: History, moment: int) -> Floats:
     moment : int
         Microseconds since 1970; what became known then or later is not looked at.
     """
-    past = _Past(history)
+    past = Past(history)
     now = past.known(moment)
     taught: list[Floats] = []
     fell: list[Bools] = []
@@ -131,7 +131,7 @@ def _predicted(rows: Floats, fell: Bools, asked: Floats) -> Floats:
 
 
 @dataclass(frozen=True)
-class _Levels:
+class Levels:
     """Engagement of each KOL's posts of a window: median of the logs, posts, their spread."""
 
     middle: Floats
@@ -139,7 +139,7 @@ class _Levels:
     spread: Floats
 
 
-class _Past:
+class Past:
     """Posts of all KOLs as they were known at several moments."""
 
     def __init__(self, history: History) -> None:
@@ -159,7 +159,7 @@ class _Past:
             self._known[moment] = latest[latest >= 0]
         return self._known[moment]
 
-    def levels(self, known: Ints, start: int, stop: int) -> _Levels:
+    def levels(self, known: Ints, start: int, stop: int) -> Levels:
         """Return the engagement of posts published in a window, 1970 standing for no time."""
         log, size = self.history.posts, len(self.history.kol_ids)
         published = log.published[known]
@@ -171,7 +171,7 @@ class _Past:
         count = np.bincount(kol, minlength=size).astype(np.float64)
         apart = np.bincount(kol, weights=np.square(told - middle[kol]), minlength=size)
         spread = np.sqrt(apart / np.maximum(count - 1, 1))
-        return _Levels(middle, count, np.where(count >= LEAST_POSTS, spread, np.nan))
+        return Levels(middle, count, np.where(count >= LEAST_POSTS, spread, np.nan))
 
     def facts(self, moment: int) -> Floats:
         """Return what is told of each KOL at a moment, shape (kols, 6); unknown is usual.

@@ -106,7 +106,7 @@ class Successors:
         kept &= ~(self.growth[who] <= self.growth[kol])
         who, cosine = who[kept], cosine[kept]
         own = np.where(modes, self.prices[kol], np.nan)
-        below = (self.prices[who] < own).reshape(len(who), -1)
+        below = (self.prices[who] < own).reshape(len(who), own.size)
         there = below.any(axis=1)
         who, cosine, series = who[there], cosine[there], below[there].argmax(axis=1)
         mode, currency = series // own.shape[1], series % own.shape[1]
@@ -123,7 +123,7 @@ class Successors:
                 "tier": pd.Series(
                     tier_codes(kols["followers"].to_numpy(dtype=np.float64)), index=kols.index
                 ).map(tiers),
-                "similarity": cosine[rank],
+                "similarity": np.minimum(cosine[rank], 1.0),
                 "price": self.prices[who, mode, currency],
                 "currency": self.directory.history.currencies.to_numpy()[currency],
                 "mode": np.array(QUOTED_MODES)[mode],
