@@ -1,4 +1,4 @@
-"""Are the chances that engagement halves worth anything? Against the usual rate, on simulated worlds.
+"""What are chances that engagement halves worth? Against the usual rate, on simulated worlds.
 
     python benchmarks/lifecycle.py --worlds 6 --kols 600
 

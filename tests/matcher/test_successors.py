@@ -37,16 +37,15 @@ def _directory(embeddings: Embeddings, **changes: dict[str, object]) -> Director
     }
     for name, change in changes.items():
         kols[name] = kols.get(name, {}) | change
-    told = pd.DataFrame(kols).T.rename_axis("kol_id").reset_index()
+    facts = ["growth", "price", "platform", "person", "currency", "mode", "text"]
+    told = pd.DataFrame(kols, index=facts, dtype=object).T.rename_axis("kol_id").reset_index()
     profiles = pd.concat(
         [
             pd.DataFrame(
                 {
                     "kol_id": told["kol_id"],
                     "observed_at": at,
-                    "platform": told.get("platform", pd.Series(np.nan, told.index)).fillna(
-                        "douyin"
-                    ),
+                    "platform": told["platform"].fillna("douyin"),
                     "person_id": told["person"].fillna("p-" + told["kol_id"]),
                     "display_name": told["kol_id"].str.upper(),
                     "followers": (1e4 * (told["growth"].astype(float) if late else 1.0)),
