@@ -34,6 +34,13 @@ HEADS = (
     Text("合作形式", "mode"),
     Text("报价", "price"),
 )
+TIERS = {
+    "nano": Text("素人", "nano"),
+    "micro": Text("尾部", "micro"),
+    "mid": Text("腰部", "mid"),
+    "macro": Text("头部", "macro"),
+    "mega": Text("超头部", "mega"),
+}
 
 
 def successors(
@@ -95,7 +102,7 @@ def _row(told: dict[Any, Any], language: Language) -> tuple[object, ...]:
         int(told["rank"]),
         known["display_name"] or known["successor_id"],
         in_words("platform", known["platform"]).in_(language),
-        known["tier"],
+        TIERS[known["tier"]].in_(language) if known["tier"] else "",
         f"{told['similarity']:.2f}",
         f"{told['growth']:+.1%}",
         in_words("mode", known["mode"]).in_(language),
