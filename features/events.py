@@ -38,6 +38,34 @@ def signing_events(tables: Tables) -> pd.DataFrame:
     )
 
 
+def delivery_events(tables: Tables, late_days: float) -> pd.DataFrame:
+    """Return delivered collaborations with how long they took, known once they are told delivered.
+
+    Parameters
+    ----------
+    tables : Tables
+        The tables.
+    late_days : float
+        Days from signing after which a delivery is late, whatever the brief's dates.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``collaboration_id``, ``brief_id``, ``kol_id``, ``signed_at``, ``published_at``,
+        ``ends_at``, ``known_at``; ``late``: 1 if it was published after the brief's last day or
+        too long after signing, 0 if not, null where neither can be told.
+    """
+    frame = tables.collaborations.assign(known_at=status_known_at(tables.collaborations))
+    frame = frame[(frame["status"] == "delivered") & frame["published_at"].notna()]
+    frame = frame.merge(tables.briefs[["brief_id", "ends_at"]], on="brief_id", how="left")
+    frame["known_at"] = frame[["known_at", "published_at", "signed_at"]].max(axis=1)
+    days = (frame["published_at"] - frame["signed_at"]).dt.total_seconds() / 86_400
+    late = (frame["published_at"] > frame["ends_at"]) | (days > late_days)
+    told = frame["ends_at"].notna() | days.notna()
+    kept = ["collaboration_id", "brief_id", "kol_id", "signed_at", "published_at", "ends_at"]
+    return frame[[*kept, "known_at"]].assign(late=late.astype("float64").where(told))
+
+
 def outcome_events(tables: Tables) -> pd.DataFrame:
     """Return the steps by which each collaboration's best known outcome changed.
 

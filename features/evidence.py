@@ -106,7 +106,7 @@ def spans(pairs: pd.DataFrame, history: History, config: FeatureConfig) -> pd.Da
     dated = ~(counts & ~(recent.published > 0)).any(axis=1) & counts.any(axis=1)
     oldest = np.where(counts, recent.published, np.inf).min(axis=1, initial=np.inf)
     first = cells.of_posts(np.where(dated, oldest, np.nan))
-    latest, earlier = follower_ends(view, 90)
+    latest, earlier = follower_ends(view.cells, 90)
     by_cell = {
         "style.posts_seen": cells.of_posts(recent.there.sum(axis=1).astype(np.float64)),
         "reach.days": cells.time / DAY - first,

@@ -21,6 +21,7 @@ import pandas as pd
 from features.contract import MODES, SPECS
 from features.events import (
     brand_events,
+    delivery_events,
     judgment_events,
     outcome_events,
     signing_events,
@@ -33,6 +34,9 @@ from features.vectors import text_keys
 
 TIER_FLOORS = {"nano": 0, "micro": 10_000, "mid": 100_000, "macro": 500_000, "mega": 1_000_000}
 """Fewest followers of each tier; customary bounds of influencer marketing."""
+LATE_DAYS = 45
+"""Days from signing to publication after which a delivery is late: script, shooting and two rounds
+of changes take two to four weeks."""
 QUOTED_MODES = tuple(sorted(MODES))
 """Modes in the order in which quotes are laid out, so that the first of equals is first by name."""
 
@@ -192,6 +196,12 @@ class History:
     def statuses(self) -> Timeline:
         """How collaborations went, by KOL, when it became known."""
         events = status_events(self.tables)
+        return self._of_kols(events, "known_at", "collaboration_id")
+
+    @cached_property
+    def deliveries(self) -> Timeline:
+        """Delivered collaborations by KOL, and which of them were late."""
+        events = delivery_events(self.tables, LATE_DAYS)
         return self._of_kols(events, "known_at", "collaboration_id")
 
     @cached_property

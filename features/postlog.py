@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.timeline import DAY, Bools, Floats, Ints, Timeline, micros, pick
+from features.wordlists import wordlist
 
 _STEP = 16
 """Posts looked at beyond those wanted, in one step back through a KOL's posts."""
@@ -50,6 +51,7 @@ class PostLog:
         self._newest = np.maximum.accumulate(self.post) if len(seen) else self.post
         sighting = np.lexsort((np.arange(len(seen)), self.post))
         self._sighting = self.post[sighting] * (len(seen) + 1) + sighting
+        self._saying: dict[str, Bools] = {}
 
     def recent(self, ends: Ints, count: int) -> Recent:
         """Find the latest published posts in each window of observations.
@@ -113,6 +115,31 @@ class PostLog:
         every = pd.concat([given, hashed]).astype(object)
         codes, names = pd.factorize(every.map(lambda tag: str(tag).strip("# ").lower()))
         return every.index.to_numpy(dtype=np.int64), codes.astype(np.int64), list(names)
+
+    def saying(self, name: str) -> Bools:
+        """Return whether text or tags of each observation say what a list of words looks for.
+
+        Parameters
+        ----------
+        name : str
+            A list of `features.wordlists.wordlist`.
+        """
+        if name not in self._saying:
+            codes, names = self._worded
+            self._saying[name] = wordlist(name).flags(names)[codes]
+        return self._saying[name]
+
+    @cached_property
+    def worded(self) -> pd.Series[Any]:
+        """Text of each observation with its tags behind it, each as a hashtag."""
+        frame = self.seen.frame
+        tags = frame["tags"].map(lambda tags: "".join(f" #{tag}" for tag in tags))
+        return frame["text"].fillna("").astype(object) + tags
+
+    @cached_property
+    def _worded(self) -> tuple[Ints, list[str]]:
+        codes, names = pd.factorize(self.worded)
+        return codes.astype(np.int64), [str(name) for name in names]
 
     def numbers(self, column: str) -> Floats:
         """Return a column of every observation as float, flags as 0 and 1."""

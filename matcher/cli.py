@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from matcher.commands import data, lists, models, upkeep
+from matcher.commands import data, lists, models, succession, upkeep
 from matcher.commands.shared import BAD_DATA, EPILOG, OK, STATE, USAGE, terminal_of_run
 
 app = typer.Typer(
@@ -34,6 +34,7 @@ for command in (
     models.rollback,
     lists.match,
     lists.why,
+    succession.successors,
     upkeep.reconcile,
     upkeep.drift,
     upkeep.tune,

@@ -30,12 +30,15 @@ from matcher.config import ServingConfig
 from matcher.explain import by_family, explain, explain_draw, facts_of
 from matcher.explore import choose_places
 from matcher.forecast import VIEWS, Forecaster
+from matcher.lifecycle import halving, stages
 from matcher.likeness import likeness, likeness_contributions
 from matcher.modes import settle, tell_options
 from matcher.precedents import precedents
 from matcher.prices import price_bands
 from matcher.retrieval import Retrieval
 from matcher.returns import returns
+from matcher.risk_register import risk_register
+from matcher.successors import successors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -142,7 +145,9 @@ class Matcher(Fitted):
             best = best.join(among_candidates(found.pairs, found.signals))
             shortlist = found.of(best.index)
             lists.append(self._described(shortlist, best, history, pipeline))
-            details.append(self._details(shortlist, history, pipeline))
+            told = self._details(shortlist, history, pipeline)
+            directory = retrieval.directory(as_of)
+            details.append(told | {"successors": successors(shortlist, directory)})
             funnels.append(found.funnel)
             done += found.funnel["brief_id"].nunique()
             progress("matching briefs", done, len(questions))
@@ -251,8 +256,8 @@ class Matcher(Fitted):
             [described, band, shown.assign(**shown[list(VIEWS)].round()), brings, reasons], axis=1
         ).assign(
             value=self.forecasts.outlook(found.signals, offers["currency"])["value"],
-            stage=None,
-            halving=np.nan,
+            stage=stages(found.signals),
+            halving=halving(found.pairs, history),
             basis=self.basis,
             list_chance=best["list_chance"],
             explored=best["explored"],
@@ -270,6 +275,7 @@ class Matcher(Fitted):
             "options": tell_options(
                 found, history, pipeline, forecaster, settings.serving, settings.seed
             ),
+            "risks": risk_register(found, history, pipeline.config),
             "precedents": precedents(found.pairs, history, pipeline, horizon),
         }
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FAMILIES = (
     *("audience", "category", "price", "mode", "reach", "engagement"),
-    *("growth", "sponsored", "record", "reputation", "rivalry"),
+    *("growth", "sponsored", "record", "reputation", "conduct", "rivalry"),
 )
 """Families of signals that are looked up: they read no text vector."""
 _RESTRAINT = 10.0

@@ -11,6 +11,7 @@ from features.signals.affinity import affinity_family
 from features.signals.audience import AUDIENCE_SIGNALS, audience
 from features.signals.brief import BRIEF, brief
 from features.signals.category import CATEGORY, category
+from features.signals.conduct import CONDUCT, conduct
 from features.signals.content import CONTENT, content
 from features.signals.engagement import ENGAGEMENT, engagement
 from features.signals.family import Family, Signals
@@ -38,6 +39,7 @@ FAMILIES: tuple[Family, ...] = (
     Family("sponsored", sponsored, SPONSORED, "sponsored posts", "商单表现"),
     Family("record", record, RECORD, "past collaborations", "合作履历", by_mode=True),
     Family("reputation", reputation, REPUTATION, "reputation", "声誉"),
+    Family("conduct", conduct, CONDUCT, "conduct", "行为合规"),
     Family("style", style, STYLE, "originality and rhythm", "原创与更新节奏"),
     Family("rivalry", rivalry, RIVALRY, "competitors", "竞品合作"),
     Family("brief", brief, BRIEF, "the brief itself", "需求本身"),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
+from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from features.cells import load_toml
 from features.config import FeatureConfig
 from features.contract import GOALS, PLATFORMS
 from features.history import codes_in
@@ -99,10 +99,15 @@ def _vertical_posts(view: View) -> Floats:
 @cache
 def vertical_words(vertical: str) -> frozenset[str]:
     """Return the names by which a vertical is known, in lower case, itself among them."""
-    text = files("features").joinpath("vocabulary.toml").read_text(encoding="utf-8")
-    known = tomllib.loads(text)["words"]["vertical"]
-    words = [vertical, vertical.replace("_", " "), *known.get(vertical, [])]
+    words = [vertical, vertical.replace("_", " "), *known_verticals().get(vertical, [])]
     return frozenset(word.lower() for word in words)
+
+
+@cache
+def known_verticals() -> Mapping[str, list[str]]:
+    """Return the words for each vertical of the vocabulary."""
+    words: Mapping[str, list[str]] = load_toml("vocabulary.toml")["words"]["vertical"]
+    return words
 
 
 def _names(tag: str, words: frozenset[str]) -> bool:

@@ -38,7 +38,7 @@ def engagement(view: View, embeddings: Embeddings, config: FeatureConfig) -> Sig
     by_state["comments_per_like"] = _rate(comments, likes)
     own = view.once(engagement_rate)
     by_cell = {name: cells.of_posts(values) for name, values in by_state.items()}
-    by_cell |= {"rate": own, "percentile": view.percentile(own, view.once(_peer_rate))}
+    by_cell |= {"rate": own, "percentile": view.percentile(own, view.once(peer_rates))}
     return {name: by_cell[name][view.cell] for name in ENGAGEMENT}
 
 
@@ -72,7 +72,8 @@ def rates_of(recent: Recent, kept: Floats | None = None) -> Floats:
     return where(known.any(axis=1), ratio(top, row_sum(where(known, views)) + PRIOR_VIEWS))
 
 
-def _peer_rate(view: View) -> Floats:
+def peer_rates(view: View) -> Floats:
+    """Return the shrunk engagement rate of each of the view's peers."""
     return _of_cells(view.peers)
 
 

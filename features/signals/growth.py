@@ -9,7 +9,7 @@ from features.signals.family import Signals
 from features.statistics import ratio, row_mean, where
 from features.timeline import DAY, NEVER, Floats, Ints, days_between, pick
 from features.vectors import Embeddings
-from features.view import View
+from features.view import Cells, View
 
 GROWTH = {
     "followers_90": "log growth of followers per 30 days, over the last 90 days or so",
@@ -26,7 +26,7 @@ _LEAST_DAYS = 14
 def growth(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signals:
     """Describe trends of followers and views."""
     cells = view.cells
-    short, long = _follower_growth(view, 90), _follower_growth(view, 180)
+    short, long = follower_growth(cells, 90), follower_growth(cells, 180)
     views = np.log1p(cells.recent.numbers("views"))
     start, stop = view.history.kols.before(cells.kol, cells.time)
     first = pick(view.history.kols.at, np.where(stop > start, start, -1), NEVER)
@@ -47,28 +47,28 @@ def _told(at: Ints) -> Ints:
     return np.where(at == 0, NEVER, at)
 
 
-def follower_ends(view: View, days: int) -> tuple[Ints, Ints]:
+def follower_ends(cells: Cells, days: int) -> tuple[Ints, Ints]:
     """Return when the two profiles of each cell that growth compares were observed.
 
     The latest profile, and the last one `days` before or else the first there is.
     """
-    latest, earlier = _ends(view, days)
-    at = view.history.kols.at
+    latest, earlier = _ends(cells, days)
+    at = cells.history.kols.at
     return np.asarray(pick(at, latest, NEVER)), np.asarray(pick(at, earlier, NEVER))
 
 
-def _ends(view: View, days: int) -> tuple[Ints, Ints]:
+def _ends(cells: Cells, days: int) -> tuple[Ints, Ints]:
     """Return the rows of those profiles, -1 where none is known."""
-    kols, cells = view.history.kols, view.cells
+    kols = cells.history.kols
     start, stop = kols.before(cells.kol, cells.time)
     earlier = kols.last(cells.kol, cells.time - days * DAY)
     return stop - 1, np.where(earlier < 0, np.where(stop > start, start, -1), earlier)
 
 
-def _follower_growth(view: View, days: int) -> Floats:
-    """Compare the two profiles."""
-    latest, earlier = _ends(view, days)
-    followers = np.log1p(view.history.kols.frame["followers"].to_numpy(dtype=np.float64))
+def follower_growth(cells: Cells, days: int) -> Floats:
+    """Return the log growth of followers per 30 days, NaN where too little is known."""
+    latest, earlier = _ends(cells, days)
+    followers = np.log1p(cells.history.kols.frame["followers"].to_numpy(dtype=np.float64))
     rise = pick(followers, latest) - pick(followers, earlier)
-    gap = days_between(*follower_ends(view, days))
+    gap = days_between(*follower_ends(cells, days))
     return where(gap >= _LEAST_DAYS, ratio(rise * 30.0, gap))

@@ -71,9 +71,9 @@ class Topics:
 @cache
 def load_topics() -> Topics:
     """Read the topics that come with the package."""
-    facts = _read("verticals")
-    said = {language: _read(f"phrases_{language}") for language in LANGUAGES}
-    tags = _read("hashtags")
+    facts = read_toml("verticals")
+    said = {language: read_toml(f"phrases_{language}") for language in LANGUAGES}
+    tags = read_toml("hashtags")
     verticals = tuple(facts)
     names = [(v, s) for v in verticals for s in said["zh"][v]]
     vertical_of = np.array([verticals.index(v) for v, _ in names])
@@ -94,11 +94,12 @@ def load_topics() -> Topics:
             for language, pool in said.items()
         },
         facts=facts,
-        filler=_read("filler"),
+        filler=read_toml("filler"),
     )
 
 
-def _read(name: str) -> dict[str, Any]:
+def read_toml(name: str) -> dict[str, Any]:
+    """Read a TOML file that lies beside this module."""
     text = files(__package__ or __name__).joinpath(f"{name}.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
 

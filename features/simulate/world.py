@@ -11,6 +11,7 @@ import pandas as pd
 
 from features.contract import MODES
 from features.simulate.clock import AS_OF
+from features.simulate.conduct import Conduct, delayed, delays, draw_conduct, plant
 from features.simulate.demand import Demand, briefs_table, draw_brands, draw_demand
 from features.simulate.exchange import exchange_table
 from features.simulate.export import Format, write_tables
@@ -48,6 +49,7 @@ class World:
     _demand: Demand = field(repr=False)
     _quotes: Quotes = field(repr=False)
     _log: Log = field(repr=False)
+    _conduct: Conduct = field(repr=False)
     _salt: int = field(repr=False)
 
     def truth(self, pairs: pd.DataFrame, *, foreseeable: bool = False) -> pd.DataFrame:
@@ -112,9 +114,12 @@ class World:
         rng = np.random.default_rng([seed, self._salt, *b"redrawn"])
         log = redraw(rng, self._market, self._demand, self._log)
         drawn = Tables.of(
+            briefs=self.tables.briefs,
             collaborations=collaborations_table(self._market, self._demand, log),
             outcomes=outcomes_table(rng, self._market, self._demand, log, self._salt),
-        ).as_of(self.as_of)
+        )
+        late = delays(rng, self._market, self._conduct, drawn.collaborations)
+        drawn = delayed(drawn, late).as_of(self.as_of)
         tables = self.tables.replace(collaborations=drawn.collaborations, outcomes=drawn.outcomes)
         return replace(self, tables=tables, _log=log)
 
@@ -204,4 +209,6 @@ def simulate(kols: int, briefs: int, seed: int, *, attention: float = 0.0) -> Wo
         vectors=vectors_table(stream("vectors"), topics, market, demand),
         exchange_rates=exchange_table(stream("exchange")),
     )
-    return World(tables.as_of(AS_OF), AS_OF, market, demand, quotes, log, seed)
+    conduct = draw_conduct(stream("conduct"), topics, market)
+    tables = plant(stream("misconduct"), topics, market, conduct, tables, writer).as_of(AS_OF)
+    return World(tables, AS_OF, market, demand, quotes, log, conduct, seed)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from matcher.archive import Fitted
+from matcher.archive import FORMAT, Fitted
 from matcher.config import Config
 from matcher.forest import Forest
 from matcher.model import Matcher
@@ -123,8 +123,8 @@ def test_another_json_file_is_refused(saved: Path, text: str) -> None:
 
 
 def test_a_later_format_is_refused(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("matcher.archive.FORMAT", 6)
-    with pytest.raises(ValueError, match="model format 5 but expected 6"):
+    monkeypatch.setattr("matcher.archive.FORMAT", FORMAT + 1)
+    with pytest.raises(ValueError, match=f"model format {FORMAT} but expected {FORMAT + 1}"):
         Fitted.load(saved)
 
 

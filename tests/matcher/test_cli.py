@@ -29,7 +29,7 @@ from training.verdict import Check, Verdict
 AS_OF = ("--as-of", "2026-06-30")
 COMMANDS = (
     *("check", "ingest", "simulate", "train", "evaluate", "promote", "rollback", "match"),
-    *("reconcile", "drift", "tune", "retrain", "why"),
+    *("reconcile", "drift", "tune", "retrain", "why", "successors"),
 )
 
 
@@ -609,3 +609,17 @@ def test_a_second_retraining_says_that_one_is_at_work(kolmatch: Kolmatch, files:
     assert said.lines[-1]["message"] == (
         "another retraining of lake is at work; wait for it with --wait SECONDS"
     )
+
+
+def test_successors_are_listed_in_the_readers_language(
+    kolmatch: Kolmatch, files: Path, world: World
+) -> None:
+    ids = world.tables.kols["kol_id"].unique()
+    told = [kolmatch("successors", kol_id, files, *AS_OF, "--language", "zh") for kol_id in ids[:6]]
+    assert {said.code for said in told} == {OK}
+    shown = " ".join(said.out for said in told)
+    assert "的接替人选" in shown
+    assert "CNY" in shown or "USD" in shown
+    nobody = kolmatch("successors", "k999", files, *AS_OF)
+    assert nobody.code == USAGE
+    assert "Got KOL 'k999' but expected the id of one that was known" in nobody.err + nobody.out

@@ -1,0 +1,238 @@
+"""Who could follow a KOL: those alike who grow faster and ask less.
+
+Alike is what the KOLs write about: the closest of their topics, as `matcher.directory` lays them
+out. A successor is another person, is rising (`matcher.lifecycle`) and grows faster than the KOL,
+and has a valid quote below the KOL's own in a mode and currency that both quote.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from features.contract import PLATFORMS
+from features.errors import UserError
+from features.history import QUOTED_MODES, TIER_FLOORS, codes_in, tier_codes
+from features.offers import current_offers
+from features.search import Found
+from features.signals.affinity import TEXT
+from features.signals.growth import follower_growth
+from features.timeline import Bools, Floats, Ints, micros, pick
+from features.view import Cells
+from matcher.candidates import Candidates
+from matcher.directory import Directory
+from matcher.eligibility import screen
+from matcher.lifecycle import RISING, heading
+
+SUCCESSORS = 3
+"""Successors of each match."""
+NEAREST = 300
+"""Look-alikes among whom successors are looked for."""
+ALIKE = 0.3
+"""Least cosine of look-alikes."""
+AT_HOME = 0.1
+"""What the same platform is worth, in cosine: an audience seldom moves along."""
+COLUMNS = ["successor_id", "display_name", "platform", "tier", "similarity", "price", "currency"]
+
+
+class Successors:
+    """Finds the successors of KOLs at one moment.
+
+    Parameters
+    ----------
+    directory : Directory
+        The roster at that moment. KOLs are called by their position in it.
+    """
+
+    def __init__(self, directory: Directory) -> None:
+        self.directory = directory
+        history, size = directory.history, len(directory)
+        at = np.full(size, micros(pd.Series([directory.as_of]))[0])
+        self.cells = Cells(history, directory.codes, at, at[:1], 1)
+        kols = directory.kols
+        self.growth: Floats = follower_growth(self.cells, 90)
+        slower = follower_growth(self.cells, 180)
+        self.rising: Bools = heading(self.growth, self.growth - slower) >= RISING
+        self.platform = codes_in(pd.Index(PLATFORMS), kols["platform"])
+        self.person = pd.factorize(kols["person_id"].fillna(kols["kol_id"]))[0]
+
+    @cached_property
+    def prices(self) -> Floats:
+        """Return what each KOL asks, shape (kols, modes, currencies); NaN where nothing valid."""
+        history = self.directory.history
+        rates, rows = history.rates.frame, self.cells.quotes
+        out = np.full((len(rows), len(QUOTED_MODES), max(len(history.currencies), 1)), np.nan)
+        kol, quote = np.nonzero(rows >= 0)
+        row = rows[kol, quote]
+        mode = codes_in(pd.Index(QUOTED_MODES), rates["mode"])[row]
+        currency = codes_in(history.currencies, rates["currency"])[row]
+        out[kol, mode, currency] = pick(rates["price"].to_numpy(dtype=np.float64), row)
+        return out
+
+    @cached_property
+    def _rising(self) -> Ints:
+        quoted = ~np.isnan(self.prices).all(axis=(1, 2))
+        return np.flatnonzero(quoted & self.rising).astype(np.int64)
+
+    def alike(self, kols: Ints) -> list[Found]:
+        """Return the nearest of those who rise and have a quote, one answer for each KOL."""
+        places = self.directory.places(TEXT)
+        asked = [places.vectors[places.start[k] : places.start[k + 1]] for k in kols.tolist()]
+        return places.nearest(asked, self._rising, NEAREST) if len(kols) else []
+
+    def choose(self, kol: int, found: Found, modes: Bools) -> pd.DataFrame:
+        """Return whoever of the look-alikes may follow a KOL, the likest first.
+
+        Parameters
+        ----------
+        kol : int
+            Whom to follow.
+        found : Found
+            Its look-alikes, as `alike` gives them.
+        modes : ndarray of bool, shape (modes, currencies)
+            Which of `features.history.QUOTED_MODES` and `History.currencies` may be compared;
+            of several the first in which a look-alike asks less is told.
+
+        Returns
+        -------
+        DataFrame
+            Columns `COLUMNS`, ``mode`` and ``growth``, and ``place`` in the directory.
+        """
+        who, cosine = found.owners, found.cosines
+        kept = (self.person[who] != self.person[kol]) & (cosine >= ALIKE)
+        # Growth that nobody knows is no better than theirs who rise.
+        kept &= ~(self.growth[who] <= self.growth[kol])
+        who, cosine = who[kept], cosine[kept]
+        own = np.where(modes, self.prices[kol], np.nan)
+        below = (self.prices[who] < own).reshape(len(who), own.size)
+        there = below.any(axis=1)
+        who, cosine, series = who[there], cosine[there], below[there].argmax(axis=1)
+        mode, currency = series // own.shape[1], series % own.shape[1]
+        home = self.platform[who] == self.platform[kol]
+        rank = np.lexsort((who, -(cosine + AT_HOME * home)))
+        who, mode, currency = who[rank], mode[rank], currency[rank]
+        kols = self.directory.kols.iloc[who]
+        tiers = dict(enumerate(TIER_FLOORS))
+        told = pd.DataFrame(
+            {
+                "successor_id": kols["kol_id"],
+                "display_name": kols["display_name"],
+                "platform": kols["platform"],
+                "tier": pd.Series(
+                    tier_codes(kols["followers"].to_numpy(dtype=np.float64)), index=kols.index
+                ).map(tiers),
+                "similarity": np.minimum(cosine[rank], 1.0),
+                "price": self.prices[who, mode, currency],
+                "currency": self.directory.history.currencies.to_numpy()[currency],
+                "mode": np.array(QUOTED_MODES)[mode],
+                # A share, as people say it; the signal is its logarithm.
+                "growth": np.expm1(self.growth[who]),
+                "place": who,
+            }
+        )
+        return told.reset_index(drop=True)
+
+
+def successors(found: Candidates, directory: Directory, count: int = SUCCESSORS) -> pd.DataFrame:
+    """Return the successors of each match that the brief's hard filters do not refuse.
+
+    Parameters
+    ----------
+    found : Candidates
+        The matches, all of the directory's moment.
+    directory : Directory
+        The roster.
+    count : int
+        How many of each match at most.
+
+    Returns
+    -------
+    DataFrame
+        `serving.results.SUCCESSORS`; prices are in the mode and currency of the match's offer, and
+        who has none has no successor. Filters that need signals (audience, competitors, risk) are
+        not asked.
+    """
+    finder, history = Successors(directory), directory.history
+    place = pd.Index(directory.kols["kol_id"]).get_indexer(pd.Index(found.pairs["kol_id"]))
+    kols, which = np.unique(place.astype(np.int64), return_inverse=True)
+    alike = finder.alike(kols)
+    mode = codes_in(pd.Index(QUOTED_MODES), found.offers["mode"])
+    money = codes_in(history.currencies, found.offers["currency"])
+    told = [_empty()]
+    for pair, (brief_id, kol_id) in enumerate(
+        zip(found.pairs["brief_id"], found.pairs["kol_id"], strict=True)
+    ):
+        if mode[pair] < 0 or money[pair] < 0:
+            continue
+        offered = np.zeros(finder.prices.shape[1:], dtype=bool)
+        offered[mode[pair], money[pair]] = True
+        chosen = finder.choose(int(place[pair]), alike[which[pair]], offered)
+        told.append(chosen.head(_SCREENED).assign(brief_id=brief_id, kol_id=kol_id))
+    frame = _screened(pd.concat(told, ignore_index=True), directory)
+    frame["rank"] = frame.groupby(["brief_id", "kol_id"], sort=False).cumcount() + 1
+    frame = frame[frame["rank"] <= count].reset_index(drop=True)
+    return frame[["brief_id", "kol_id", "rank", *COLUMNS, "growth"]]
+
+
+_SCREENED = 12
+"""Likest successors of a match that are asked whether the brief would refuse them."""
+
+
+def _screened(frame: pd.DataFrame, directory: Directory) -> pd.DataFrame:
+    """Leave out whom the brief refuses."""
+    history = directory.history
+    pairs = frame[["brief_id"]].assign(kol_id=frame["successor_id"], as_of=directory.as_of)
+    pairs = pairs.drop_duplicates(["brief_id", "kol_id"])
+    kols = directory.kols.iloc[frame["place"].loc[pairs.index].to_numpy(dtype=np.int64)]
+    pairs = pairs.reset_index(drop=True)
+    offers = current_offers(pairs, history)
+    refused = screen(pairs, history.briefs, kols.set_axis(pairs.index), offers).notna()
+    bad = pd.MultiIndex.from_frame(pairs.loc[refused, ["brief_id", "kol_id"]])
+    asked = pd.MultiIndex.from_arrays([frame["brief_id"], frame["successor_id"]])
+    return frame[~asked.isin(bad)].reset_index(drop=True)
+
+
+def successors_of(directory: Directory, kol_id: str, count: int = 10) -> pd.DataFrame:
+    """Return the successors of any KOL of a roster, whatever the brief.
+
+    Parameters
+    ----------
+    directory : Directory
+        The roster at a moment.
+    kol_id : str
+        Whom to follow.
+    count : int
+        How many at most.
+
+    Returns
+    -------
+    DataFrame
+        rank, `COLUMNS`, mode and growth; no row where nobody alike grows faster for less.
+
+    Raises
+    ------
+    UserError
+        If no such KOL was known at that moment.
+    """
+    place = pd.Index(directory.kols["kol_id"]).get_indexer([kol_id])[0]
+    if place < 0:
+        raise UserError(
+            f"Got KOL {kol_id!r} but expected the id of one that was known before "
+            f"{directory.as_of:%Y-%m-%d %H:%M} UTC; see kol_id in the kols table"
+        )
+    finder = Successors(directory)
+    (alike,) = finder.alike(np.array([place], dtype=np.int64))
+    every = np.ones(finder.prices.shape[1:], dtype=bool)
+    told = finder.choose(int(place), alike, every).head(count)
+    told.insert(0, "rank", np.arange(1, len(told) + 1))
+    return told[["rank", *COLUMNS, "mode", "growth"]]
+
+
+def _empty() -> pd.DataFrame:
+    """Return no successors, so that a list without any has the columns of one with some."""
+    texts = ["successor_id", "display_name", "platform", "tier", "currency", "mode"]
+    frame = pd.DataFrame({name: pd.Series(dtype="str") for name in [*texts, "brief_id", "kol_id"]})
+    numbers = {name: pd.Series(dtype="float64") for name in ("similarity", "price", "growth")}
+    return frame.assign(**numbers, place=pd.Series(dtype="int64"))
