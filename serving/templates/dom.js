@@ -58,6 +58,7 @@ function median(numbers) {
 
 const ICONS = {
   print: ["M4 6V2h8v4", "M4 12H2V6h12v6h-2", "M4 10h8v4H4z"],
+  check: ["M3 8.5l3.2 3.2L13 5"],
   close: ["M3.5 3.5l9 9", "M12.5 3.5l-9 9"],
   next: ["M6 3l5 5-5 5"],
   previous: ["M10 3L5 8l5 5"],

@@ -25,6 +25,7 @@ function render() {
         DATA.run.as_of && h("span", null, known(DATA.run.model_version) ? t("model", { version: DATA.run.model_version }) : t("model.none")),
         h("span", null, `${t("run.id")} ${DATA.run.id}`)))),
     h("main", { id: "main", tabindex: "-1" }, h("div", { class: "wrap" },
+      totals(),
       h("div", { class: "card list index" },
         h("div", { class: "filters", role: "search" },
           h("input", { class: "field search", type: "search", id: "search", "aria-label": t("list.search.label"), placeholder: t("index.search"), value: query,
@@ -37,6 +38,20 @@ function render() {
         h("p", { class: "empty", id: "none", hidden: true }, t("index.none"))))),
     h("footer", { class: "foot" }, h("div", { class: "wrap" }, h("span", null, t("foot")), h("span", null, `kolmatch · ${DATA.run.id}`))));
   show_briefs();
+}
+
+// Sums over all briefs; money only where all of it is of one currency.
+function totals() {
+  const plans = DATA.briefs.filter((brief) => brief.plan);
+  const cash = [...new Set(plans.map((brief) => brief.currency))];
+  const told_totals = [
+    [t("index.brief"), count(DATA.briefs.length)],
+    [t("index.with_plan"), count(plans.length)],
+    [t("index.seats"), count(sum(plans.map((brief) => brief.plan.kols)))],
+    cash.length === 1 && [t("index.total"), brief_money(sum(plans.map((brief) => brief.plan.spent || 0)), cash[0])],
+  ];
+  return plans.length > 0 && h("dl", { class: "kpis" }, told_totals.filter(Boolean).map(([head, big]) =>
+    h("div", { class: "kpi" }, h("dt", null, head), h("dd", null, h("div", { class: "big" }, big)))));
 }
 
 function show_briefs() {

@@ -14,6 +14,8 @@ function show_insight() {
     fill(card, content);
   }
   fill(document.getElementById("growth"), growth_card());
+  const there = document.querySelectorAll("#insight .card:not([hidden])").length > 0;
+  for (const part of document.querySelectorAll("#insight, .bar a[href='#insight']")) part.hidden = !there;
 }
 
 const worth_of = (kol) => (known(kol.value) ? kol.value : mid(kol.views));
@@ -28,7 +30,7 @@ function scatter(wide = 600) {
   const x = scale(points.map((kol) => kol.price), left, width - 16, true);
   const y = scale(points.map(worth_of), height - bottom, 14, true);
   const inside = points.filter(planned);
-  const about = t("chart.scatter.desc", { n: points.length, k: inside.length, value: title });
+  const about = t("chart.scatter.desc", { n: points.length, k: inside.length, value: inside_sentence(title) });
   const dot = (kol) => hinted(s("circle", {
     cx: x.place(kol.price).toFixed(1), cy: y.place(worth_of(kol)).toFixed(1), r: planned(kol) ? 6 : 4.5, class: "point",
     fill: planned(kol) ? HUES[0] : "#fff", stroke: planned(kol) ? "#fff" : "#98a1b0", "stroke-width": 1.5, style: { cursor: "pointer" }, on: { click: () => open_kol(kol) },

@@ -23,16 +23,16 @@ function risk_level(risk) {
   return risk < low ? "low" : risk < medium ? "medium" : "high";
 }
 
-function risk_tag(risk) {
+function risk_tag(risk, short = false) {
   const level = risk_level(risk);
   if (!level) return span("muted", NONE);
   return h("span", { class: `tag ${level}` }, h("i", { class: "dot", "aria-hidden": "true" }),
-    t(`risk.${level}`), " ", percent(risk));
+    short ? span("sr", t(`risk.${level}`)) : t(`risk.${level}`), " ", percent(risk));
 }
 
-function where(kol) {
+function where(kol, key = "kol.followers") {
   const parts = [kol.platform && word("platform", kol.platform), kol.tier && word("tier", kol.tier)];
-  if (known(kol.followers)) parts.push(t("kol.followers", { n: count(kol.followers) }));
+  if (known(kol.followers)) parts.push(t(key, { n: count(kol.followers) }));
   return parts.filter(Boolean).join(" · ");
 }
 
@@ -181,7 +181,7 @@ function posts(kol) {
   return (kol.posts || []).map((post) => h("div", { class: "post" }, h("p", null, bdi(post.text || post.id)),
     h("p", { class: "meta" }, post.sponsored && h("span", { class: "tag warn" }, t("kol.sponsored")),
       post.at && h("span", null, post.at),
-      figures.filter((name) => known(post[name])).map((name) => h("span", null, `${count(post[name])} ${t(`f.${name}`)}`)),
+      figures.filter((name) => known(post[name])).map((name) => h("span", null, `${count(post[name])} ${t(`post.${name}`)}`)),
       known(post.completion) && h("span", null, `${t("f.completion")} ${percent(post.completion)}`))));
 }
 
@@ -285,7 +285,7 @@ function open_versus(one, other) {
   };
   const rows = COMPARED.filter(([, , shown]) => [a, b].some((kol) => shown(kol) !== NONE));
   fill(dialog,
-    h("div", { class: "sheet-bar" }, h("h2", { class: "place strong", id: "versus-name" }, t("compare.title")),
+    h("div", { class: "sheet-bar" }, h("h2", { class: "place strong", id: "versus-name", tabindex: "-1" }, t("compare.title")),
       h("button", { type: "button", class: "button", id: "versus-close", "aria-label": t("action.close"), on: { click: () => dialog.close() } }, icon("close"))),
     h("div", { class: "inner" },
       contrast(a, b),
@@ -296,6 +296,7 @@ function open_versus(one, other) {
           h("th", { scope: "row" }, key === "value" ? value_label() : t(key)),
           cell(figure, shown, way, a, b), cell(figure, shown, way, b, a)))))));
   dialog.showModal();
+  document.getElementById("versus-name").focus();
 }
 
 // Why the first stands above the second, where the data says so.

@@ -54,7 +54,7 @@ function list_section() {
         h("caption", { class: "sr" }, t("list.caption")),
         h("thead", { role: "rowgroup" }, h("tr", { role: "row" },
           h("td", { role: "cell" }, span("sr", t("list.compare"))),
-          COLUMNS.map(head), h("th", { scope: "col", role: "columnheader" }, t("col.plan")))),
+          COLUMNS.map(head), PLANS.length > 0 && h("th", { scope: "col", role: "columnheader" }, t("col.plan")))),
         h("tbody", { id: "rows", role: "rowgroup" })),
       h("p", { class: "empty", id: "none", hidden: true }, t("list.none"))));
 }
@@ -150,7 +150,7 @@ function row(kol) {
       on: { change: (event) => pick(kol, event.target.checked) },
     })),
     COLUMNS.map((key) => h("td", { class: cell_kind(key), role: "cell", "data-label": label(key) }, cell(key, kol))),
-    h("td", { class: "bare", role: "cell" }, is_in && h("span", { class: "tag brand" }, t("plan.in"))));
+    PLANS.length > 0 && h("td", { class: "bare plan-cell", role: "cell" }, is_in && h("span", { class: "check-mark" }, icon("check"), span("sr", t("plan.in")))));
 }
 
 function cell_kind(key) {

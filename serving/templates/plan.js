@@ -70,7 +70,7 @@ function members(plan, openable = true) {
   return h("div", { class: openable ? "scroll" : "", tabindex: openable ? "0" : null, role: openable ? "region" : null, "aria-label": openable ? t("plan.members") : null },
     h("table", { class: "table" },
       h("caption", { class: "sr" }, t("plan.members")),
-      h("thead", null, h("tr", null, heads.map(([key, kind]) => h("th", { class: kind, scope: "col" }, key === "value" ? value_label() : t(key))))),
+      h("thead", null, h("tr", null, heads.map(([key, kind]) => h("th", { class: kind, scope: "col" }, key === "value" ? value_short() : t(key))))),
       h("tbody", null, plan.chosen.map((member) => {
         const kol = KOLS[member.kol];
         return h("tr", null,
@@ -80,25 +80,25 @@ function members(plan, openable = true) {
           h("td", { class: "num" }, percent(member.price / spent)),
           h("td", { class: "num" }, worth(member.value, member.currency)),
           reaches && h("td", { class: "num" }, count(member.reach)),
-          h("td", null, risk_tag(kol.risk)));
+          h("td", null, risk_tag(kol.risk, true)));
       })),
       h("tfoot", null, h("tr", null, h("td", { colspan: 2 }, t("plan.total")),
         h("td", { class: "num" }, money(plan.spent, plan.currency)), h("td", { class: "num" }, "100%"),
         h("td", { class: "num" }, worth(plan.value, plan.currency), plan.values && span("sub", range(worth(plan.values[0], plan.currency), worth(plan.values[2], plan.currency)))),
-        reaches && h("td", { class: "num" }, count(plan.reach)), h("td", null, known(plan.risk) && risk_tag(plan.risk))))));
+        reaches && h("td", { class: "num" }, count(plan.reach)), h("td", null, known(plan.risk) && risk_tag(plan.risk, true))))));
 }
 
 function who(kol, openable, size = "") {
   const named_by = openable
     ? h("button", { type: "button", class: "name", "aria-label": t("list.open", { name: name_of(kol) }), on: { click: (event) => { event.stopPropagation(); open_kol(kol); } } }, bdi(name_of(kol)))
     : span("name", bdi(name_of(kol)));
-  return h("div", { class: "who" }, avatar(kol, size), h("div", null, named_by, h("div", { class: "meta" }, where(kol))));
+  return h("div", { class: "who" }, avatar(kol, size), h("div", null, named_by, h("div", { class: "meta" }, where(kol, "kol.followers.short"))));
 }
 
 // What each budget brings, with its interval: the price of going further is the slope.
 function curve() {
   const told_plans = PLANS.filter((plan) => feasible(plan) && known(plan.value));
-  const head = [h("h3", null, t("plan.curve")), h("p", { class: "about" }, t("plan.curve.about", { value: value_label() }))];
+  const head = [h("h3", null, t("plan.curve")), h("p", { class: "about" }, t("plan.curve.about", { value: inside_sentence(value_label()) }))];
   if (told_plans.length < 2) return [...head, h("p", { class: "empty" }, t("unknown"))];
   const width = 340, height = 208, left = 44, bottom = 26;
   const ends = told_plans.flatMap((plan) => [plan.value, ...(plan.values || [])]).filter(known);

@@ -79,7 +79,7 @@ function plan_kpis(plan) {
   return [
     [t("kpi.spend"), brief_money(plan.spent, cash), spent, known(plan.budget) && meter(plan.spent / plan.budget)],
     [t("kpi.kols"), count(plan.chosen.length), on],
-    known(plan.value) && [value_label(), worth(plan.value, cash), between(plan.values, (n) => worth(n, cash))],
+    known(plan.value) && [value_short(), worth(plan.value, cash), between(plan.values, (n) => worth(n, cash))],
     goal() !== "awareness" && plan.views && [t("kpi.views"), count(views), between(plan.views, count)],
     known(plan.reach) && [t("kpi.reach"), count(plan.reach), t("kpi.reach.sub")],
     goal() === "conversion" && plan.roi && [t("col.roi"), signed(mid(plan.roi)), between(plan.roi, signed)],

@@ -92,6 +92,9 @@ function signed(share) {
   return `${rounded > 0 ? "+" : rounded < 0 ? "−" : ""}${plain(Math.abs(rounded), 0)}%`;
 }
 
+// A label within a sentence: English writes it small there.
+const inside_sentence = (label) => (language === "en" ? label.charAt(0).toLowerCase() + label.slice(1) : label);
+
 const range = (low, high) => (known(low) && known(high) ? t("range", { low, high }) : NONE);
 
 function rate(share) {
