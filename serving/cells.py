@@ -104,7 +104,7 @@ def lines_of(columns: Sequence[Heading], values: Sequence[Any]) -> int:
     for heading, value in zip(columns, values, strict=True):
         if heading.style == "long" and isinstance(value, str):
             # What is longer than a cell is cut, and counts no further.
-            wide = (1.15 * _width(line) for line in value[:MAX_CHARS].split("\n"))
+            wide = (1.05 * _width(line) for line in value[:MAX_CHARS].split("\n"))
             most = max(most, sum(math.ceil(max(width, 1) / heading.width) for width in wide))
     return min(most, MAX_LINES)
 

@@ -15,7 +15,16 @@ from typing import Any, Literal, get_args
 from matcher.wording import Text
 
 Style = Literal[
-    *("text", "id", "long", "integer", "number", "decimal", "money", "percent", "rate", "ratio")
+    "text",
+    "id",
+    "long",
+    "integer",
+    "number",
+    "decimal",
+    "money",
+    "percent",
+    "rate",
+    "ratio",
 ]
 """How cells are written: numbers by what they count, texts in one line or in several."""
 Look = Literal["", "bar", "scale", "risk", "loss", "warn", "chosen"]
@@ -115,6 +124,8 @@ def columns(names: str) -> tuple[Heading, ...]:
     for name in names.split():
         wanted = [f"{name}{end}" for end in ends] if name.endswith("_") else [name]
         found += [COLUMNS[one] for one in wanted]
+    if len({heading.column for heading in found}) < len(found):
+        raise ValueError(f"Got a column twice among {names}")
     return tuple(found)
 
 
@@ -158,11 +169,11 @@ RISKS = columns(
     kol_id"""
 )
 SUCCESSORS = columns(
-    f"""{BRIEF} rank display_name successor.rank successor.display_name platform tier similarity
+    f"""{BRIEF} rank display_name other_rank other_name platform tier similarity
     growth price currency successor_id kol_id"""
 )
 PRECEDENTS = columns(
-    f"""{BRIEF} rank display_name with_name precedent.title precedent.brand_name similarity mode
+    f"""{BRIEF} rank display_name with_name past_title past_brand similarity mode
     precedent.status precedent.at precedent.cost currency precedent.views precedent.engagements
     precedent.orders precedent.gmv collaboration_id kol_id"""
 )

@@ -7,9 +7,9 @@ for shows in its colour. The same tables give the same bytes.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,9 @@ LINE_HEIGHT = 15.0
 """Points of one line of text."""
 _OPTIONS = {f"strings_to_{kind}": False for kind in ("formulas", "urls", "numbers")}
 _BLUE, _RED, _GREEN, _AMBER = "#9DC3E6", "#F4B0A8", "#E2F0D9", "#FFE699"
+_YELLOW = "#FFFBE6"
+_INDENTED: dict[str, object] = {"align": "left", "indent": 1}
+"""Or text would touch the number to its left."""
 _FONTS = {"zh": "Microsoft YaHei", "en": "Calibri"}
 
 
@@ -58,6 +61,12 @@ class Sheet:
         Its rows, with at least those columns.
     fixed : str
         Column up to which all stay in sight; empty fixes the header alone.
+    fill_in : tuple of str
+        Columns that people write in.
+    choices : mapping of str to tuple of str
+        What they may choose from, by column.
+    printed : str
+        Last column that goes to paper; empty prints all.
     """
 
     stem: str
@@ -65,6 +74,9 @@ class Sheet:
     columns: tuple[Heading, ...]
     frame: pd.DataFrame
     fixed: str = ""
+    fill_in: tuple[str, ...] = ()
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    printed: str = ""
 
 
 def write_sheets(
@@ -146,21 +158,30 @@ class Book:
         """Write a table to a sheet, or to several where one cannot hold it."""
         heads = sheet.columns
         frame = sheet.frame[[heading.column for heading in heads]]
-        empty = [bool(frame[name].map(is_empty).all()) for name in frame]
+        empty = [
+            name not in sheet.fill_in and bool(frame[name].map(is_empty).all()) for name in frame
+        ]
         name = sheet.name.in_(self.language)
         for start in range(0, max(len(frame), 1), MAX_ROWS):
             part = frame.iloc[start : start + MAX_ROWS]
             page = self.book.add_worksheet(f"{name} {start // MAX_ROWS + 1}" if start else name)
             for column, heading in enumerate(heads):
-                self.text(page, 0, column, heading.head.in_(self.language), "head")
+                style = "head_number" if heading.style in NUMBERS else "head"
+                self.text(page, 0, column, heading.head.in_(self.language), style)
                 hidden = {"hidden": len(frame) > 0 and empty[column]}
                 page.set_column(column, column, heading.width, None, hidden)
-            self._rows(page, heads, part)
+            self._rows(page, heads, part, sheet.fill_in)
             page.autofilter(0, 0, len(part), len(heads) - 1)
             page.freeze_panes(1, _place(heads, sheet.fixed) + 1 if sheet.fixed else 0)
             _print_wide(page)
+            if sheet.printed:
+                page.print_area(0, 0, len(part), _place(heads, sheet.printed))
             # Ids are text on purpose; no green corner has to say so.
             page.ignore_errors({"number_stored_as_text": f"A1:XFD{len(part) + 1}"})
+            for column, heading in enumerate(heads):
+                if len(part) and heading.column in sheet.choices:
+                    one_of = {"validate": "list", "source": [*sheet.choices[heading.column]]}
+                    page.data_validation(1, column, len(part), column, one_of)
             if len(part):
                 # What comes first wins: amber is seen in a green row.
                 for look in ("bar", "scale", "risk", "loss", "warn", "chosen"):
@@ -199,7 +220,7 @@ class Book:
         """Write text, whatever it looks like."""
         page.write_string(row, column, clean(text), self.format(style))
 
-    def format(self, style: str, currency: Any = None) -> Any:
+    def format(self, style: str, currency: Any = None, to_fill_in: bool = False) -> Any:
         """Return the format of a style, made once."""
         looks: dict[str, object] = {"valign": "top", "font_name": _FONTS[self.language]}
         if style in NUMBERS:
@@ -207,13 +228,16 @@ class Book:
         elif style == "id":
             looks["num_format"] = "@"
         elif style == "text":
-            looks["indent"] = 1  # or text would touch the number to its left
+            looks |= _INDENTED
         elif style == "long":
-            looks |= {"text_wrap": True, "indent": 1}
+            looks |= _INDENTED | {"text_wrap": True}
         elif style == "bold":
             looks |= {"bold": True, "text_wrap": True}
-        elif style == "head":
+        elif style in ("head", "head_number"):
             looks |= {"bold": True, "bg_color": "#DDEBF7", "bottom": 1, "text_wrap": True}
+            looks |= {"align": "right"} if style == "head_number" else _INDENTED
+        if to_fill_in:
+            looks |= {"bg_color": _YELLOW, "border": 1, "border_color": "#D9D9D9"}
         return self._made(looks)
 
     def _made(self, looks: dict[str, object]) -> Any:
@@ -222,20 +246,26 @@ class Book:
             self._formats[key] = self.book.add_format(looks)
         return self._formats[key]
 
-    def _rows(self, page: Any, heads: tuple[Heading, ...], frame: pd.DataFrame) -> None:
+    def _rows(
+        self,
+        page: Any,
+        heads: tuple[Heading, ...],
+        frame: pd.DataFrame,
+        fill_in: tuple[str, ...],
+    ) -> None:
         names = [heading.column for heading in heads]
         money = names.index("currency") if "currency" in names else None
         for row, values in enumerate(rows_of(frame), start=1):
             page.set_row(row, LINE_HEIGHT * lines_of(heads, values))
             currency = None if money is None else values[money]
             for column, (heading, value) in enumerate(zip(heads, values, strict=True)):
-                cell_format = self.format(heading.style, currency)
+                cell_format = self.format(heading.style, currency, heading.column in fill_in)
                 if is_empty(value):
                     page.write_blank(row, column, None, cell_format)
                 elif heading.style in NUMBERS:
                     page.write_number(row, column, float(value), cell_format)
                 else:
-                    self.text(page, row, column, str(value), heading.style)
+                    page.write_string(row, column, clean(str(value)), cell_format)
 
     def _look(self, page: Any, look: str, column: int, rows: int, width: int) -> None:
         """Show in colour what a column is for."""
@@ -268,6 +298,8 @@ class Book:
 def _print_wide(page: Any) -> None:
     page.set_landscape()
     page.set_paper(9)  # A4
+    page.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.5)
+    page.set_footer("&L&9&A&R&9&P / &N")
     page.fit_to_pages(1, 0)
     page.repeat_rows(0)
 

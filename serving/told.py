@@ -14,6 +14,13 @@ from serving.headings import WORDS
 HIGH_RISK = 0.3
 """Total risk from which a match is marked."""
 _ABOUT_BRIEF = ("title", "brand_name", "goal")
+_OWN = {
+    "rank": "other_rank",
+    "display_name": "other_name",
+    "title": "past_title",
+    "brand_name": "past_brand",
+}
+"""What successors and precedents tell of themselves, beside the same of the match."""
 _ABOUT_MATCH = (
     *("rank", "display_name", "platform", "tier", "followers", "price_low", "price_high"),
     *("accept", "risk", "marks", "reasons", "caution", "value_unit", "in_plan"),
@@ -110,7 +117,7 @@ def planned_told(planned: pd.DataFrame, told: pd.DataFrame, language: Language) 
 
 def related_told(related: pd.DataFrame, told: pd.DataFrame, language: Language) -> pd.DataFrame:
     """Return successors, or precedents, with the match that each belongs to."""
-    frame = _with_match(related, told)
+    frame = _with_match(related.rename(columns=_OWN), told)
     if "at" in frame:
         frame["at"] = frame["at"].dt.strftime("%Y-%m-%d")
     return worded(frame, language)

@@ -20,6 +20,8 @@ from serving.sheets import Book, Sheet, open_book, unfinished
 _NOTHING: Mapping[str, pd.DataFrame] = MappingProxyType({})
 ALWAYS = ("matches", "exclusions")
 """Sheets that are there though they have no rows."""
+_PRINTED = {"matches": "caution", "planned": "caution"}
+"""Where paper ends; what follows is for those who look closer."""
 
 
 def write_files(
@@ -119,7 +121,14 @@ def sheets_of_run(
         "exclusions": (headings.EXCLUDED, ""),
     }
     return [
-        Sheet(stem, headings.SHEETS[stem], columns[stem][0], frame, columns[stem][1])
+        Sheet(
+            stem,
+            headings.SHEETS[stem],
+            columns[stem][0],
+            frame,
+            fixed=columns[stem][1],
+            printed=_PRINTED.get(stem, ""),
+        )
         for stem, frame in frames.items()
     ]
 
