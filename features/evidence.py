@@ -11,7 +11,9 @@ from features.config import FeatureConfig
 from features.history import History
 from features.profiles import posts_of
 from features.signals.content import brief_texts
+from features.signals.growth import follower_ends
 from features.similarity import cosines
+from features.timeline import DAY, days_between
 from features.vectors import Embeddings
 from features.view import View
 
@@ -75,6 +77,43 @@ def best_posts(
             "published_at": pd.to_datetime(log.published[rows], unit="us", utc=True),
             "is_sponsored": seen["is_sponsored"].array,
         }
+    )
+
+
+def spans(pairs: pd.DataFrame, history: History, config: FeatureConfig) -> pd.DataFrame:
+    """Return what signals of a period really cover, since not everybody posts every day.
+
+    Parameters
+    ----------
+    pairs : pandas.DataFrame
+        PAIRS.
+    history : History
+        The past.
+    config : FeatureConfig
+        How many posts are recent.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index of `pairs`: ``style.posts_seen``, how many recent posts there are; ``reach.days``,
+        days from the oldest of those with known views to ``as_of``; ``growth.days``, days between
+        the two profiles that ``growth.followers_90`` compares. Null is unknown.
+    """
+    view = View(pairs, history, config.recent_posts)
+    cells, recent = view.cells, view.cells.recent
+    # Day 0 stands for a time that nobody told.
+    counts = ~np.isnan(recent.numbers("views"))
+    dated = ~(counts & ~(recent.published > 0)).any(axis=1) & counts.any(axis=1)
+    oldest = np.where(counts, recent.published, np.inf).min(axis=1, initial=np.inf)
+    first = cells.of_posts(np.where(dated, oldest, np.nan))
+    latest, earlier = follower_ends(view, 90)
+    by_cell = {
+        "style.posts_seen": cells.of_posts(recent.there.sum(axis=1).astype(np.float64)),
+        "reach.days": cells.time / DAY - first,
+        "growth.days": days_between(latest, earlier),
+    }
+    return pd.DataFrame(
+        {name: values[view.cell] for name, values in by_cell.items()}, index=view.index
     )
 
 

@@ -33,6 +33,7 @@ for command in (
     models.promote,
     models.rollback,
     lists.match,
+    lists.why,
     upkeep.reconcile,
     upkeep.drift,
     upkeep.tune,

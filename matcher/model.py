@@ -23,11 +23,13 @@ from features.tables import Tables
 from features.vectors import Embeddings
 from matcher.archive import Fitted
 from matcher.candidates import Candidates, candidates
+from matcher.cautions import cautions
+from matcher.comparisons import among_candidates, standing
 from matcher.config import ServingConfig
-from matcher.explain import explain, explain_draw
+from matcher.explain import by_family, explain, explain_draw, facts_of
 from matcher.explore import choose_places
 from matcher.forecast import VIEWS, Forecaster
-from matcher.likeness import likeness
+from matcher.likeness import likeness, likeness_contributions
 from matcher.prices import price_bands
 from matcher.retrieval import Retrieval
 from matcher.returns import returns
@@ -52,7 +54,8 @@ class MatchResult:
         One row a match, by brief and rank: brief_id, rank, kol_id, platform, display_name, tier,
         followers, mode, price, currency, price_low, price_high, fit, score, the forecasts of
         `matcher.forecast.Forecaster.predict` but spread_rate, those of `matcher.returns.RETURNS`,
-        risk, median_views, reasons_en, reasons_zh, evidence, basis; list_chance and explored, the
+        risk, median_views; reasons_en, reasons_zh, evidence, contributions and figures
+        (`matcher.explain.explain`); caution_en and caution_zh; basis; list_chance and explored, the
         chance to be in the list and whether it was drawn (`matcher.explore`).
     exclusions : DataFrame
         For each brief, how many of the roster each filter refused (`matcher.eligibility.funnel`).
@@ -132,6 +135,7 @@ class Matcher(Fitted):
         retrieval = Retrieval(history, pipeline, self.config.retrieval, self.scout, progress)
         for found in candidates(questions, history, pipeline, self.config, retrieval):
             best = self._best(found, serving)
+            best = best.join(among_candidates(found.pairs, found.signals))
             shortlist = found.of(best.index)
             lists.append(self._described(shortlist, best, history, pipeline))
             details.append(self._details(shortlist, history, pipeline))
@@ -224,23 +228,24 @@ class Matcher(Fitted):
             seed=self.config.seed,
         )
         shown = told[[*VIEWS, *SHOWN_RATES]]
-        parts = self.contributions(found.signals)
         usual = {"price.low": band["price_low"], "price.high": band["price_high"]}
-        facts = found.signals.assign(**usual)
-        reasons = explain(found.pairs, facts, offers["currency"], parts, history, pipeline)
-        reasons = explain_draw(reasons, best)
-        return pd.concat(
+        known = pd.concat([found.signals.assign(**usual), standing(best)], axis=1)
+        facts = facts_of(found.pairs, known, offers["currency"], history, pipeline)
+        parts = self.contributions(found.signals)
+        families = by_family(likeness_contributions(found.signals) if parts is None else parts)
+        reasons = explain_draw(explain(facts, families), best)
+        matches = pd.concat(
             [described, band, shown.assign(**shown[list(VIEWS)].round()), brings, reasons], axis=1
         ).assign(
             value=np.nan,
             stage=None,
             halving=np.nan,
-            caution_en=None,
-            caution_zh=None,
             basis=self.basis,
             list_chance=best["list_chance"],
             explored=best["explored"],
         )
+        goals = history.tables.briefs.set_index("brief_id")["goal"].reindex(matches["brief_id"])
+        return pd.concat([matches, cautions(matches, facts, families, goals.tolist())], axis=1)
 
     def _details(
         self, found: Candidates, history: History, pipeline: FeaturePipeline

@@ -10,8 +10,8 @@ import pandas as pd
 
 from matcher.accuracy import in_words
 from matcher.console import Terminal
+from matcher.figures import short, wan
 from matcher.model import CONTENT
-from matcher.phrases import short, wan
 from matcher.ranker import JUDGMENTS
 
 BRIEFS_SHOWN, PLACES_SHOWN, REASONS_SHOWN = 2, 5, 2

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -35,6 +35,8 @@ _PROPOSAL = ("dom", "words", "charts", "kol", "plan", "list", "insight", "print"
 _INDEX = ("dom", "words", "index")
 """Scripts of each page, in the order in which they build on one another."""
 _STYLES = ("page", "parts", "print")
+_CODES = ("platform", "mode", "tier", "goal", "stage", "status")
+"""Columns whose codes the pages say in words."""
 _UNSAFE = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
 """What could end a script or start markup, written as JSON may write it too."""
 
@@ -198,7 +200,7 @@ def _joined(names: tuple[str, ...], kind: str) -> str:
 def _words() -> dict[str, Any]:
     """Return every label and code in both languages, as the script reads them."""
     groups = {"label": LABELS, "note": NOTES, **CODES}
-    groups |= {name: WORDS[name] for name in ("platform", "mode", "tier")}
+    groups |= {name: dict(WORDS[name]) for name in _CODES}
     return {
         group: {code: {"zh": text.zh, "en": text.en} for code, text in words.items()}
         for group, words in groups.items()
@@ -206,8 +208,8 @@ def _words() -> dict[str, Any]:
 
 
 def _word(group: str, code: str | None, language: Language) -> str:
-    words: dict[str, Text] = CODES[group] if group in CODES else WORDS[group]
-    return words[code].in_(language) if code in words else code or "–"
+    words: Mapping[str, Text] = WORDS[group]
+    return words[code].in_(language) if code and code in words else code or "–"
 
 
 @cache

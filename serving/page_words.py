@@ -1,6 +1,6 @@
 """What pages say, in Chinese and English: every label, unit and note in one place.
 
-``{name}`` in a label is filled in on the page. Words for codes are in `serving.headings`.
+``{name}`` in a label is filled in on the page.
 """
 
 from __future__ import annotations
@@ -134,7 +134,9 @@ LABELS: dict[str, Text] = {
     "plan.cut": Text("需让价", "Discount needed"),
     "plan.never": Text("降价亦不入选", "not at any price"),
     "plan.show": Text("查看 {n} 位", "Show {n}"),
-    "plan.infeasible": Text("这一档预算没有可行的组合", "No set satisfies the limits at this budget"),
+    "plan.infeasible": Text(
+        "这一档预算没有可行的组合", "No set satisfies the limits at this budget"
+    ),
     "plan.status.optimal": Text("已证明为最优", "Proven optimal"),
     "plan.status.time_limit": Text(
         "限时内的最好结果，距最优不超过 {gap}", "Best within the time limit, at most {gap} off"
@@ -145,7 +147,8 @@ LABELS: dict[str, Text] = {
     # -- the list ----------------------------------------------------------------------------
     "list.title": Text("推荐达人", "Matches"),
     "list.about": Text(
-        "点击任意一行查看理由、预测、风险与条款", "Open a row for reasons, forecasts, risks and clauses"
+        "点击任意一行查看理由、预测、风险与条款",
+        "Open a row for reasons, forecasts, risks and clauses",
     ),
     "list.search": Text("搜索达人、简介、理由", "Search names, bios, reasons"),
     "list.search.label": Text("搜索", "Search"),
@@ -163,9 +166,7 @@ LABELS: dict[str, Text] = {
     "list.compare": Text("对比", "Compare"),
     "list.compare.pick": Text("选择{name}参与对比", "Pick {name} to compare"),
     "list.open": Text("查看{name}的详情", "Open {name}"),
-    "list.caption": Text(
-        "推荐达人，可按列排序", "Matched KOLs; columns can be sorted"
-    ),
+    "list.caption": Text("推荐达人，可按列排序", "Matched KOLs; columns can be sorted"),
     "col.rank": Text("名次", "Rank"),
     "col.kol": Text("达人", "KOL"),
     "col.fit": Text("匹配度", "Fit"),
@@ -199,12 +200,11 @@ LABELS: dict[str, Text] = {
     "kol.caution": Text("需要留意", "One caution"),
     "kol.forecast": Text("效果预估", "Forecast"),
     "kol.forecast.about": Text(
-        "区间为 P10–P90：十次合作约八次落在其中", "P10–P90: about eight collaborations in ten fall inside"
+        "区间为 P10–P90：十次合作约八次落在其中",
+        "P10–P90: about eight collaborations in ten fall inside",
     ),
     "kol.returns": Text("性价比", "Value for money"),
-    "kol.price.band": Text(
-        "同平台同量级同形式报价 {low}–{high}", "similar KOLs ask {low}–{high}"
-    ),
+    "kol.price.band": Text("同平台同量级同形式报价 {low}–{high}", "similar KOLs ask {low}–{high}"),
     "kol.price.within": Text("处于同类区间", "within the usual band"),
     "kol.price.above": Text("高于同类区间", "above the usual band"),
     "kol.price.below": Text("低于同类区间", "below the usual band"),
@@ -399,32 +399,13 @@ NOTES: dict[str, Text] = {
         "once. One human with several accounts counts as one KOL.",
     ),
     "time": Text(
-        "所有数字只使用数据截至时刻之前已知的信息。", "Every figure uses only what was known before the data’s end."
+        "所有数字只使用数据截至时刻之前已知的信息。",
+        "Every figure uses only what was known before the data’s end.",
     ),
 }
 """How to read the figures, in the order of telling."""
 
 CODES: dict[str, dict[str, Text]] = {
-    "goal": {
-        "awareness": Text("品牌曝光", "awareness"),
-        "seeding": Text("种草", "seeding"),
-        "engagement": Text("互动", "engagement"),
-        "conversion": Text("转化带货", "conversion"),
-        "co_creation": Text("内容共创", "co-creation"),
-    },
-    "stage": {
-        "rising": Text("上升期", "rising"),
-        "stable": Text("平稳期", "stable"),
-        "declining": Text("下滑期", "declining"),
-    },
-    "status": {
-        "shown": Text("已推荐", "listed"),
-        "contacted": Text("洽谈中", "contacted"),
-        "declined": Text("已婉拒", "declined"),
-        "signed": Text("已签约", "signed"),
-        "delivered": Text("已履约", "delivered"),
-        "cancelled": Text("已取消", "cancelled"),
-    },
     "gender": {
         "female": Text("女性", "women"),
         "male": Text("男性", "men"),
@@ -441,7 +422,7 @@ CODES: dict[str, dict[str, Text]] = {
         "overseas": Text("海外", "overseas"),
     },
 }
-"""Words for codes that no sheet has."""
+"""Words for codes that no list has; the others are in ``words.toml``."""
 
 LOW_RISK, MEDIUM_RISK = 0.2, 0.4
 """Total risk up to which it is called low, and medium."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -41,7 +41,7 @@ class Portraits:
         self._profiles = _records_by(known.drop_duplicates("kol_id", keep="last"), "kol_id")
         self._followers = _line(known, "observed_at", "followers", as_of, FOLLOWER_STEP, "last")
         self._views = _line(posts, "published_at", "views", as_of, VIEW_STEP, "median")
-        self._posts = posts.set_index("post_id", drop=False)
+        self._posts = {post["post_id"]: post for post in posts.to_dict("records")}
 
     def of(self, kol_id: str) -> dict[str, Any]:
         """Return what is known of a KOL; empty where nothing is."""
@@ -68,12 +68,12 @@ class Portraits:
     def posts(self, kol_id: str, evidence: object) -> list[dict[str, Any]]:
         """Return the KOL's posts that the evidence of a match names, in its order."""
         values = evidence.values() if isinstance(evidence, dict) else ()
-        named = [value for value in values if isinstance(value, str) and value in self._posts.index]
-        rows = [self._posts.loc[post_id] for post_id in dict.fromkeys(named)]
-        return [_post(row) for row in rows if row["kol_id"] == kol_id][:POSTS_SHOWN]
+        named = dict.fromkeys(value for value in values if isinstance(value, str))
+        found = [self._posts[post_id] for post_id in named if post_id in self._posts]
+        return [_post(post) for post in found if post["kol_id"] == kol_id][:POSTS_SHOWN]
 
 
-def _post(row: pd.Series[Any]) -> dict[str, Any]:
+def _post(row: Mapping[Any, Any]) -> dict[str, Any]:
     counts = ("views", "likes", "comments", "shares", "saves")
     sponsored = row["is_sponsored"]
     return present(
@@ -109,11 +109,12 @@ def _line(
 ) -> dict[str, list[list[Any]]]:
     """Return points (day, number) by KOL, one a step back from a moment; a lone point is none."""
     recent = frame[(frame[at] >= as_of - SPAN) & (frame[at] < as_of) & frame[value].notna()]
-    back = (as_of - recent[at]) // step
+    back = (as_of - recent[at]).dt.total_seconds() // step.total_seconds()
     cells = recent.assign(_back=back).sort_values(["kol_id", at], kind="stable")
-    told = cells.groupby(["kol_id", "_back"], sort=True)[value].agg(how)
+    told = cells.groupby(["kol_id", "_back"])[value].agg(how).reset_index()
+    told = told.sort_values(["kol_id", "_back"], ascending=[True, False])
     found: dict[str, list[list[Any]]] = {}
-    for (kol_id, steps), number in told[::-1].items():  # type: ignore[misc]
-        point = [day(as_of - steps * step), amount(round(number))]
-        found.setdefault(str(kol_id), []).append(point)
+    for row in told.to_dict("records"):
+        point = [day(as_of - row["_back"] * step), amount(round(row[value]))]
+        found.setdefault(row["kol_id"], []).append(point)
     return {kol_id: points for kol_id, points in found.items() if len(points) > 1}

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 _SPECS = {"matches": MATCHES, "exclusions": EXCLUSIONS, **DETAILS}
 _RUN, _ROW = "run_id", "_row"
 """Columns beside those of the table: the run, and the place of the row in it."""
+_OBJECTS = ("evidence", "contributions", "figures")
+"""Columns of matches that hold a JSON object, a dict in memory."""
 _RENAMED = {"matches": {"forecast_views": "views_p50", "propensity": "list_chance"}}
 """Columns of earlier runs, and what they are called by now."""
 _RUN_ID = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,80}")
@@ -107,7 +109,8 @@ class Published:
     run : Run
         How it was made.
     matches : DataFrame
-        `MATCHES` by brief and rank: rank is int64, reasons are tuples, evidence is a dict.
+        `MATCHES` by brief and rank: rank is int64, reasons are tuples, evidence,
+        contributions and figures are dicts.
     exclusions : DataFrame
         `EXCLUSIONS` by brief, in the order of the funnel; kols is int64.
     details : mapping of str to DataFrame
@@ -151,7 +154,7 @@ def publish(
     run : Run
         How the run was made. Publishing the same run again, whenever it was made, does nothing.
     matches : DataFrame
-        `MATCHES`, with evidence as dicts. Columns not given are null.
+        `MATCHES`, with evidence, contributions and figures as dicts. Columns not given are null.
     exclusions : DataFrame
         `EXCLUSIONS`.
     details : mapping of str to DataFrame
@@ -169,7 +172,7 @@ def publish(
     if unknown := sorted(set(details) - set(DETAILS)):
         raise ValueError(f"Got tables {unknown} but expected among {sorted(DETAILS)}")
     frames = {
-        "matches": _checked(MATCHES, _with_evidence(matches, _evidence_text)),
+        "matches": _checked(MATCHES, _with_objects(matches, _object_text)),
         "exclusions": _checked(EXCLUSIONS, exclusions),
     } | {name: _checked(DETAILS[name], frame) for name, frame in details.items()}
     content = _content(run, frames)
@@ -210,7 +213,7 @@ def read_run(home: Path, run_id: str) -> Published:
     if run_id not in known:
         names = ", ".join([*known][-5:]) or "none"
         raise UserError(f"Got no published run {run_id!r}; the latest are: {names}")
-    matches = _with_evidence(_read_rows(home, MATCHES, run_id), json.loads)
+    matches = _with_objects(_read_rows(home, MATCHES, run_id), json.loads)
     exclusions = _read_rows(home, EXCLUSIONS, run_id)
     return Published(
         known[run_id],
@@ -262,15 +265,18 @@ def _checked(spec: TableSpec, frame: pd.DataFrame) -> pd.DataFrame:
     return conformed
 
 
-def _with_evidence(matches: pd.DataFrame, change: Callable[[Any], Any]) -> pd.DataFrame:
-    if "evidence" not in matches:
-        return matches
-    evidence = matches["evidence"].astype(object).map(change, na_action="ignore")
-    return matches.assign(evidence=evidence)
+def _with_objects(matches: pd.DataFrame, change: Callable[[Any], Any]) -> pd.DataFrame:
+    return matches.assign(
+        **{
+            name: matches[name].astype(object).map(change, na_action="ignore")
+            for name in _OBJECTS
+            if name in matches
+        }
+    )
 
 
-def _evidence_text(evidence: Mapping[str, object]) -> str:
-    return json.dumps({name: _plain(value) for name, value in evidence.items()}, ensure_ascii=False)
+def _object_text(figures: Mapping[str, object]) -> str:
+    return json.dumps({name: _plain(value) for name, value in figures.items()}, ensure_ascii=False)
 
 
 def _plain(value: object) -> object:

@@ -47,15 +47,28 @@ def _told(at: Ints) -> Ints:
     return np.where(at == 0, NEVER, at)
 
 
-def _follower_growth(view: View, days: int) -> Floats:
-    """Compare the latest profile with the last one `days` before, or with the first there is."""
+def follower_ends(view: View, days: int) -> tuple[Ints, Ints]:
+    """Return when the two profiles of each cell that growth compares were observed.
+
+    The latest profile, and the last one `days` before or else the first there is.
+    """
+    latest, earlier = _ends(view, days)
+    at = view.history.kols.at
+    return np.asarray(pick(at, latest, NEVER)), np.asarray(pick(at, earlier, NEVER))
+
+
+def _ends(view: View, days: int) -> tuple[Ints, Ints]:
+    """Return the rows of those profiles, -1 where none is known."""
     kols, cells = view.history.kols, view.cells
     start, stop = kols.before(cells.kol, cells.time)
     earlier = kols.last(cells.kol, cells.time - days * DAY)
-    earlier = np.where(earlier < 0, np.where(stop > start, start, -1), earlier)
-    followers = np.log1p(kols.frame["followers"].to_numpy(dtype=np.float64))
-    rise = pick(followers, stop - 1) - pick(followers, earlier)
-    gap = days_between(
-        np.asarray(pick(kols.at, stop - 1, NEVER)), np.asarray(pick(kols.at, earlier, NEVER))
-    )
+    return stop - 1, np.where(earlier < 0, np.where(stop > start, start, -1), earlier)
+
+
+def _follower_growth(view: View, days: int) -> Floats:
+    """Compare the two profiles."""
+    latest, earlier = _ends(view, days)
+    followers = np.log1p(view.history.kols.frame["followers"].to_numpy(dtype=np.float64))
+    rise = pick(followers, latest) - pick(followers, earlier)
+    gap = days_between(*follower_ends(view, days))
     return where(gap >= _LEAST_DAYS, ratio(rise * 30.0, gap))

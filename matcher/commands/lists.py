@@ -14,6 +14,7 @@ from matcher.commands.shared import (
     DataPath,
     MappingFile,
     TrackingUri,
+    existing,
     load_config,
     open_embeddings,
     open_source,
@@ -65,7 +66,7 @@ def match(
     mapping: MappingFile = None,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Rank KOLs for briefs with the champion and publish the lists as a run, CSV and XLSX.
+    """Rank KOLs for briefs with the champion and publish the lists as a run: pages, XLSX, CSV.
 
     Without a champion KOLs are ranked by likeness of content and audience, and every row says so.
     Where no brief is open nothing is published, and that is no fault. Twice the same data, model,
@@ -76,6 +77,8 @@ def match(
     from matcher.registry import Registry
     from matcher.screens import show_matches
     from serving.job import open_briefs, serve
+    from serving.page import write_pages
+    from serving.publish import read_run
     from serving.workbook import write_files
     from serving.workflow import write_workflow
 
@@ -125,11 +128,13 @@ def match(
     work = write_workflow(
         folder, served.run, result.matches, source.tables, language, result.details
     )
+    pages = write_pages(folder, read_run(source.home, served.run.run_id), source.tables, language)
     show_matches(terminal, result.matches, result.exclusions, source.tables.briefs, language)
     for file in files:
         terminal.say(f"Wrote {file}", file=str(file))
     _say_workflow(terminal, work)
     terminal.say(f"Run {served.run.run_id} is published.", run_id=served.run.run_id)
+    terminal.say(f"Open {pages[-1]} in a browser.", page=str(pages[-1]))
     if served.stale:
         terminal.warn(
             f"the registry could not give the champion ({served.stale}); served the last good "
@@ -150,3 +155,43 @@ def _say_workflow(terminal: Terminal, work: Workflow) -> None:
             "it written anew",
             kept=str(path),
         )
+
+
+def why(
+    data: DataPath = LAKE,
+    kols: Annotated[
+        tuple[str, str] | None, typer.Option("--kols", help="The two KOLs, by id.")
+    ] = None,
+    brief: Annotated[
+        str | None, typer.Option("--brief", help="Brief id. Default: the only one of the run.")
+    ] = None,
+    run_id: Annotated[
+        str | None, typer.Option("--run", help="A published run. Default: the latest.")
+    ] = None,
+    language: Annotated[Literal["zh", "en"], typer.Option(help="Language of the words.")] = "en",
+) -> None:
+    """Say why one of two KOLs is ranked above the other, by a published run."""
+    from features.errors import UserError
+    from matcher.contrast import contrast, sides
+    from serving.publish import latest_run, read_run
+
+    terminal = terminal_of_run()
+    home = existing(data)
+    latest = latest_run(home)
+    if latest is None:
+        raise UserError(f"Got {home} without a published run; make one with `kolmatch match`")
+    matches = read_run(home, run_id or latest.run_id).matches
+    briefs = sorted(set(matches["brief_id"]))
+    brief_id = brief or (briefs[0] if len(briefs) == 1 else None)
+    if brief_id not in briefs:
+        raise UserError(f"Got brief {brief_id} but expected --brief with one of {briefs}")
+    matches = matches[matches["brief_id"] == brief_id].set_index("kol_id", drop=False)
+    unknown = [kol for kol in kols or () if kol not in matches.index]
+    if kols is None or unknown:
+        raise UserError(
+            f"Got KOLs {unknown} but expected --kols with two of the {len(matches)} matches of "
+            f"brief {brief_id}, by id"
+        )
+    one, other = sides(matches.loc[list(kols)])
+    sentences = contrast(one, other, language)
+    terminal.say(("" if language == "zh" else " ").join(sentences), sentences=sentences)

@@ -23,12 +23,44 @@ AS_OF = pd.Timestamp("2026-06-30", tz="UTC")
 BRIEF, NOBODY, BARE = "b1", "b2", "../b3 <i>"
 """A brief with matches, one without, and one of which nothing is known but its id."""
 STEPS = np.round(np.arange(0.5, 1.51, 0.1), 1)
-NAMES = ["栗子护肤日记", "成分党阿May", "小鹿不上班", "老陈测评", "Mia的化妆包", "橘子汽水", "林深见鹿", "一只薯仔"]
-NAMES += ["敏感肌自救指南", "皮皮家的日常", "实验室女孩", "王大锤说护肤", "夏夏Summer", "甜橙课代表", "北方姑娘", "江小白不白"]
-NAMES += ["Dr.林皮肤科", "糯米糍", "晚风与猫", "周周试色", "豆浆油条", "木子的梳妆台", "阿ken", "南瓜马车", "小满测评室"]
+NAMES = [
+    "栗子护肤日记",
+    "成分党阿May",
+    "小鹿不上班",
+    "老陈测评",
+    "Mia的化妆包",
+    "橘子汽水",
+    "林深见鹿",
+    "一只薯仔",
+]
+NAMES += [
+    "敏感肌自救指南",
+    "皮皮家的日常",
+    "实验室女孩",
+    "王大锤说护肤",
+    "夏夏Summer",
+    "甜橙课代表",
+    "北方姑娘",
+    "江小白不白",
+]
+NAMES += [
+    "Dr.林皮肤科",
+    "糯米糍",
+    "晚风与猫",
+    "周周试色",
+    "豆浆油条",
+    "木子的梳妆台",
+    "阿ken",
+    "南瓜马车",
+    "小满测评室",
+]
 NAMES += ["苏苏", "美妆冷知识", "一颗柚子", "空瓶记", "拾光"]
 BIOS = "成分党｜敏感肌｜每周三更新｜商务请私信"
-POSTS = ["换季泛红怎么办？这支面霜我回购了三次", "成分表拆解：神经酰胺到底要多少才有用", "早C晚A踩坑合集，敏感肌千万别学"]
+POSTS = [
+    "换季泛红怎么办？这支面霜我回购了三次",
+    "成分表拆解：神经酰胺到底要多少才有用",
+    "早C晚A踩坑合集，敏感肌千万别学",
+]
 
 
 def run(basis: str = "outcomes") -> Run:
@@ -156,7 +188,9 @@ class _Made:
         frame = frame.assign(clicks_p50=views * 0.012, cpe_p50=price / (views * 0.07), cpa_p50=80.0)
         frame["reasons_zh"] = [self._reasons_zh(i) for i in range(n)]
         frame["reasons_en"] = [self._reasons_en(i) for i in range(n)]
-        frame["caution_zh"] = [self.says("近90天商单占比 41%，高于同量级 72% 的达人") for _ in range(n)]
+        frame["caution_zh"] = [
+            self.says("近90天商单占比 41%，高于同量级 72% 的达人") for _ in range(n)
+        ]
         frame["caution_en"] = [
             self.says("41% of posts in 90 days were paid, above 72% of the tier") for _ in range(n)
         ]
@@ -176,7 +210,9 @@ class _Made:
         return (
             self.says(f"Median views of 30 days {124 + i}k, above 83% of the tier"),
             self.says("68% of the audience is the target: women 25–34 in first-tier cities"),
-            self.says(f"CPM about 56.1 CNY within the usual band, better than {70 - i}% of the list"),
+            self.says(
+                f"CPM about 56.1 CNY within the usual band, better than {70 - i}% of the list"
+            ),
         )
 
     def options(self) -> pd.DataFrame:
@@ -192,8 +228,12 @@ class _Made:
                     "price": round(row["price"] * factor),
                     "value": row["value"] * factor * (0.9 if place else 1),
                     "signed": 6.0 - 2 * place,
-                    "why_zh": "做过 6 次该形式，单位费用产出最高" if place == 0 else "做过的次数少，把握不足",
-                    "why_en": "6 done in this mode, most value per yuan" if place == 0 else "Seldom done",
+                    "why_zh": "做过 6 次该形式，单位费用产出最高"
+                    if place == 0
+                    else "做过的次数少，把握不足",
+                    "why_en": "6 done in this mode, most value per yuan"
+                    if place == 0
+                    else "Seldom done",
                 }
                 found.append(told)
         return pd.DataFrame(found)
@@ -209,9 +249,13 @@ class _Made:
                     "score": (0.55, 0.3, 0.12)[place],
                     "weight": 0.5,
                     "evidence_zh": (
-                        self.says(f"2026-05-1{place} 作品 {kol_id}-p{place} 出现绝对化用语“最有效”"),
+                        self.says(
+                            f"2026-05-1{place} 作品 {kol_id}-p{place} 出现绝对化用语“最有效”"
+                        ),
                     ),
-                    "evidence_en": (self.says(f"Post {kol_id}-p{place} of 2026-05-1{place} says ‘best’"),),
+                    "evidence_en": (
+                        self.says(f"Post {kol_id}-p{place} of 2026-05-1{place} says ‘best’"),
+                    ),
                 }
                 for number, kol_id in enumerate(self.ids)
                 for place, kind in enumerate(kinds[: 1 + number % 3])
@@ -306,7 +350,9 @@ class _Made:
                     "notes_en": ("Another 10% of budget would bring about 6.2% more",),
                 }
             )
-        rows.append({**rows[0], "brief_id": NOBODY, "step": 1.0, "status": "infeasible", "kols": 0.0})
+        rows.append(
+            {**rows[0], "brief_id": NOBODY, "step": 1.0, "status": "infeasible", "kols": 0.0}
+        )
         return pd.DataFrame(rows)
 
     def planned(self) -> pd.DataFrame:
@@ -342,7 +388,13 @@ class _Made:
         }
         return pd.DataFrame(
             [
-                {"brief_id": b, "reason": code, "kols": k, "text_en": words[code][0], "text_zh": words[code][1]}
+                {
+                    "brief_id": b,
+                    "reason": code,
+                    "kols": k,
+                    "text_en": words[code][0],
+                    "text_zh": words[code][1],
+                }
                 for b in (BRIEF, NOBODY)
                 for code, k in counts.items()
             ]
@@ -397,7 +449,9 @@ class _Made:
                 "region": "CN-SH",
                 "mcn": bio if self.texts else ("无忧传媒" if number % 3 == 0 else None),
                 "verticals": ("skincare", "beauty"),
-                "followers": round(followers / (1 + growth) ** back * (1 + 0.01 * np.sin(back + number))),
+                "followers": round(
+                    followers / (1 + growth) ** back * (1 + 0.01 * np.sin(back + number))
+                ),
                 "active_follower_share": 0.62,
                 "suspicious_follower_share": 0.04 + 0.01 * (number % 10),
                 "audience_gender": {"female": round(female, 3), "male": round(1 - female, 3)},
