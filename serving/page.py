@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from features.tables import Tables
 from features.whole import write_whole
+from matcher.contrast import TEMPLATES
 from matcher.wording import Language, Text
 from serving.headings import WORDS
 from serving.names import file_name
@@ -30,8 +31,19 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 INDEX = "index.html"
-TEMPLATES = "templates"
-_PROPOSAL = ("dom", "words", "charts", "kol", "plan", "list", "insight", "print", "proposal")
+_HOME = "templates"
+_PROPOSAL = (
+    "dom",
+    "words",
+    "charts",
+    "contrast",
+    "kol",
+    "plan",
+    "list",
+    "insight",
+    "print",
+    "proposal",
+)
 _INDEX = ("dom", "words", "index")
 """Scripts of each page, in the order in which they build on one another."""
 _STYLES = ("page", "parts", "print")
@@ -98,7 +110,13 @@ def render_proposal(proposal: Proposal, language: Language) -> str:
     return _render(
         "proposal.html.j2",
         _PROPOSAL,
-        data | {"words": _words(), "language": language, "levels": [LOW_RISK, MEDIUM_RISK]},
+        data
+        | {
+            "words": _words(),
+            "language": language,
+            "levels": [LOW_RISK, MEDIUM_RISK],
+            "contrast": dict(TEMPLATES),
+        },
         language,
         title=" · ".join(filter(None, title)),
         brief=brief,
@@ -191,7 +209,7 @@ def _digest(text: str) -> str:
 
 @cache
 def _joined(names: tuple[str, ...], kind: str) -> str:
-    home = files("serving").joinpath(TEMPLATES)
+    home = files("serving").joinpath(_HOME)
     parts = [home.joinpath(f"{name}.{kind}").read_text(encoding="utf-8") for name in names]
     return "\n".join(parts)
 
@@ -217,7 +235,7 @@ def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     made = Environment(
-        loader=PackageLoader("serving", TEMPLATES),
+        loader=PackageLoader("serving", _HOME),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -268,7 +268,7 @@ LABELS: dict[str, Text] = {
     "compare.clear": Text("取消选择", "Clear"),
     "compare.figure": Text("指标", "Figure"),
     "compare.better": Text("更优", "better"),
-    "compare.why": Text("为何{a}排在{b}之前", "Why {a} ranks above {b}"),
+    "compare.why": Text("名次差在哪里", "What sets them apart"),
     # -- charts ------------------------------------------------------------------------------
     "chart.scatter": Text("产出与价格", "Value against price"),
     "chart.scatter.about": Text(

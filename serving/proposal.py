@@ -17,6 +17,7 @@ from features.cells import load_toml
 from features.contract import AUDIENCE
 from features.tables import Tables
 from matcher.advice import ADVICE
+from matcher.contrast import sides
 from serving.plain import NAME, TEXT, amount, day, figure, lines, mix, present, words
 from serving.portraits import Portraits
 from serving.publish import Published, Run
@@ -170,10 +171,19 @@ def _kols(
                 "precedents": precedents.get(row["kol_id"]),
                 "successors": successors.get(row["kol_id"]),
                 "posts": portraits.posts(row["kol_id"], row["evidence"]),
+                "side": _side(side),
             }
         )
-        for row in rows.to_dict("records")
+        for row, side in zip(rows.to_dict("records"), sides(rows), strict=True)
     ]
+
+
+def _side(side: dict[str, Any]) -> dict[str, Any]:
+    """Return what the page compares of a match, its name as the page shows names."""
+    return side | {
+        "name": words(side["name"], NAME * 2) or "–",
+        "currency": words(side["currency"]),
+    }
 
 
 def _match(row: Row) -> dict[str, Any]:

@@ -288,7 +288,7 @@ function open_versus(one, other) {
     h("div", { class: "sheet-bar" }, h("h2", { class: "place strong", id: "versus-name", tabindex: "-1" }, t("compare.title")),
       h("button", { type: "button", class: "button", id: "versus-close", "aria-label": t("action.close"), on: { click: () => dialog.close() } }, icon("close"))),
     h("div", { class: "inner" },
-      contrast(a, b),
+      contrast_part(a, b),
       h("table", { class: "table" },
         h("thead", null, h("tr", null, h("td", null, span("sr", t("compare.figure"))), [a, b].map((kol) =>
           h("th", { scope: "col" }, h("span", { class: "who" }, avatar(kol), bdi(name_of(kol))))))),
@@ -297,13 +297,4 @@ function open_versus(one, other) {
           cell(figure, shown, way, a, b), cell(figure, shown, way, b, a)))))));
   dialog.showModal();
   document.getElementById("versus-name").focus();
-}
-
-// Why the first stands above the second, where the data says so.
-function contrast(a, b) {
-  const found = ((DATA.contrasts || {})[`${KOLS.indexOf(a)}-${KOLS.indexOf(b)}`]);
-  const why = all(found);
-  return why.length > 0 && h("section", null,
-    h("h3", null, rich("compare.why", { a: bdi(name_of(a)), b: bdi(name_of(b)) })),
-    h("ul", { class: "notes" }, why.map((reason) => h("li", null, bdi(reason)))));
 }

@@ -123,7 +123,7 @@ function bar_top(back, links) {
           on: { click: () => switch_to(code) },
         }, name)),
     ),
-    back && h("button", { type: "button", class: "button", id: "print-button", on: { click: () => window.print() } },
+    back && h("button", { type: "button", class: "button", id: "print-button", "aria-label": t("action.print"), on: { click: () => window.print() } },
       icon("print"), span("words", t("action.print"))),
   );
   return h(

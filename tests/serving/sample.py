@@ -121,8 +121,9 @@ def _conformed(spec: Any, frame: pd.DataFrame) -> pd.DataFrame:
         if name in conformed and spec.name in ("matches", "exclusions"):
             conformed[name] = conformed[name].astype(np.int64)
     if spec.name == "matches":
-        given = frame.get("evidence", pd.Series([None] * len(frame)))
-        conformed["evidence"] = given.astype(object).reset_index(drop=True)
+        for name in ("evidence", "contributions", "figures"):
+            given = frame.get(name, pd.Series([None] * len(frame)))
+            conformed[name] = given.astype(object).reset_index(drop=True)
     return conformed
 
 
@@ -197,6 +198,12 @@ class _Made:
         frame["evidence"] = [
             {"content.post_1": f"{k}-p0", "content.post_2": f"{k}-p1"} for k in self.ids
         ]
+        families = ("price", "reach", "content", "growth", "audience", "sponsored")
+        added = draw.normal(0, 0.3, (n, len(families)))
+        frame["contributions"] = [dict(zip(families, row, strict=True)) for row in added.tolist()]
+        figures = ("content.top3", "audience.match", "growth.followers_a_month", "style.posts_90")
+        drawn = draw.uniform(0.05, 0.9, (n, len(figures))).round(3)
+        frame["figures"] = [dict(zip(figures, row, strict=True)) for row in drawn.tolist()]
         return frame
 
     def _reasons_zh(self, i: int) -> tuple[str, ...]:
