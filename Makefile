@@ -1,6 +1,6 @@
 # Two commands a newcomer needs: `make demo` and `make test`. Each sets up all it uses.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format peers lock clean
+.PHONY: help demo browser test check format peers lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -33,7 +33,26 @@ demo: $(READY) ## Simulate a market, learn from it and rank KOLs for its open br
 	$(BIN)/kolmatch promote $(DEMO)/lake
 	$(BIN)/kolmatch match $(DEMO)/lake --as-of $(DEMO_AS_OF) --out $(DEMO)/lists
 
-test: $(READY) ## Check format, lint, types and imports, and run every test
+# Tests open the pages in Chromium: the system's, or else Playwright's own. Where neither can be had
+# those tests are skipped, save where CI=true.
+browser: $(READY)
+	@$(BIN)/python -m tests.serving.browsing || { \
+		if test "$$(id -u)" = 0; then root=""; else root="sudo -n"; fi; \
+		if command -v apt-get >/dev/null && $$root true 2>/dev/null; then \
+			echo "Installing Chromium for the tests of the pages"; \
+			$$root apt-get update -qq && \
+			$$root env DEBIAN_FRONTEND=noninteractive \
+				apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+			$(BIN)/python -m tests.serving.browsing || { \
+				$$root $(abspath $(BIN))/playwright install-deps chromium; \
+				$(BIN)/playwright install chromium; \
+			}; \
+		fi; \
+		$(BIN)/python -m tests.serving.browsing || \
+			echo "No browser can be had here: the tests that need one are skipped"; \
+	}
+
+test: $(READY) browser ## Check format, lint, types and imports, and run every test
 	$(MAKE) --no-print-directory check
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 

@@ -59,6 +59,15 @@ def test_templates_travel_with_the_package(name: str) -> None:
     assert "templates/*.j2" in asked["tool"]["setuptools"]["package-data"]["*"]
 
 
+@pytest.mark.parametrize("name", ["proposal.html.j2", "page.css", "proposal.js"])
+def test_pages_travel_with_the_package(name: str) -> None:
+    assert files("serving").joinpath("templates", name).is_file()
+    asked = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert (
+        f"templates/*.{Path(name).suffix[1:]}" in asked["tool"]["setuptools"]["package-data"]["*"]
+    )
+
+
 def test_every_dependency_that_is_asked_for_is_pinned() -> None:
     asked = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     pinned = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()

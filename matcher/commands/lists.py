@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -21,6 +21,10 @@ from matcher.commands.shared import (
     read_time,
     terminal_of_run,
 )
+
+if TYPE_CHECKING:
+    from matcher.console import Terminal
+    from serving.workflow.files import Workflow
 
 
 def match(
@@ -62,7 +66,7 @@ def match(
     mapping: MappingFile = None,
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Rank KOLs for briefs with the champion and publish the lists as a run, CSV and XLSX.
+    """Rank KOLs for briefs with the champion and publish the lists as a run: pages, XLSX, CSV.
 
     Without a champion KOLs are ranked by likeness of content and audience, and every row says so.
     Where no brief is open nothing is published, and that is no fault. Twice the same data, model,
@@ -73,7 +77,10 @@ def match(
     from matcher.registry import Registry
     from matcher.screens import show_matches
     from serving.job import open_briefs, serve
+    from serving.page import write_pages
+    from serving.publish import read_run
     from serving.workbook import write_files
+    from serving.workflow import write_workflow
 
     terminal = terminal_of_run()
     now = pd.Timestamp.now(tz="UTC").floor("s")
@@ -108,19 +115,26 @@ def match(
             run_id=run_id,
             progress=progress,
         )
-    result = served.result
+    result, folder = served.result, out or source.home / "lists"
     files = write_files(
-        out or source.home / "lists",
+        folder,
         served.run,
         result.matches,
         result.exclusions,
         source.tables.briefs,
         language,
+        result.details,
     )
+    work = write_workflow(
+        folder, served.run, result.matches, source.tables, language, result.details
+    )
+    pages = write_pages(folder, read_run(source.home, served.run.run_id), source.tables, language)
     show_matches(terminal, result.matches, result.exclusions, source.tables.briefs, language)
     for file in files:
         terminal.say(f"Wrote {file}", file=str(file))
+    _say_workflow(terminal, work)
     terminal.say(f"Run {served.run.run_id} is published.", run_id=served.run.run_id)
+    terminal.say(f"Open {pages[-1]} in a browser.", page=str(pages[-1]))
     if served.stale:
         terminal.warn(
             f"the registry could not give the champion ({served.stale}); served the last good "
@@ -128,6 +142,19 @@ def match(
             stale=served.stale,
         )
         raise typer.Exit(STALE)
+
+
+def _say_workflow(terminal: Terminal, work: Workflow) -> None:
+    """Say where the files of the plans are, and which were left as they were."""
+    folders = sorted({path.parent for path in work.files if path.suffix == ".xlsx"})
+    for folder in (one for one in folders if one.name != "monitoring"):
+        terminal.say(f"Wrote {folder}: outreach, contracts, calendar, monitoring", file=str(folder))
+    for path in work.kept:
+        terminal.warn(
+            f"{path} is there already with other content and stays as it is; move it away to have "
+            "it written anew",
+            kept=str(path),
+        )
 
 
 def why(
