@@ -24,6 +24,7 @@ from serving.cells import (
     lines_of,
     number_format,
     rows_of,
+    shown,
     write_csv,
 )
 from serving.headings import Heading
@@ -170,6 +171,7 @@ class Book:
                 self.text(page, 0, column, heading.head.in_(self.language), style)
                 hidden = {"hidden": len(frame) > 0 and empty[column]}
                 page.set_column(column, column, heading.width, None, hidden)
+            page.set_row(0, 2 * LINE_HEIGHT + 3)
             self._rows(page, heads, part, sheet.fill_in)
             page.autofilter(0, 0, len(part), len(heads) - 1)
             page.freeze_panes(1, _place(heads, sheet.fixed) + 1 if sheet.fixed else 0)
@@ -265,7 +267,7 @@ class Book:
                 elif heading.style in NUMBERS:
                     page.write_number(row, column, float(value), cell_format)
                 else:
-                    page.write_string(row, column, clean(str(value)), cell_format)
+                    page.write_string(row, column, shown(heading.style, str(value)), cell_format)
 
     def _look(self, page: Any, look: str, column: int, rows: int, width: int) -> None:
         """Show in colour what a column is for."""
