@@ -117,7 +117,7 @@ def lines_of(columns: Sequence[Heading], values: Sequence[Any]) -> int:
         if heading.style == "long" and isinstance(value, str):
             # What is longer than a cell is cut, and counts no further.
             wide = (1.05 * _width(line) for line in value[:MAX_CHARS].split("\n"))
-            most = max(most, sum(math.ceil(max(width, 1) / heading.width) for width in wide))
+            most = max(most, sum(math.ceil(max(width, 1) / (heading.width - 2)) for width in wide))
     return min(most, MAX_LINES)
 
 
