@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 NO_END = np.array([np.inf])
+MANY = 300
+"""Among so many options the solver is quick: fewer need not be tried first."""
 
 
 @dataclass(frozen=True)
@@ -99,15 +101,12 @@ class EntryPrices:
         return found
 
     def at_most(self, option: int) -> float:
-        """Return a price above which an option surely stays out."""
-        divided, rate = self.solution.divided, self._rate(option)
-        if divided is None or rate <= 0:
-            return np.inf
-        # An option that was closed to the plan is not in its bound.
-        closed = self.problem.closed[option]
-        forced = divided.reduced[option] if closed else min(divided.reduced[option], 0.0)
-        spare = (divided.worth - self._least()) / self.problem.unit + forced
-        return float(self.problem.price[option] + spare / rate)
+        """Return a price above which an option surely stays out; below 0 where at any price."""
+        rate, spare = self._rate(option), self._spare(option, 0.0)
+        if rate <= 0:
+            # Money is not what keeps it out: no price lets it in, or any does.
+            return np.inf if spare >= 0 else -np.inf
+        return spare / rate
 
     def of_option(self, option: int) -> Entry | None:
         """Return the price at which an option would enter; ``None`` if time ran out."""
@@ -118,23 +117,34 @@ class EntryPrices:
         if self.solution.divided is not None:
             losses = self.solution.divided.losses[free]
         order, losses = free[np.argsort(losses, kind="stable")], np.sort(losses)
-        count = min(CORE, len(order))
+        if self.at_most(option) < 0:
+            return Entry(option, float("nan"))
+        count = self._needed(option, 0.0, losses)
+        if count > MANY:
+            count = min(CORE, len(order))
         while True:
             price = self._largest(option, np.sort(np.append(order[:count], option)), until)
             if price is None:
                 return None
-            needed = self._needed(option, price, losses)
+            needed = self._needed(option, np.nan_to_num(price, nan=0.0), losses)
             if needed <= count:
                 return Entry(option, price)
             count = needed
 
     def _needed(self, option: int, price: float, losses: Floats) -> int:
-        """Return how many others, by loss, can be in the company at a higher price than this."""
-        most = self.at_most(option)
-        if np.isinf(most):
-            return len(losses)
-        spare = self._rate(option) * (most - np.nan_to_num(price, nan=0.0))
-        return int((losses <= spare).sum())
+        """Return how many others, by loss, can be in the company at this price or a higher one."""
+        return int((losses <= self._spare(option, price)).sum())
+
+    def _spare(self, option: int, price: float) -> float:
+        """Return how far above the plan's worth a set may be that has an option at a price."""
+        divided = self.solution.divided
+        if divided is None:
+            return np.inf
+        # An option that was closed to the plan is not in its bound.
+        closed = self.problem.closed[option]
+        forced = divided.reduced[option] if closed else min(divided.reduced[option], 0.0)
+        spare = (divided.worth - self._least()) / self.problem.unit + forced
+        return float(spare + self._rate(option) * (self.problem.price[option] - price))
 
     def _rate(self, option: int) -> float:
         """Return what a unit of money for an option costs in worth, by the duals."""
