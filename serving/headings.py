@@ -1,18 +1,39 @@
-"""What a workbook says: headings, sheet names and the words for codes, in Chinese and English."""
+"""What lists say: headings, sheet names and the words for codes, in Chinese and English.
+
+The words themselves are in ``headings.toml`` (columns) and ``words.toml`` (codes).
+"""
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Any, Literal, get_args
 
 from matcher.wording import Text
 
-Style = Literal["text", "id", "long", "integer", "decimal", "money", "percent", "rate", "ratio"]
+Style = Literal[
+    "text",
+    "id",
+    "long",
+    "integer",
+    "number",
+    "decimal",
+    "money",
+    "percent",
+    "rate",
+    "ratio",
+]
+"""How cells are written: numbers by what they count, texts in one line or in several."""
+Look = Literal["", "bar", "scale", "risk", "loss", "warn", "chosen"]
+"""How a sheet shows a column; ``headings.toml`` says what each means."""
 
 
 @dataclass(frozen=True)
 class Heading:
-    """One column of a sheet.
+    """One column of a list.
 
     Attributes
     ----------
@@ -20,10 +41,12 @@ class Heading:
         Column of the frame.
     head, about : Text
         What stands over it, and what it means.
-    style : Style
+    style : str
         How its cells are written.
     width : int
         In characters of a sheet's default font.
+    look : str
+        How a sheet shows it.
     """
 
     column: str
@@ -31,6 +54,7 @@ class Heading:
     style: Style
     width: int
     about: Text
+    look: Look = ""
 
 
 _ENDS = (
@@ -49,328 +73,151 @@ _ENDS = (
 """Quantiles of a figure: the usual one first, then the ends."""
 
 
-def _quantiles(name: str, head: Text, style: Style, about: Text) -> tuple[Heading, ...]:
-    """Return the three columns of an uncertain figure."""
-    return tuple(
-        Heading(
-            f"{name}_{end}",
-            Text(head.zh + which.zh, head.en + which.en),
-            style,
-            12,
-            Text(f"{about.zh}（{told.zh}）", f"{about.en} ({told.en})"),
-        )
-        for end, which, told in _ENDS
-    )
+def read_words(name: str) -> dict[str, Any]:
+    """Read a TOML file that lies beside this module."""
+    return tomllib.loads(files("serving").joinpath(name).read_text(encoding="utf-8"))
 
 
-MATCHES = (
-    Heading(
-        "brief_id", Text("需求编号", "Brief ID"), "id", 14, Text("需求的编号", "Id of the brief")
-    ),
-    Heading(
-        "title", Text("需求标题", "Brief"), "text", 24, Text("需求的标题", "Title of the brief")
-    ),
-    Heading("brand_name", Text("品牌", "Brand"), "text", 14, Text("品牌名称", "Brand that asks")),
-    Heading(
-        "rank",
-        Text("排名", "Rank"),
-        "integer",
-        6,
-        Text("在该需求内的名次，1 为最匹配", "Place within the brief; 1 is the best match"),
-    ),
-    Heading(
-        "display_name",
-        Text("达人昵称", "KOL"),
-        "text",
-        18,
-        Text("达人在平台上的昵称", "Name of the KOL on the platform"),
-    ),
-    Heading(
-        "platform", Text("平台", "Platform"), "text", 12, Text("所在平台", "Where they publish")
-    ),
-    Heading(
-        "tier",
-        Text("达人量级", "Tier"),
-        "text",
-        10,
-        Text(
-            "按粉丝数：素人 <1万，尾部 <10万，腰部 <50万，头部 <100万，超头部 ≥100万",
-            "By followers: nano <10k, micro <100k, mid <500k, macro <1M, mega 1M and more",
-        ),
-    ),
-    Heading(
-        "followers",
-        Text("粉丝数", "Followers"),
-        "integer",
-        12,
-        Text("最近一次采集的粉丝数", "Followers when last observed"),
-    ),
-    Heading(
-        "fit",
-        Text("匹配度", "Fit"),
-        "percent",
-        10,
-        Text(
-            "校准后的概率：合作效果进入同类合作前一半的可能性（依据为人工评分时：评为 3 分及以上的"
-            "可能性），可跨需求比较；仅内容时为空",
-            "Calibrated chance that the collaboration lands in the upper half of comparable ones "
-            "(on judgments: that a judge grades it 3 or 4); comparable between briefs; empty where "
-            "content is all there is",
-        ),
-    ),
-    Heading(
-        "accept",
-        Text("接受概率", "Says yes"),
-        "percent",
-        10,
-        Text(
-            "校准后的概率：联系后达人接受合作的可能性；数据不足时为空",
-            "Calibrated chance that the KOL accepts when asked; empty where unknown",
-        ),
-    ),
-    Heading(
-        "mode",
-        Text("合作形式", "Mode"),
-        "text",
-        14,
-        Text("报价对应的合作形式", "Form of collaboration that the price is for"),
-    ),
-    Heading(
-        "price",
-        Text("报价", "Price"),
-        "money",
-        12,
-        Text("该合作形式的有效刊例价，币种见下一列", "Quote in force, in the currency beside it"),
-    ),
-    Heading(
-        "currency", Text("币种", "Currency"), "text", 8, Text("报价的币种", "Currency of the price")
-    ),
-    Heading(
-        "price_low",
-        Text("同类报价下限", "Peers from"),
-        "money",
-        12,
-        Text(
-            "同平台同量级达人同一合作形式报价的四分之一分位；人数不足时取全部平台",
-            "A quarter of similar KOLs (tier, mode and platform; any platform where those are "
-            "few) ask less",
-        ),
-    ),
-    Heading(
-        "price_high",
-        Text("同类报价上限", "Peers to"),
-        "money",
-        12,
-        Text(
-            "同平台同量级达人同一合作形式报价的四分之三分位；人数不足时取全部平台",
-            "A quarter of similar KOLs (tier, mode and platform; any platform where those are "
-            "few) ask more",
-        ),
-    ),
-    Heading(
-        "median_views",
-        Text("播放中位数", "Median views"),
-        "integer",
-        13,
-        Text("近期作品播放量的中位数", "Median of the views of recent posts"),
-    ),
-    *_quantiles(
-        "views",
-        Text("预估播放量", "Views"),
-        "integer",
-        Text("本次合作预计带来的播放量", "Views that this collaboration would bring"),
-    ),
-    *_quantiles(
-        "roi",
-        Text("ROI", "ROI"),
-        "ratio",
-        Text(
-            "（销售额×（1−退款率）×毛利率−报价）÷报价",
-            "(sales less refunds, times the margin, less the price) over the price",
-        ),
-    ),
-    Heading(
-        "risk",
-        Text("风险", "Risk"),
-        "percent",
-        8,
-        Text(
-            "0 为无已知风险，100% 为最高",
-            "0 is none known, 100% the highest",
-        ),
-    ),
-    Heading(
-        "reasons",
-        Text("推荐理由", "Reasons"),
-        "long",
-        60,
-        Text("最能支持该达人的依据", "What speaks most for this KOL"),
-    ),
-    Heading(
-        "engagement_rate",
-        Text("预估互动率", "Engagement rate"),
-        "rate",
-        12,
-        Text("预计互动量与播放量之比", "Engagements expected per view"),
-    ),
-    *_quantiles(
-        "engagements",
-        Text("预估互动量", "Engagements"),
-        "integer",
-        Text("预计点赞、评论、分享、收藏之和", "Likes, comments, shares and saves expected"),
-    ),
-    Heading(
-        "ctr",
-        Text("预估点击率", "Click-through"),
-        "rate",
-        11,
-        Text("预计点击量与播放量之比", "Clicks expected per view"),
-    ),
-    Heading(
-        "clicks_p50",
-        Text("预估点击量", "Clicks"),
-        "integer",
-        11,
-        Text("预计点击量的中位数", "Median of the clicks expected"),
-    ),
-    Heading(
-        "cvr",
-        Text("预估转化率", "Conversion"),
-        "rate",
-        11,
-        Text(
-            "预计点击到下单的比例；数据不足时为空", "Orders expected per click; empty where unknown"
-        ),
-    ),
-    *_quantiles(
-        "orders",
-        Text("预估订单量", "Orders"),
-        "integer",
-        Text("预计带来的订单数", "Orders that this collaboration would bring"),
-    ),
-    *_quantiles(
-        "gmv",
-        Text("预估销售额", "Sales"),
-        "money",
-        Text("预计销售额，未扣退款，币种同报价", "Sales expected before refunds, in the currency"),
-    ),
-    Heading(
-        "refund_rate",
-        Text("预估退款率", "Refunds"),
-        "rate",
-        10,
-        Text("预计退款占销售额的比例", "Share of sales expected to be sent back"),
-    ),
-    *_quantiles(
-        "cpm",
-        Text("CPM", "CPM"),
-        "money",
-        Text("千次播放成本", "Price of 1,000 views"),
-    ),
-    Heading(
-        "cpe_p50",
-        Text("CPE", "CPE"),
-        "money",
-        10,
-        Text("单次互动成本的中位数", "Median price of an engagement"),
-    ),
-    Heading(
-        "cpa_p50",
-        Text("CPA", "CPA"),
-        "money",
-        10,
-        Text(
-            "单个订单成本的中位数；多数情形下无订单时为空",
-            "Median price of an order; empty where most futures bring none",
-        ),
-    ),
-    Heading(
-        "evidence",
-        Text("数据依据", "Evidence"),
-        "long",
-        40,
-        Text("推荐理由所依据的指标与数值", "The signals behind the reasons, with their values"),
-    ),
-    Heading(
-        "basis",
-        Text("排序依据", "Basis"),
-        "text",
-        12,
-        Text(
-            "历史成效：从以往合作结果学习；人工评分：从人工评分学习；仅内容：仅按内容与受众相似度",
-            "outcomes: learned from past results; judgments: learned from people's grades; "
-            "content only: likeness of content and audience",
-        ),
-    ),
-    Heading(
-        "score",
-        Text("排序分", "Score"),
-        "decimal",
-        10,
-        Text(
-            "只用于同一需求内排序，不可跨需求比较",
-            "Orders KOLs within one brief; means nothing between briefs",
-        ),
-    ),
-    Heading(
-        "explored",
-        Text("随机抽取", "Drawn"),
-        "text",
-        10,
-        Text(
-            "是：该名次由随机抽取产生，用于了解较少被选的达人",
-            "yes: this place was drawn by chance, to learn about KOLs that are seldom chosen",
-        ),
-    ),
-    Heading(
-        "list_chance",
-        Text("入选概率", "Chance"),
-        "percent",
-        10,
-        Text(
-            "该达人进入本名单的概率；非抽取的名次为 100%",
-            "Chance of this KOL to be on this list; 100% for places that were not drawn",
-        ),
-    ),
-    Heading("kol_id", Text("达人ID", "KOL ID"), "id", 22, Text("达人的编号", "Id of the KOL")),
+def _columns() -> Iterator[tuple[str, Heading]]:
+    for name, told in read_words("headings.toml").items():
+        head, about = Text(**told["head"]), Text(**told["about"])
+        style, width, look = told["style"], told["width"], told.get("look", "")
+        if style not in get_args(Style) or look not in get_args(Look):
+            raise ValueError(f"Got style={style!r}, look={look!r} of {name} in headings.toml")
+        column = name.rpartition(".")[2]
+        if not told.get("quantiles"):
+            yield name, Heading(column, head, style, width, about, look)
+            continue
+        for end, which, means in _ENDS:
+            yield (
+                f"{name}_{end}",
+                Heading(
+                    f"{column}_{end}",
+                    Text(head.zh + which.zh, head.en + which.en),
+                    style,
+                    width,
+                    Text(f"{about.zh}（{means.zh}）", f"{about.en} ({means.en})"),
+                    look,
+                ),
+            )
+
+
+COLUMNS: Mapping[str, Heading] = MappingProxyType(dict(_columns()))
+"""Every column that a list may have, by its name in ``headings.toml`` and quantile."""
+WORDS: Mapping[str, Mapping[str, Text]] = MappingProxyType(
+    {
+        column: MappingProxyType({code: Text(**told) for code, told in codes.items()})
+        for column, codes in read_words("words.toml").items()
+    }
 )
-
-EXCLUDED = (
-    MATCHES[0],
-    MATCHES[1],
-    MATCHES[2],
-    Heading(
-        "text",
-        Text("原因", "Reason"),
-        "text",
-        52,
-        Text("达人被第一条不满足的条件排除", "A KOL is refused by the first filter that it fails"),
-    ),
-    Heading("kols", Text("达人数", "KOLs"), "integer", 10, Text("涉及的达人数", "How many KOLs")),
-    Heading(
-        "share",
-        Text("占比", "Share"),
-        "percent",
-        10,
-        Text("占全部达人的比例", "Of all KOLs that were looked at"),
-    ),
-    Heading(
-        "listed",
-        Text("推荐人数", "Listed"),
-        "integer",
-        10,
-        Text("该需求在“匹配结果”中的达人数", "How many KOLs the brief has in the sheet Matches"),
-    ),
+"""Words for the codes of a column."""
+CHOSEN = tuple(
+    dict.fromkeys(WORDS[name]["true"] for name in ("in_plan", "place", "role", "recommended"))
 )
+"""What a column of look ``chosen`` says of a row that is to be green."""
 
-SHEET_MATCHES = Text("匹配结果", "Matches")
-SHEET_EXCLUDED = Text("排除情况", "Excluded")
-SHEET_ABOUT = Text("说明", "About")
 
-NO_MATCHES = Text(
-    "本次没有符合条件的达人，原因见“排除情况”",
-    "No KOL may serve these briefs; see the sheet Excluded",
+def columns(names: str) -> tuple[Heading, ...]:
+    """Return headings by their names, which blanks divide; ``views_`` stands for its quantiles."""
+    ends = [end for end, _, _ in _ENDS]
+    found: list[Heading] = []
+    for name in names.split():
+        wanted = [f"{name}{end}" for end in ends] if name.endswith("_") else [name]
+        found += [COLUMNS[one] for one in wanted]
+    if len({heading.column for heading in found}) < len(found):
+        raise ValueError(f"Got a column twice among {names}")
+    return tuple(found)
+
+
+BRIEF = "brief_id title brand_name"
+KOL = "display_name platform tier"
+RETURNS = (
+    "engagement_rate engagements_ ctr clicks_p50 cvr orders_ gmv_ refund_rate cpm_ cpe_p50 cpa_p50"
 )
+_TELLING = f"""
+    {BRIEF} rank {KOL} followers in_plan marks mode price currency
+    value value_unit value_per_thousand views_ roi_ accept risk fit
+    reasons caution stage halving price_low price_high median_views
+"""
+_RECORD = "evidence basis score explored list_chance person_id kol_id"
+MATCHES = columns(f"{_TELLING} cpm_p50 cpe_p50 cpa_p50 {_RECORD}")
+"""What a sheet shows of a match: what a planner decides by comes first."""
+MATCHES_FILE = columns(f"{_TELLING} {RETURNS} {_RECORD}")
+"""What its CSV file holds: the forecasts too, which have a sheet of their own."""
+PLANS = columns(
+    f"""{BRIEF} goal status budget spent currency plan.kols plan.value value_unit plan.value_p10
+    plan.value_p90 reach views_ roi_ orders_ gmv_ plan.risk notes gap"""
+)
+STEPS = columns(
+    f"""{BRIEF} step status budget spent currency plan.kols plan.value value_unit plan.value_p10
+    plan.value_p90 reach views_p50 roi_p50 plan.risk"""
+)
+PLANNED = columns(
+    f"""{BRIEF} place rank {KOL} mode planned.price currency planned.value value_unit reach
+    entry_price cut views_ roi_p50 accept risk marks reasons caution kol_id"""
+)
+OPTIONS = columns(
+    f"""{BRIEF} rank {KOL} mode recommended price currency price_low price_high value value_unit
+    value_per_thousand views_ roi_ accept signed why engagement_rate cvr gmv_p50 cpm_p50 cpe_p50
+    cpa_p50 kol_id"""
+)
+FORECAST = columns(
+    f"{BRIEF} rank {KOL} in_plan mode price currency views_ {RETURNS} roi_ accept kol_id"
+)
+RISKS = columns(
+    f"""{BRIEF} rank {KOL} in_plan total.risk kind risk.score weight risk.evidence response clause
+    kol_id"""
+)
+SUCCESSORS = columns(
+    f"""{BRIEF} rank display_name other_rank other_name platform tier similarity
+    growth price currency successor_id kol_id"""
+)
+PRECEDENTS = columns(
+    f"""{BRIEF} rank display_name with_name past_title past_brand similarity mode
+    precedent.status precedent.at precedent.cost currency precedent.views precedent.engagements
+    precedent.orders precedent.gmv collaboration_id kol_id"""
+)
+EXCLUDED = columns(f"{BRIEF} text kols share listed")
+
+SHEETS = {
+    "matches": Text("匹配结果", "Matches"),
+    "plans": Text("方案总览", "Plans"),
+    "planned": Text("投放方案", "Plan"),
+    "steps": Text("预算测算", "Budget steps"),
+    "options": Text("合作形式", "Modes"),
+    "forecast": Text("效果预估", "Forecast"),
+    "risks": Text("风险清单", "Risks"),
+    "successors": Text("接替人选", "Successors"),
+    "precedents": Text("同类案例", "Precedents"),
+    "exclusions": Text("排除情况", "Excluded"),
+    "about": Text("说明", "About"),
+}
+"""Names of sheets."""
+ABSENT = {
+    "matches": Text(
+        "本次没有符合条件的达人，原因见“排除情况”",
+        "No KOL may serve these briefs; see the sheet Excluded",
+    ),
+    "plans": Text(
+        "没有投放方案：需求没有预算，或达人没有可用的报价与预期价值",
+        "No plan: the briefs have no budget, or the KOLs no quote or expected value",
+    ),
+    "planned": Text("没有入选达人", "Nobody was chosen"),
+    "steps": Text("没有其他预算档位的测算", "No other budgets were tried"),
+    "options": Text("没有合作形式的对比", "No modes were compared"),
+    "forecast": Text(
+        "没有效果预估：没有可学习的合作结果", "No forecast: there are no outcomes to learn from"
+    ),
+    "risks": Text("没有发现具名风险", "No named risk was found"),
+    "successors": Text(
+        "没有内容相近、报价更低且处于上升期的达人", "No rising, cheaper look-alike was found"
+    ),
+    "precedents": Text("没有可参考的同类合作", "No similar past campaign was found"),
+    "exclusions": Text("没有排除记录", "Nobody was screened"),
+}
+"""What is said of a sheet that has no rows."""
+LEFT_OUT = Text("本表未含", "Not in this workbook")
+
 CONTENT_ONLY = Text(
     "注意：没有可学习的历史成效，本次仅按内容与受众相似度排序，不预测效果。",
     "Note: without past outcomes to learn from, KOLs are ranked by likeness of content and "
@@ -390,6 +237,19 @@ RESTS_ON = {
     "content": CONTENT_ONLY,
 }
 """What a run says of its basis."""
+METHOD = (
+    Text(
+        "预估均给出区间：低值为十分之一分位，高值为十分之九分位；请以区间而非单点向品牌方承诺。",
+        "Forecasts are intervals: low is the tenth percentile, high the ninetieth; promise a "
+        "brand the interval, not the point.",
+    ),
+    Text(
+        "空白为未知，不是 0；整列空白的列已隐藏。绿色行为方案入选，琥珀色为需要留意，红字为负。",
+        "An empty cell is unknown, not 0; columns that are empty throughout are hidden. Green "
+        "rows are in the plan, amber is to be looked at, red figures are negative.",
+    ),
+)
+"""How to read the figures."""
 RUN = {
     "run_id": Text("批次", "Run"),
     "as_of": Text("数据截至（UTC）", "Known before (UTC)"),
@@ -404,43 +264,3 @@ RUN = {
 }
 NO_MODEL = Text("无模型", "none")
 COLUMN, MEANING = Text("列", "Column"), Text("含义", "Meaning")
-
-WORDS = {
-    "platform": {
-        "douyin": Text("抖音", "Douyin"),
-        "kuaishou": Text("快手", "Kuaishou"),
-        "xiaohongshu": Text("小红书", "Xiaohongshu"),
-        "bilibili": Text("B站", "Bilibili"),
-        "weibo": Text("微博", "Weibo"),
-        "wechat_channels": Text("视频号", "WeChat Channels"),
-        "wechat_mp": Text("公众号", "WeChat Official Account"),
-        "tiktok": Text("TikTok", "TikTok"),
-        "instagram": Text("Instagram", "Instagram"),
-        "youtube": Text("YouTube", "YouTube"),
-    },
-    "mode": {
-        "ad_placement": Text("广告植入", "ad placement"),
-        "sponsorship": Text("赞助", "sponsorship"),
-        "co_creation": Text("内容共创", "co-creation"),
-        "live_commerce": Text("直播带货", "live commerce"),
-        "q_and_a": Text("问答", "Q&A"),
-        "social_interaction": Text("社交互动", "social interaction"),
-        "offline_event": Text("线下活动", "offline event"),
-        "product_co_design": Text("参与产品设计", "product co-design"),
-        "joint_development": Text("共同研发", "joint development"),
-    },
-    "tier": {
-        "nano": Text("素人", "nano"),
-        "micro": Text("尾部", "micro"),
-        "mid": Text("腰部", "mid"),
-        "macro": Text("头部", "macro"),
-        "mega": Text("超头部", "mega"),
-    },
-    "explored": {"true": Text("是", "yes"), "false": Text("否", "no")},
-    "basis": {
-        "outcomes": Text("历史成效", "outcomes"),
-        "judgments": Text("人工评分", "judgments"),
-        "content": Text("仅内容", "content only"),
-    },
-}
-"""Words for the codes of a column."""

@@ -15,9 +15,9 @@ from features.whole import write_whole
 from matcher.accuracy import in_words
 from matcher.measures import MEASURES
 from matcher.wording import Language, Text
-from serving.headings import MATCHES, WORDS, Heading, Style
+from serving.headings import COLUMNS, WORDS, Heading, Style
 from serving.ledger import REASONS, Reconciled
-from serving.workbook import Sheet, write_sheets
+from serving.sheets import Sheet, write_sheets
 
 GROUP_WORDS = {
     "all": Text("全部", "all"),
@@ -29,7 +29,6 @@ GROUP_WORDS = {
 }
 """What forecasts are looked at by."""
 _NAMES = {measure.name: Text(measure.zh, measure.en) for measure in MEASURES}
-_KNOWN = {heading.column: heading for heading in MATCHES}
 
 
 def _text(column: str, zh: str, en: str, about_zh: str, about_en: str, width: int = 14) -> Heading:
@@ -71,8 +70,8 @@ ACCURACY = (
 )
 ROWS = (
     _text("collaboration_id", "合作编号", "Collaboration", "合作的编号", "Id of the collaboration"),
-    _KNOWN["brief_id"],
-    _KNOWN["kol_id"],
+    COLUMNS["brief_id"],
+    COLUMNS["kol_id"],
     _text("run_id", "批次", "Run", "决策前的最后一批名单", "The last list before the choice", 26),
     _text(
         "as_of", "数据截至（UTC）", "Known before (UTC)", "名单的数据时点", "Moment of the list", 18
@@ -82,7 +81,7 @@ ROWS = (
         "measured_at", "测量时间（UTC）", "Measured (UTC)", "结果的测量时间", "When measured", 18
     ),
     _text("model_version", "模型版本", "Model version", "无模型时为空", "Empty without a model"),
-    *(_KNOWN[name] for name in ("rank", "platform", "tier", "mode", "currency", "basis")),
+    *(COLUMNS[name] for name in ("rank", "platform", "tier", "mode", "currency", "basis")),
     _text("vertical", "品类", "Vertical", "需求的品类", "Vertical of the brief"),
     _text("goal", "目标", "Goal", "需求的目标", "Goal of the brief"),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -20,6 +20,10 @@ from matcher.commands.shared import (
     read_time,
     terminal_of_run,
 )
+
+if TYPE_CHECKING:
+    from matcher.console import Terminal
+    from serving.workflow.files import Workflow
 
 
 def match(
@@ -73,6 +77,7 @@ def match(
     from matcher.screens import show_matches
     from serving.job import open_briefs, serve
     from serving.workbook import write_files
+    from serving.workflow import write_workflow
 
     terminal = terminal_of_run()
     now = pd.Timestamp.now(tz="UTC").floor("s")
@@ -107,18 +112,23 @@ def match(
             run_id=run_id,
             progress=progress,
         )
-    result = served.result
+    result, folder = served.result, out or source.home / "lists"
     files = write_files(
-        out or source.home / "lists",
+        folder,
         served.run,
         result.matches,
         result.exclusions,
         source.tables.briefs,
         language,
+        result.details,
+    )
+    work = write_workflow(
+        folder, served.run, result.matches, source.tables, language, result.details
     )
     show_matches(terminal, result.matches, result.exclusions, source.tables.briefs, language)
     for file in files:
         terminal.say(f"Wrote {file}", file=str(file))
+    _say_workflow(terminal, work)
     terminal.say(f"Run {served.run.run_id} is published.", run_id=served.run.run_id)
     if served.stale:
         terminal.warn(
@@ -127,3 +137,16 @@ def match(
             stale=served.stale,
         )
         raise typer.Exit(STALE)
+
+
+def _say_workflow(terminal: Terminal, work: Workflow) -> None:
+    """Say where the files of the plans are, and which were left as they were."""
+    folders = sorted({path.parent for path in work.files if path.suffix == ".xlsx"})
+    for folder in (one for one in folders if one.name != "monitoring"):
+        terminal.say(f"Wrote {folder}: outreach, contracts, calendar, monitoring", file=str(folder))
+    for path in work.kept:
+        terminal.warn(
+            f"{path} is there already with other content and stays as it is; move it away to have "
+            "it written anew",
+            kept=str(path),
+        )
