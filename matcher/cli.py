@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from matcher.commands import data, lists, models, upkeep
+from matcher.commands import data, lists, models, planning, upkeep
 from matcher.commands.shared import BAD_DATA, EPILOG, OK, STATE, USAGE, terminal_of_run
 
 app = typer.Typer(
@@ -33,6 +33,7 @@ for command in (
     models.promote,
     models.rollback,
     lists.match,
+    planning.plan,
     upkeep.reconcile,
     upkeep.drift,
     upkeep.tune,

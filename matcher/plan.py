@@ -225,7 +225,7 @@ class _Planner:
     def _problem(self, share: float) -> Problem:
         request = self.request
         if request.budget is not None:
-            request = request.model_copy(update={"budget": request.budget * share})
+            request = request.model_copy(update={"budget": round(request.budget * share, 2)})
         limits = limits_of(self.options, request)
         return Problem(self.options.floats("price"), limits, self.worth, self.tangents)
 

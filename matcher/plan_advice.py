@@ -1,10 +1,11 @@
 """What to change where no plan can keep all limits: the fewest changes, and of those the smallest.
 
 Every limit gets a slack. One program finds the smallest number of limits that must give way, a
-second one how little they must, and the sets found are forbidden one by one, so that all ways with
-that number come out, up to `MOST_WAYS`. How large a change is, is told as a share of the limit:
-of the budget, of a number of KOLs, of a price; of risk in points; of money shares as a share of
-the budget; and a must-have dropped, or a KOL allowed that was ruled out, is a whole change.
+second one how little they must with that number, and what was found is forbidden, so that the other
+ways with that number come out too, by size, up to `MOST_WAYS`. How large a change is, is told as a
+share of the limit: of the budget, of a number of KOLs, of a price; of risk in points; of money
+shares as a share of the budget; and a must-have dropped, or a KOL allowed that was ruled out, is a
+whole change.
 """
 
 from __future__ import annotations
@@ -105,24 +106,27 @@ def ways_out(problem: Problem, *, time_limit: float) -> list[Way]:
         none was found in time.
     """
     slacks = _slacks(problem)
+    count = len(slacks)
     cuts: list[tuple[Floats, float]] = []  # rows over the slacks' switches, and upper bounds
     ways: list[Way] = []
-    fewest = len(slacks)
+    fewest: int | None = None
     for _ in range(ROUNDS):
-        told = best(_fewest(problem, slacks, cuts), time_limit=time_limit, gap=0.0)
-        if told.z is None:
+        if len(ways) == MOST_WAYS:
             break
-        on = told.z[-len(slacks) :] > 0.5
-        if on.sum() > fewest or len(ways) == MOST_WAYS:
+        asked = _elastic(problem, slacks, cuts, fewest)
+        found = best(asked, time_limit=time_limit, gap=0.0)
+        if found.z is None:
             break
+        on = found.z[-count:] > 0.5
         way = _smallest(problem, slacks, on, time_limit)
         if way is None:
             # The solver's tolerance let a limit give way unseen: one more is needed.
             cuts.append((np.where(on, 0.0, -1.0), -1.0))
-            continue
-        fewest = int(on.sum())
-        ways.append(way)
-        cuts.append((on.astype(np.float64), on.sum() - 1.0))
+        elif fewest is None:
+            fewest = int(on.sum())
+        else:
+            ways.append(way)
+            cuts.append((on.astype(np.float64), on.sum() - 1.0))
     return sorted(ways, key=lambda way: way.size)
 
 
@@ -143,7 +147,7 @@ def _slacks(problem: Problem) -> list[Slack]:
     return slacks
 
 
-def _elastic(problem: Problem, slacks: list[Slack]) -> tuple[Any, Floats, Floats]:
+def _rows(problem: Problem, slacks: list[Slack]) -> tuple[Floats, Floats, Floats]:
     """Return rows over options, slacks and switches, with their bounds."""
     size, count = len(problem.price), len(slacks)
     width = size + 2 * count
@@ -178,15 +182,19 @@ def _elastic(problem: Problem, slacks: list[Slack]) -> tuple[Any, Floats, Floats
     return np.array(rows).reshape(-1, width), np.array(low), np.array(high)
 
 
-def _fewest(problem: Problem, slacks: list[Slack], cuts: list[tuple[Floats, float]]) -> Program:
-    """Word the search for the fewest limits that must give way."""
+def _elastic(
+    problem: Problem, slacks: list[Slack], cuts: list[tuple[Floats, float]], most: int | None
+) -> Program:
+    """Word the search for the fewest limits to give way, or the smallest way with so many."""
     size, count = len(problem.price), len(slacks)
-    rows, low, high = _elastic(problem, slacks)
-    for row, most in cuts:
+    rows, low, high = _rows(problem, slacks)
+    cuts = cuts if most is None else [*cuts, (np.ones(count), float(most))]
+    for row, end in cuts:
         rows = np.vstack([rows, np.concatenate([np.zeros(size + count), row])])
-        low, high = np.append(low, -np.inf), np.append(high, most)
+        low, high = np.append(low, -np.inf), np.append(high, end)
     gain = np.zeros(size + 2 * count)
-    gain[size + count :] = -1.0
+    wanted = slice(size + count, None) if most is None else slice(size, size + count)
+    gain[wanted] = -1.0
     return _program(gain, rows, low, high, size, count)
 
 
@@ -195,7 +203,7 @@ def _smallest(
 ) -> Way | None:
     """Return how little some limits must give way, ``None`` if they do not suffice."""
     size, count = len(problem.price), len(slacks)
-    rows, low, high = _elastic(problem, slacks)
+    rows, low, high = _rows(problem, slacks)
     gain = np.zeros(size + 2 * count)
     gain[size : size + count] = -1.0
     asked = _program(gain, rows, low, high, size, count)

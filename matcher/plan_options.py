@@ -122,7 +122,7 @@ def _with_profile(options: pd.DataFrame, roster: pd.DataFrame) -> pd.DataFrame:
     wanted = [f"{figure}_{end}" for figure in FIGURES for end in ENDS]
     missing = [name for name in (*wanted, "refund_rate") if name not in frame]
     return frame.assign(
-        person_id=frame["person_id"].fillna(frame["kol_id"]),
+        person_id=frame["person_id"].astype(object).fillna(frame["kol_id"]),
         platform=frame["platform"].astype(object).where(frame["platform"].notna(), ""),
         tier=codes.map(dict(enumerate(TIER_FLOORS))).astype(object).where(codes.notna(), ""),
         verticals=frame["verticals"].map(lambda names: names if isinstance(names, tuple) else ()),

@@ -9,11 +9,18 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from features.contract import MODES, PLATFORMS
 from features.errors import UserError
+from features.history import TIER_FLOORS
 from matcher.config import PlanConfig
 
 Dimension = Literal["platform", "tier", "mode", "vertical"]
 DIMENSIONS: tuple[Dimension, ...] = ("platform", "tier", "mode", "vertical")
+_KNOWN: dict[str, tuple[str, ...]] = {
+    "platform": PLATFORMS,
+    "tier": tuple(TIER_FLOORS),
+    "mode": MODES,
+}
 _QUOTA = re.compile(r"(?P<name>[^=]+)=(?P<least>[\d.]+%?)?(?P<colon>:)?(?P<most>[\d.]+%?)?")
 _FORM = "NAME=LEAST:MOST, in KOLs or in % of the money, such as douyin=2:5, douyin=:40% or douyin=3"
 
@@ -31,6 +38,13 @@ class Quota(_Frozen):
     most: int | None = Field(None, ge=0)
     least_share: float | None = Field(None, ge=0, le=1)
     most_share: float | None = Field(None, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _the_name_is_known(self) -> Quota:
+        known = _KNOWN.get(self.of)
+        if known is not None and self.name not in known:
+            raise ValueError(f"no {self.of} is called {self.name!r}; known are {', '.join(known)}")
+        return self
 
     @model_validator(mode="after")
     def _the_least_is_not_above_the_most(self) -> Quota:

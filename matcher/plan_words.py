@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from matcher.phrases import short, wan
@@ -15,7 +16,7 @@ UNITS = {
     "seeding": Text("收藏、分享人数", "different people who save or share"),
     "engagement": Text("互动量", "engagements"),
     "co_creation": Text("互动量", "engagements"),
-    "conversion": Text("净销售毛利", "net sales at margin"),
+    "conversion": Text("毛利（扣除退货）", "gross profit after refunds"),
 }
 """What the worth of a plan counts, by goal; expected, refusals and risk included."""
 VIEWS, SPREAD = Text("播放量", "views"), Text("收藏与分享", "saves and shares")
@@ -59,6 +60,14 @@ def notes_of(plan: Plan, names: Mapping[str, str]) -> list[Text]:
     elif not solution.chosen.any():
         notes.append(NOBODY)
     notes += _next_tenth(plan)
+    roi = plan.best.totals.get("roi_p50", math.nan)
+    if plan.options.goal == "conversion" and roi < 0:
+        notes.append(
+            Text(
+                f"整体 ROI 中位数为 {roi:+.0%}：预计毛利不足以覆盖投放费用。",
+                f"Median ROI of all is {roi:+.0%}: gross profit is not expected to cover the cost.",
+            )
+        )
     if solution.status == TIME_LIMIT and solution.feasible:
         notes.append(
             Text(

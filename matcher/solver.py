@@ -117,6 +117,9 @@ def best(program: Program, *, time_limit: float, gap: float) -> Found:
     """
     from scipy.optimize import Bounds, LinearConstraint, milp
 
+    if not len(program.gain):
+        kept = bool((program.low <= 0).all() and (program.high >= 0).all())
+        return Found(OPTIMAL if kept else INFEASIBLE, np.zeros(0) if kept else None, 0.0)
     limits = [LinearConstraint(program.rows, program.low, program.high)]
     with quiet():
         told = milp(
@@ -141,6 +144,9 @@ def relaxed(program: Program) -> Relaxed | None:
     from scipy.optimize import linprog
     from scipy.sparse import vstack
 
+    if not len(program.gain):
+        found = best(program, time_limit=0.0, gap=0.0).z
+        return None if found is None else Relaxed(found, 0.0, np.zeros(len(program.low)))
     above = np.flatnonzero(np.isfinite(program.high))
     below = np.flatnonzero(np.isfinite(program.low))
     rows = vstack([program.rows[above], -program.rows[below]], format="csr")
