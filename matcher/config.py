@@ -9,7 +9,7 @@ import hashlib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -288,7 +288,7 @@ class ReachConfig(_Frozen):
 class PlanConfig(_Frozen):
     """How a budget is planned (`matcher.plan`)."""
 
-    steps: tuple[float, ...] = Field(
+    steps: tuple[Annotated[float, Field(gt=0, le=10)], ...] = Field(
         (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5),
         description="shares of the budget that are planned; the plan itself is 1",
     )
