@@ -18,18 +18,15 @@ chemistry of brief and KOL, which nothing in the data tells.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.optimize import Bounds, LinearConstraint, milp
 
 from features.columns import TIME
 from features.encoder import SentenceEncoder
@@ -40,6 +37,10 @@ from features.vectors import Embeddings, VectorStore
 from matcher.candidates import Candidates, candidates
 from matcher.config import Config
 from matcher.model import Matcher
+from matcher.plan_limits import Limit, Limits
+from matcher.plan_program import Problem
+from matcher.plan_search import search
+from matcher.plan_worth import Sum
 from training.baselines import BASELINES
 from training.fit import Fit, Plan, fit_plan, plan_by_time
 from training.labels import decision_times
@@ -111,8 +112,7 @@ def measure(arguments: argparse.Namespace, seed: int) -> pd.DataFrame:
     for part in candidates(questions, history, fit.pipeline, config):
         found = fit.matcher.settled(part, history, fit.pipeline)
         values, scores = ways(world, fit.matcher, accept, found)
-        with _quiet():
-            rows += spend(world, found, values, scores)
+        rows += spend(world, found, values, scores)
     _say(seed, "spent", started)
     return pd.DataFrame(rows).assign(seed=seed)
 
@@ -181,11 +181,11 @@ def spend(
     rows = []
     for brief_id, at in found.pairs.reset_index(drop=True).groupby("brief_id").indices.items():
         asked = briefs.loc[brief_id]
-        # Shares of the budget, so that the solver's tolerances mean the same for every brief.
-        price, person = prices[at] / asked["budget"], persons[at]
+        price, person, budget = prices[at], persons[at], float(asked["budget"])
         most = int(asked["kols_wanted"])
-        sets = {way: exact(value[at], price, person, most) for way, value in values.items()}
-        sets |= {way: greedy(score[at], price, person, most) for way, score in scores.items()}
+        sets = {way: exact(value[at], price, person, most, budget) for way, value in values.items()}
+        share = price / budget
+        sets |= {way: greedy(score[at], share, person, most) for way, score in scores.items()}
         for way, chosen in sets.items():
             rows.append(
                 {
@@ -194,29 +194,27 @@ def spend(
                     "way": way,
                     "earned": values[ORACLE][at][chosen].sum(),
                     "kols": int(chosen.sum()),
-                    "spent": price[chosen].sum(),
+                    "spent": share[chosen].sum(),
                 }
             )
     return rows
 
 
-def exact(value: Floats, price: Floats, person: NDArray[np.int64], most: int) -> Chosen:
-    """Return the set of the highest total value for a budget of 1, nobody twice."""
-    value = np.nan_to_num(value / np.nanmax(value), nan=0.0)
-    twice = np.flatnonzero(np.bincount(person) > 1)
-    rows = [price, np.ones(len(price)), *(np.equal(person, who) for who in twice)]
-    limits = [1.0, most, *np.ones(len(twice))]
-    found = milp(
-        -value,
-        constraints=LinearConstraint(np.array(rows, dtype=float), -np.inf, limits),
-        bounds=Bounds(0, 1),
-        integrality=np.ones(len(price)),
-        options={"mip_rel_gap": 1e-6},
+def exact(
+    value: Floats, price: Floats, person: NDArray[np.int64], most: int, budget: float
+) -> Chosen:
+    """Return the set of the highest total value within a budget, nobody twice."""
+    nothing, one = np.zeros(len(price)), np.ones(len(price))
+    limits = (
+        Limit("budget", nothing, one, high=budget),
+        Limit("kols", one, nothing, high=float(most)),
     )
-    if found.x is None:
-        raise RuntimeError(f"no set found: {found.message}")
-    chosen: Chosen = found.x > 0.5
-    return chosen
+    worth = Sum(np.nan_to_num(value, nan=0.0))
+    problem = Problem(price, Limits(person, limits, (), budget), worth)
+    found = search(problem, gap=1e-6, time_limit=60.0)
+    if found.status != "optimal":
+        raise RuntimeError(f"no best set found: {found.status}")
+    return found.chosen
 
 
 def greedy(score: Floats, price: Floats, person: NDArray[np.int64], most: int) -> Chosen:
@@ -254,20 +252,6 @@ def _ratio(above: pd.Series[float], below: pd.Series[float]) -> tuple[float, flo
     tail = tail_share(count, 0.95)
     low, high = np.quantile(drawn, [tail, 1 - tail])
     return float(above.sum() / below.sum()), float(low), float(high)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what the solver's library writes to file descriptor 1 off the tables."""
-    sys.stdout.flush()
-    kept = os.dup(1)
-    with Path(os.devnull).open("w") as nowhere:
-        os.dup2(nowhere.fileno(), 1)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)
 
 
 def _say(seed: int, what: str, started: float) -> None:

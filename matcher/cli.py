@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from matcher.commands import data, lists, models, succession, upkeep
+from matcher.commands import data, lists, models, planning, succession, upkeep
 from matcher.commands.shared import BAD_DATA, EPILOG, OK, STATE, USAGE, terminal_of_run
 
 app = typer.Typer(
@@ -35,6 +35,7 @@ for command in (
     lists.match,
     lists.why,
     succession.successors,
+    planning.plan,
     upkeep.reconcile,
     upkeep.drift,
     upkeep.tune,

@@ -9,7 +9,7 @@ import hashlib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -274,6 +274,48 @@ class ServingConfig(_Frozen):
             raise UserError(f"Got serving settings that kolmatch cannot use: {faults}") from None
 
 
+class ReachConfig(_Frozen):
+    """How many people there are to reach, as far as a roster cannot tell (`matcher.reach`)."""
+
+    follows: float = Field(
+        3.0, ge=1, description="KOLs of the roster that a person on a platform follows"
+    )
+    platforms_each: float = Field(
+        2.0, ge=1, description="platforms of a brief that a person uses, if it allows so many"
+    )
+    audiences: Mapping[str, float] = Field(
+        default_factory=dict, description="people on a platform, where you know; by platform"
+    )
+
+
+class PlanConfig(_Frozen):
+    """How a budget is planned (`matcher.plan`)."""
+
+    steps: tuple[Annotated[float, Field(gt=0, le=10)], ...] = Field(
+        (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5),
+        description="shares of the budget that are planned; the plan itself is 1",
+    )
+    kols: int = Field(10, ge=1, description="at most, where a brief names no budget and no number")
+    risk_aversion: float = Field(
+        1.0, ge=0, description="value is taken times (1 - risk) to this power; 0 ignores risk"
+    )
+    max_risk: float | None = Field(None, ge=0, le=1, description="instead of the briefs' own")
+    diversity: Mapping[Literal["platform", "tier", "mode", "vertical"], float] = Field(
+        default_factory=dict,
+        description="largest share of the money for any one platform, tier, mode or vertical",
+    )
+    gap: float = Field(1e-6, ge=0, lt=1, description="how far from the best a plan may be")
+    reach_gap: float = Field(
+        0.001, gt=0, lt=1, description="the same where unique people are what counts"
+    )
+    time_limit: float = Field(10.0, gt=0, description="seconds a plan may take, each step")
+    entry_prices: int = Field(
+        40, ge=0, description="left-out KOLs of a brief whose price of entry is sought"
+    )
+    draws: int = Field(1000, ge=100, description="futures drawn of a plan, for its intervals")
+    reach: ReachConfig = ReachConfig()
+
+
 class UpkeepConfig(_Frozen):
     """When figures from the field are enough to act on (`kolmatch reconcile`, `kolmatch drift`)."""
 
@@ -306,6 +348,7 @@ class Config(_Frozen):
     training: TrainingConfig = TrainingConfig()
     gate: GateConfig = GateConfig()
     serving: ServingConfig = ServingConfig()
+    plan: PlanConfig = PlanConfig()
     upkeep: UpkeepConfig = UpkeepConfig()
 
     @property

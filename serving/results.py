@@ -191,7 +191,12 @@ PLANS = TableSpec(
         Column("currency", "text"),
         Column("spent", "money"),
         Column("kols", "count"),
-        Column("value", "number", doc="expected goal value of the contacted, refusals included"),
+        Column(
+            "value",
+            "number",
+            doc="expected goal value of the set, refusals and risk included; where the goal is "
+            "people (awareness, seeding) each counts once",
+        ),
         Column("value_p10", "number"),
         Column("value_p50", "number"),
         Column("value_p90", "number"),
@@ -209,9 +214,7 @@ PLANS = TableSpec(
         Column("roi_p50", "number"),
         Column("roi_p90", "number"),
         Column("reach", "count", doc="different people reached, not the sum of views"),
-        Column(
-            "risk", "share", doc="chance that at least one of the set harms, by weight of money"
-        ),
+        Column("risk", "share", doc="share of the money that is at risk: risk by weight of price"),
         Column("notes_en", "labels", doc="what the budget's next 10% brings; relaxations"),
         Column("notes_zh", "labels"),
     ),
