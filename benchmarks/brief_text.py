@@ -19,6 +19,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from features.brieftext.audience import MAINLY, spread
 from features.brieftext.findings import Understood
 from features.brieftext.reader import understand
 from features.contract import BRIEFS
@@ -64,10 +65,26 @@ def load(name: str) -> tuple[date, list[dict[str, Any]]]:
     data = tomllib.loads((HERE / f"{name}.toml").read_text(encoding="utf-8"))
     for brief in data["brief"]:
         brief["gold"].setdefault("language", brief["id"][:2])
+        brief["gold"] = {name: _spelt_out(name, told) for name, told in brief["gold"].items()}
         unknown = set(brief["gold"]) - set(_FIELDS)
         if unknown:
             raise SystemExit(f"{name}, {brief['id']}: no such field: {', '.join(sorted(unknown))}")
     return data["as_of"], data["brief"]
+
+
+def _spelt_out(name: str, told: Any) -> Any:
+    """Return a mix that is told in short: "18-30", "mainly female", or names of equal shares."""
+    if not name.startswith("audience_") or isinstance(told, dict):
+        return told
+    if isinstance(told, list):
+        return {part: 1 / len(told) for part in told}
+    if name == "audience_age":
+        first, _, last = told.partition("-")
+        return spread(int(first), int(last))
+    gender = told.removeprefix("mainly ")
+    if gender == told:
+        return {gender: 1.0}
+    return {gender: MAINLY, {"female": "male", "male": "female"}[gender]: 1 - MAINLY}
 
 
 def measure(briefs: list[dict[str, Any]], as_of: date) -> dict[str, Score]:
