@@ -1,6 +1,6 @@
 """Every number of a brief that may count or cost something, with its unit and currency.
 
-What a number is of, is told by the words around it (`features.brieftext.numbers`).
+What a number is of, is told by the words around it (`features.brieftext.quantities`).
 """
 
 from __future__ import annotations
@@ -22,15 +22,28 @@ Unit = Literal["", "percent", "age", "time", "people", "piece"]
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
 _ONES = "一二两三四五六七八九"
 # A bare 百万 counts only before what it can count: 千万不要 is no number.
-_SPOKEN = rf"(?:[{_ONES}十][零{_ONES}十百千]*(?:[万亿][零{_ONES}十百千]*)?|[百千]?万(?=以?上?的?粉|级|元预算))"
+_SPOKEN = rf"(?:[{_ONES}][{_ONES}](?=[个位名人组])|[{_ONES}十][零{_ONES}十百千]*(?:[万亿][零{_ONES}十百千]*)?|[百千]?万(?=以?上?的?粉))"
+_ENGLISH = {
+    word: number
+    for number, word in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+        "fifteen sixteen seventeen eighteen nineteen".split()
+    )
+} | {
+    word: 10 * number
+    for number, word in enumerate(
+        "twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2
+    )
+}
+_SPELT = rf"(?:(?<![a-z])(?:{'|'.join(_ENGLISH)})(?= (?:thousand|million|grand|hundred thousand)(?![a-z])))"
 _SCALES = {"thousand": "k", "grand": "k", "million": "m", "mil": "m", "mn": "m"}
 _SCALE = r"(?:千万|百万|十万|万|萬|千|亿|(?:kw|w|k|mn|million|mil|m|thousand|grand)(?![a-z&]))"
 _ROUND = r"(?:多|来|余|几)?"
 _PEOPLE = (
-    r"(?:达人|博主|kol|koc|网红|红人|up主|主播|账号|创作者|大v|素人|明星|宝妈博主|作者|号主|号(?=[,。;\n])"
+    r"(?:家庭|up(?![a-z])|达人|博主|kol|koc|网红|红人|up主|主播|账号|创作者|大v|素人|明星|宝妈博主|作者|号主|号(?=[,。;\n])"
     r"|(?:creators?|influencers?|kols?|kocs?|talents?|tiktokers?|youtubers?|instagrammers?|bloggers?"
     r"|vloggers?|streamers?|partners?|ambassadors?|accounts?|people|personalities|streamer|gamers"
-    r"|reviewers?|voices|faces|names)(?![a-z]))"
+    r"|reviewers?|voices|faces|names|hosts|ones|guys|experts|micros?|macros?|nanos?|families)(?![a-z]))"
 )
 _UNITS: tuple[tuple[Unit, re.Pattern[str]], ...] = tuple(
     (unit, re.compile(form))
@@ -45,7 +58,7 @@ _UNITS: tuple[tuple[Unit, re.Pattern[str]], ...] = tuple(
         ),
         (
             "people",
-            rf"\+?(?:(?: (?!per |each |a |an |followers|fans|subs|for |in |on |to )[a-z][a-z&'/-]*(?: \([a-z ]+\))?(?:, (?=[a-z]+ ))?){{0,6}}?) ?{_PEOPLE}",
+            rf"\+?(?:(?: (?!per |each |a |an |of |followers|fans|subs|for |in |on |to )(?:[a-z][a-z&'/-]*|&)(?: \([a-z ]+\))?(?:, (?=[a-z]+ ))?){{0,6}}?) ?{_PEOPLE}",
         ),
         ("people", r"(?:位|名)(?!额|单|称)"),
         (
@@ -84,6 +97,8 @@ class Amount:
         What follows it.
     about : bool
         Whether it is said to be no exact number, such as 30多万.
+    plus : bool
+        Whether a sign says that it is the least.
     """
 
     start: int
@@ -94,6 +109,7 @@ class Amount:
     scaled: bool
     unit: Unit
     about: bool = False
+    plus: bool = False
 
     @property
     def is_range(self) -> bool:
@@ -104,6 +120,12 @@ class Amount:
     def is_bare(self) -> bool:
         """Whether nothing tells that it is money or many."""
         return not (self.currency or self.scaled)
+
+
+_CHANGED = re.compile(
+    r"(?:元|位|个|名|人)?(?:达人|博主)?,?(?:砍|减|降|调|调整|改|加|提|增|增加|减少|下调|上调|缩减|压缩|压)(?:到|至|为|成)(?:了)?"
+    r"| ?(?:down to|up to now|cut to|reduced to|raised to|increased to|lowered to) ?"
+)
 
 
 @cache
@@ -121,10 +143,10 @@ def _pattern() -> re.Pattern[str]:
         for w in names
     ]
     signs = "|".join(bounded)
-    number = rf"(?:{_DIGITS}|{_SPOKEN})"
+    number = rf"(?:{_DIGITS}|{_SPOKEN}|{_SPELT})"
     return re.compile(
-        rf"(?:(?P<before>{signs}) ?)?(?<![\d.])(?P<low>{number}){_ROUND} ?(?P<low_scale>{_SCALE})?"
-        rf"(?:元|块)?(?P<range>(?:个|位|名|%|岁)? ?(?:-+|~|至|到|or|to|and) ?(?:(?:{signs}) ?)?"
+        rf"(?:(?P<before>{signs}) ?)?(?<![\d.])(?P<low>{number}){_ROUND} ?(?:个(?=[wk万]))?(?P<low_scale>{_SCALE})?"
+        rf"(?P<range>(?:元|块|个|位|名|%|岁)? ?(?:-+|~|至|到|or|to|and) ?(?:(?:{signs}) ?)?"
         rf"(?P<high>{number}) ?(?P<high_scale>{_SCALE})?)?"
         rf"(?P<about>{_ROUND})(?P<plus>\+?) ?(?P<after>{signs})?"
     )
@@ -153,6 +175,8 @@ def find_amounts(plain: Plain, besides: Sequence[tuple[int, int]] = ()) -> list[
             continue
         amount = _amount(text, match)
         if amount is not None:
+            if found and _CHANGED.fullmatch(text[found[-1].end : amount.start]):
+                found.pop()  # 从50万砍到35万: what it was no longer counts
             found.append(amount)
             at = amount.end
     return found
@@ -183,7 +207,7 @@ def _amount(text: str, match: re.Match[str]) -> Amount | None:
         ):
             high, parted = None, None
             end = match.start("range")
-    if low is None:
+    if low is None or match["low"] == "一" and not match["low_scale"]:
         return None
     rest = text[end:]
     unit = next((u for u, form in _UNITS if form.match(rest)), "")
@@ -193,8 +217,11 @@ def _amount(text: str, match: re.Match[str]) -> Amount | None:
         match["low"][0] in _ONES + "十"
         and not (match["low_scale"] or "万" in match["low"])
         and not unit
+        and not re.match("[个位名家组]", rest)
     ):
         return None  # 一线, 三星, 十分
+    if unit == "people" and (match["before"] or match["after"]):
+        unit = ""
     if (
         unit == "people"
         and low < 10
@@ -214,10 +241,13 @@ def _amount(text: str, match: re.Match[str]) -> Amount | None:
         scaled,
         unit,  # type: ignore[arg-type]
         about,
+        bool(match["plus"]),
     )
 
 
 def _value(number: str, scale: str | None) -> float | None:
+    if number in _ENGLISH:
+        number = str(_ENGLISH[number])
     if number[0].isdigit():
         word = _SCALES.get(scale or "", scale or "")
         try:
@@ -225,6 +255,8 @@ def _value(number: str, scale: str | None) -> float | None:
         except RefusedError:
             return None
         return value if value <= _MOST else None
+    if len(number) == 2 and all(sign in _ONES for sign in number):
+        number = number[1]  # 五六个: the higher of the two
     value = float(spoken(number) * spoken(scale or "一"))
     return value if value <= _MOST else None
 

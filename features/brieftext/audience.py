@@ -19,17 +19,20 @@ BANDS = (("0-17", 0, 17), ("18-24", 18, 24), ("25-34", 25, 34), ("35-44", 35, 44
 """Bands of age and their years, the last one as far as it counts."""
 MAINLY = 0.8
 
-_SHARE = r" ?(?:占比|比例|占|用户|粉丝|群体|audience|viewers|followers)*[:约不低于超过达到≥>=大以上在为 ]{0,6}(\d{1,3}(?:\.\d+)?) ?%"
+_SHARE = r" ?(?:占比|比例|占|用户|粉丝|群体|audience|viewers|followers)*[:约不低于超过达到≥>=大以上在为 ]{0,6}(\d{1,3}(?:\.\d+)?|[一二三四五六七八九]) ?(?:%|成(?!都))"
 _SHARE_FIRST = r"(\d{1,3}(?:\.\d+)?) ?%(?: ?(?:or more|\+|以上|of|are|is|的|为|是|and above))* ?$"
 _MAIN = re.compile(
     r"为主|居多|偏多|占多数|多数|大部分|主要|主力|mainly|mostly|primarily|predominantly|skew|lean|偏女|偏男|majority|core"
 )
 _ABOUT_PEOPLE = re.compile(
-    r"人群|用户|受众|客群|目标|粉丝|消费者|地区|地域|区域|城市|覆盖|面向|针对|画像|居住|市场|为主|本地|同城|当地|女性|男性|女生|岁|白领|宝妈|触达|投放区域|tgi|ta(?![a-z])|"
+    r"人群|用户|受众|客群|目标|粉丝|消费者|地区|地域|区域|城市|覆盖|面向|针对|画像|居住|市场|为主|本地|同城|当地|女性|男性|女生|岁|白领|宝妈|触达|投放区域|tgi|ta(?![a-z])|本地|当地|游客|区域:|坐标|同城|"
     r"target|audience|based|live|living|market|region|viewers|shoppers|consumer|reach|customers|followers|women|men|people|creators|moms|mums|girls|guys|gen z|students|parents|locat|cities|geo|countr"
 )
 _ORIGIN = re.compile(
     r"产地|进口|原装|总部|产自|原产|来自|品牌|工厂|奶源|研发中心|made in|import|headquarter|founded in|from|born in|manufactur|brewed in|brand"
+)
+_LIVES = re.compile(
+    r"用户|人群|女性|男性|粉丝|游客|客人|audience|followers|viewers|women|men(?![a-z])|based|market"
 )
 _RANGE = re.compile(
     r"(?<![\d.])(\d{1,2}) ?(?:岁)?(?:-+|~|至|到| to | and | ?– ?) ?(\d{1,2}) ?(?:周?岁|years? ?old|y/?o|year-?olds?)?"
@@ -45,8 +48,9 @@ _BORN = re.compile(
 )
 _AGED = re.compile(r"岁|年龄|years? old|y/?o(?![a-z])|year-?old|(?<![a-z])age[ds]?(?![a-z])")
 _LIKES = re.compile(
-    r"兴趣|爱好|喜欢|喜爱|感兴趣|热爱|热衷|interests?|interested in|(?<![a-z])into(?![a-z])|enthusiasts?|lovers?|passionate about|fans of|who love"
+    r"兴趣|爱好|喜欢|喜爱|感兴趣|热爱|热衷|interests?|interested in|(?<![a-z])into(?![a-z])|enthusiasts?|lovers?|passionate about|fans of|who love|care about"
 )
+_CROWD = r"(?:人群|爱好者|党|人士|群体)"
 
 
 def audience(plain: Plain, year: int) -> dict[str, Found]:
@@ -75,7 +79,7 @@ def _gender(plain: Plain) -> Found | None:
         h
         for h in words("gender").find(text)
         if not re.match(
-            r"达人|博主|主播|up|模特|装|鞋|包|款|士?(?:香水|护肤|内衣)|明星|kol|团|王|神|主角|友|儿|装|人$",
+            r"达人|博主|主播|up|模特|装|鞋|包|款|士?(?:香水|护肤|内衣)|明星|kol|团|王|神|主角|友|儿|装|号|人$",
             text[h.end :],
         )
         and not re.search(r"子|仙|美|渣|才$", text[max(0, h.start - 1) : h.start])
@@ -86,9 +90,15 @@ def _gender(plain: Plain) -> Found | None:
         )
     ]
     if re.search(
-        r"男女不限|性别不限|不限性别|男女(?:皆|均)可|all genders|any gender|both genders", text
+        r"男女不限|性别不限|不限性别|男女(?:都|皆|均)?(?:行|可|可以|不拘)|all genders|any gender|both genders|gender: ?any",
+        text,
     ):
         return None
+    # In lists women and men are F and M before their ages.
+    hits += [
+        Hit({"f": "female", "m": "male"}[m[0]], m.start(), m.end())
+        for m in re.finditer(r"(?<![a-z&])[fm](?= ?\d\d ?[-+])", text)
+    ]
     names = {h.name for h in hits}
     if not names:
         return None
@@ -138,6 +148,8 @@ def _share_beside(plain: Plain, hit: Hit) -> float | None:
     behind = re.match(_SHARE, text[hit.end : hit.end + 30])
     before = re.search(_SHARE_FIRST, text[max(0, hit.start - 20) : hit.start])
     match = behind or before
+    if match and not match[1][0].isdigit():
+        return ("一二三四五六七八九".index(match[1]) + 1) / 10
     share = float(match[1]) / 100 if match else None
     return share if share is not None and 0 < share <= 1 else None
 
@@ -207,7 +219,8 @@ def _age_ranges(plain: Plain, year: int) -> list[tuple[int, int, float | None, s
             if not (low <= high <= 120) or (pattern is not _YOUNGER and low < 3):
                 continue
             if re.match(
-                r" ?(?:个?月|天|months?|days|weeks|位|个|名|%|万|w|k)", text[match.end() :]
+                r" ?(?:个?月|天|months?|days|weeks|位|个|名|%|万|[wk](?![a-z]))",
+                text[match.end() :],
             ):
                 continue
             hit = Hit("", match.start(), match.end())
@@ -233,16 +246,30 @@ def _bare_age(text: str, match: re.Match[str]) -> bool:
         r"\s*" + re.escape(match[0]) + r"\s*", re.split(r"[.\n。;]", text[start:], maxsplit=1)[0]
     ):
         return match.re is _RANGE and 13 <= int(match[1]) < int(match[2]) <= 70
+    alone = match.re is _RANGE and re.match(
+        r"s?(?: ?(?:across|in|who)(?![a-z])|,|$|[.;)\n。])", text[match.end() :]
+    )
+    if alone and 15 <= int(match[1]) < int(match[2]) <= 70:
+        near = text[max(0, match.start() - 24) : match.start()]
+        lead = re.search(r"(?:^|[,。;:\n(]|[a-z]\.|\d\. ?who:) ?$", near)
+        who = re.search(
+            rf"(?:{_PEOPLE}|households|dudes|cooks?|skew|players|就是|都行|受众|ta|users|owners|[^a-z][fm]) ?:?[^.\n。;]{{0,10}}$",
+            near,
+        )
+        if who or (lead and not re.match(r"[^\n]{0,3}\d", text[match.end() :])):
+            return True
     low, high = (match[1], match[2]) if match.re.groups == 2 else (match[1], match[1])
     if low is None or high is None or not (13 <= int(low) < int(high) <= 70):
         return False
     before = text[max(0, match.start() - 10) : match.start()]
     after = text[match.end() : match.end() + 8]
-    people = r"女性?|男性?|女生|人群|受众|用户|women|female|male|men|moms|mums|adults|parents|girls|audience|people|guys|dads|shoppers|gamers|professionals|consumers|viewers"
     return bool(
-        re.search(rf"(?:{people})s?[,:(]? ?\(?(?:aged )?$", before)
-        or re.match(rf" ?(?:的|yo )?(?:{people})", after)
+        re.search(rf"(?:{_PEOPLE})s?[,:(]? ?\(?(?:aged )?$", before)
+        or re.match(rf" ?(?:的|yo )?(?:{_PEOPLE})", after)
     )
+
+
+_PEOPLE = r"女性?|男性?|女生|人群|受众|用户|women|female|male|men|moms|mums|adults|parents|girls|audience|people|guys|dads|shoppers|gamers|professionals|consumers|viewers"
 
 
 @cache
@@ -262,22 +289,30 @@ def _region(plain: Plain) -> Found | None:
         start, end = plain.sentence(hit.start)
         clause = plain.text[start : min(end, hit.end + 40)]
         word = plain.text[hit.start : hit.end]
+        near = plain.text[max(start, hit.start - 12) : min(end, hit.end + 8)]
+        if plain.text[hit.end : hit.end + 1] == "$":
+            continue
         if word in ("us", "sea", "america") and not _is_place(plain, hit):
             continue
-        if (
-            not _ABOUT_PEOPLE.search(clause)
-            or is_refused(plain, hit, reach=10)
-            or is_past(plain, hit)
+        if is_refused(plain, hit, reach=10) or is_past(plain, hit):
+            continue
+        if not word.isascii() and not _ABOUT_PEOPLE.search(clause):
+            continue
+        if not _LIVES.search(plain.text[max(start, hit.start - 12) : min(end, hit.end + 24)]) and (
+            _ORIGIN.search(near)
+            or re.match(
+                r"(?: [a-z]+)? (?:launch event|event|office|style|heritage|brand|label)",
+                plain.text[hit.end :],
+            )
         ):
             continue
-        near = plain.text[max(start, hit.start - 12) : min(end, hit.end + 8)]
-        if _ORIGIN.search(near) and not re.search(
-            r"用户|人群|女性|男性|粉丝|audience|followers|viewers|women|men", near
-        ):
+        shown = plain.shown(hit.start, hit.end)
+        if shown in quotes:
             continue
+        quotes[shown] = None
         for code in data()["places"].get(hit.name, [hit.name]):
-            weights[code] += 1
-        quotes[plain.shown(hit.start, hit.end)] = None
+            # Several cities of a province weigh more; a country named twice does not.
+            weights[code] = weights[code] + 1 if code.startswith("CN-") else 1
     if not weights:
         return None
     total = sum(weights.values())
@@ -335,6 +370,10 @@ def _interest(plain: Plain) -> Found | None:
         for hit in _interests().find(plain.text, *stretch):
             names[hit.name] = None
             quotes[plain.shown(hit.start, hit.end)] = None
+    for hit in _interests().find(plain.text):
+        if re.match(_CROWD, plain.text[hit.end :]):
+            names[hit.name] = None
+            quotes[plain.shown(hit.start, hit.end + 2)] = None
     if not names:
         return None
     mix = {name: round(1 / len(names), 4) for name in sorted(names)}

@@ -30,6 +30,7 @@ _CATEGORY_LABEL = re.compile(
     r"(?:类目|品类|行业|产品类别|所属行业|赛道|(?<![a-z])(?:category|vertical|industry|sector))[:|]?$"
 )
 _RED = re.compile(r"(?<![A-Za-z])RED(?![A-Za-z])")
+_NO_GOALS = ("product_co_design", "joint_development", "offline_event")
 _LEAST = 0.4
 """Weight below which nothing is said of a category: whom to hire tells not what is sold."""
 _WIDE = 0.5
@@ -76,6 +77,9 @@ def goal(plain: Plain) -> Found | None:
     hits = [h for h in words("goals").find(plain.text) if not is_past(plain, h)]
     # 不要硬带货 tells how, not that selling is no goal; what is refused still is no goal.
     hits = [h for h in hits if not is_refused(plain, h)]
+    # 产品共创 is a mode, and no goal.
+    modes = [h for h in words("modes").find(plain.text) if h.name in _NO_GOALS]
+    hits = [h for h in hits if not any(m.start <= h.start < m.end for m in modes)]
     if not hits:
         return None
     weights: Counter[str] = Counter()
@@ -160,6 +164,9 @@ def _categories() -> tuple[Words, Words]:
     common = {"work", "job", "love", "style", "digital", "family", "business", "science", "news"}
     common |= {"car", "cars", "trip", "learning", "tv", "photo", "celebrity", "property", "design"}
     common |= {
+        "校园",
+        "科普",
+        "知识",
         "时事",
         "资讯",
         "生活",
@@ -220,9 +227,13 @@ def vertical(plain: Plain) -> Found | None:
     products, names = _categories()
     weights: Counter[str] = Counter()
     quotes: dict[str, list[str]] = {}
+    first: dict[str, int] = {}
     told: str | None = None
-    for source, weight in ((products, 1.0), (names, _WIDE)):
-        for hit in source.find(plain.text):
+    known = products.find(plain.text)
+    taken = {h.start for h in known}
+    wide = [h for h in names.find(plain.text) if h.start not in taken]
+    for hits, weight in ((known, 1.0), (wide, _WIDE)):
+        for hit in hits:
             start, _ = plain.sentence(hit.start)
             # What stands early is what the brief is about.
             early = 2.0 if hit.start < 60 else 1.3 if hit.start < 160 else 1.0
@@ -232,8 +243,10 @@ def vertical(plain: Plain) -> Found | None:
             if _CATEGORY_LABEL.search(plain.text[start : hit.start]):
                 told = told or hit.name
             weights[hit.name] += weight * early * share  # type: ignore[assignment]
+            first[hit.name] = min(hit.start, first.get(hit.name, hit.start))
             quotes.setdefault(hit.name, []).append(plain.shown(hit.start, hit.end))
-    best = told or max(weights, key=lambda name: (weights[name], name), default=None)
+    # Of two that weigh the same the one that is named first.
+    best = told or max(weights, key=lambda name: (weights[name], -first[name]), default=None)
     if best is None or not (told or weights[best] >= _LEAST):
         return None
     return Found(best, tuple(dict.fromkeys(quotes[best]))[:4], "" if told else "words")

@@ -44,10 +44,18 @@ _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
             rf"(?:{_TO}(?:(?P<y2>{_YEAR})[-/.])?(?P<m2>{_NUMBER})[-/.](?P<d2>{_DAY})(?!\d))?",
         ),
         (
+            "chinese_part",
+            rf"(?<!\d)(?P<m1>{_NUMBER})月(?P<d1>{_DAY})[日号]?{_TO}(?P<m2>{_NUMBER})月(?:份)?(?P<p2>{_PART})",
+        ),
+        (
             "chinese",
             rf"(?:(?P<y1>{_YEAR}|今|明)年)?(?P<m1>{_NUMBER}|{_CN_NUMBER})月(?P<d1>{_DAY})[日号]?"
-            rf"(?:{_TO}(?:(?P<y2>{_YEAR}|明)年)?(?:(?P<m2>{_NUMBER})月)?(?P<d2>{_DAY})[日号]?"
+            rf"(?:(?:{_TO}|、)(?:(?P<y2>{_YEAR}|明)年)?(?:(?P<m2>{_NUMBER})月)?(?P<d2>{_DAY})[日号]?"
             rf"(?![\d.%万wk元位个]))?",
+        ),
+        (
+            "us",
+            rf"(?<![\d.])(?P<m1>{_NUMBER})\.(?P<d1>{_DAY})(?=号|日|开|截|前|起|上线|发|结束|启动|之前|晚|当天)",
         ),
         (
             "chinese_part",
@@ -109,7 +117,7 @@ _FROM = re.compile(
     r"(?:从|自|开始(?:于|时间)?:?|起始|(?<![a-z])(?:from|starting|starts?|after|beginning|kick(?:s|ing)? off|launch(?:es|ing)?|launch is|as of|begin(?:s|ning)?|live from|onwards from))(?: ?(?:on|in|at|the|:))* ?$"
 )
 _ENDS = re.compile(
-    r"^(?:日|号|当天)?(?:之?前|以前|截止|结束|为止|前|收官| ?(?:at the latest|latest|deadline|is the (?:deadline|last day)))"
+    r"^(?:日|号|当天)?(?:内|之?前(?!后)|以前|截止|结束|为止|前|收官| ?(?:at the latest|latest|deadline|is the (?:deadline|last day)))"
 )
 _STARTS = re.compile(
     r"^(?:日|号|当天)?(?:起|开始|以后|之后|后|启动|开启|正式|开播|上线|发布|首发|开售| ?(?:onwards?|start|launch|kick-?off))"
@@ -287,23 +295,7 @@ def period(plain: Plain, spans: list[Span]) -> tuple[dict[str, Found], list[Conf
     kept = [(s, role, label) for s, role, label in roles if role != "other"]
     if not kept:
         return {}, []
-    for test in (
-        lambda s, label: label and s.exact,
-        lambda s, label: label,
-        lambda s, label: s.exact,
-    ):
-        chosen = [(s, role) for s, role, label in kept if test(s, label)]
-        if chosen:
-            break
-    else:
-        chosen = [(s, role) for s, role, _ in kept]
-    if not any(s.exact for s, _ in chosen):
-        # A month named beside a season is the closer of the two; otherwise all of them count.
-        chosen = (
-            chosen[:1]
-            if len({(s.first, s.last) for s, _ in chosen}) > 1 and chosen[0][1] == "both"
-            else chosen
-        )
+    chosen = _chosen(kept)
     found: dict[str, Found] = {}
     starts = [s for s, role in chosen if role in ("both", "from")]
     ends = [s for s, role in chosen if role in ("both", "by")]
@@ -313,6 +305,7 @@ def period(plain: Plain, spans: list[Span]) -> tuple[dict[str, Found], list[Conf
     if ends:
         span = max(ends, key=lambda s: (s.last, -s.start))
         found["ends_at"] = Found(span.last, (plain.shown(span.start, span.end),), span.why)
+    _complete(plain, found, kept)
     if (
         "starts_at" in found
         and "ends_at" in found
@@ -322,6 +315,42 @@ def period(plain: Plain, spans: list[Span]) -> tuple[dict[str, Found], list[Conf
         del found["starts_at"]
         return found, [Conflict("starts_at", both, "")]
     return found, []
+
+
+def _chosen(kept: list[tuple[Span, str, bool]]) -> list[tuple[Span, str]]:
+    """Return the dates that count: days before months, with a label before those without."""
+    ranges = [(s, role) for s, role, _ in kept if s.exact and s.first < s.last]
+    if ranges:
+        labelled = [(s, role) for s, role, label in kept if label and s.exact and s.first < s.last]
+        last = max(s.last for s, _ in labelled or ranges)
+        later = [
+            (s, r) for s, r, label in kept if label and s.exact and r == "by" and s.last > last
+        ]
+        return (labelled or ranges) + later
+    for exact in (True, False):
+        for labelled_only in (True, False):
+            chosen = [
+                (s, role) for s, role, label in kept if s.exact >= exact and label >= labelled_only
+            ]
+            if chosen:
+                # Of a month and a season beside it the first that is named counts.
+                whole = not exact and chosen[0][1] == "both"
+                return chosen[:1] if whole else chosen
+    return []
+
+
+def _complete(plain: Plain, found: dict[str, Found], kept: list[tuple[Span, str, bool]]) -> None:
+    """Take the end that is still unknown from a day that has no label."""
+    if "starts_at" not in found and "ends_at" in found:
+        days = [s for s, role, _ in kept if role == "from" and s.first <= found["ends_at"].value]
+        if days:
+            span = min(days, key=lambda s: s.first)
+            found["starts_at"] = Found(span.first, (plain.shown(span.start, span.end),), span.why)
+    if "ends_at" not in found and "starts_at" in found:
+        days = [s for s, role, _ in kept if role == "by" and s.last >= found["starts_at"].value]
+        if days:
+            span = max(days, key=lambda s: s.last)
+            found["ends_at"] = Found(span.last, (plain.shown(span.start, span.end),), span.why)
 
 
 def _role(plain: Plain, span: Span) -> tuple[str, bool]:

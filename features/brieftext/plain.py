@@ -11,9 +11,11 @@ from features.cells import half_width
 
 _CJK = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\u3001-\u303f]")
 _LINE_ENDS = "\n\u2028\u2029\x0b\x0c\x85"
-_DROPPED = "*`\r"
-"""Signs by which Markdown makes letters bold, and half of a line's end."""
-_SAME = str.maketrans({"“": '"', "”": '"', "’": "'", "‘": "'", "～": "~", "〜": "~", "，": ","})
+_DROPPED = "*`\r【"
+"""Signs that make letters bold, half of a line's end, and what opens a label in brackets."""
+_SAME = str.maketrans(
+    {"“": '"', "”": '"', "’": "'", "‘": "'", "～": "~", "〜": "~", "，": ",", "】": ":"}
+)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from datetime import date
 from features.brieftext import audience, choices, dates, names, refusals
 from features.brieftext.amounts import find_amounts
 from features.brieftext.findings import Conflict, Found, Understood
-from features.brieftext.numbers import Numbers, currency_of
+from features.brieftext.quantities import Quantities, currency_of
 from features.brieftext.plain import Plain
 from features.brieftext.words import data, either
 from features.contract import BRIEFS
@@ -51,12 +51,12 @@ def understand(text: str, today: date) -> Understood:
         **audience.audience(plain, today.year),
     }
     spans = dates.find_dates(plain, today)
-    numbers = Numbers(plain, find_amounts(plain, [(s.start, s.end) for s in spans]))
-    read, conflicts, unplaced = numbers.read()
+    quantities = Quantities(plain, find_amounts(plain, [(s.start, s.end) for s in spans]))
+    read, conflicts, unplaced = quantities.read()
     when, clashes = dates.period(plain, spans)
     told |= read | when
     platforms = told["platforms"].value if told["platforms"] else ()
-    money = [a for a in numbers.money() if a.currency or a.scaled or "budget" in read]
+    money = quantities.money()
     quote = next(iter(read["budget"].quotes), "") if "budget" in read else ""
     told["currency"], others = currency_of(money, quote, language(plain.text), platforms)
     if others and told["currency"]:

@@ -14,12 +14,16 @@ from features.brieftext.words import cues, data, either, keys, words
 _BEFORE = cues(
     "cues", "max_price", "followers", "product_price", "kols", "margin", "budget", "other"
 )
-_LEAD = (
-    r" ?(?:以内|以下|以上|左右|上下|封顶|之内|max|maximum|or so|ish|or less|or under|tops|\+)? ?\(?"
-)
+_LEAD = r" ?(?:以内|以下|以上|左右|上下|封顶|之内|flat|fees?|max|maximum|or so|ish|or less|or under|tops|\+)? ?\(?"
 _KOLS_BEFORE = re.compile(
-    r"(?:达人|博主|kol|koc|红人|主播|up主|账号|创作者|号)(?:们|数量?|共|一?共计?|约|大概|大约|需要|要|选|找|在|定|需)*[:|]?$"
+    r"(?:头部|肩部|腰部|尾部|素人|达人|博主|kol|koc|红人|主播|up主|账号|创作者|号)(?:们|数量?|共|一?共计?|约|大概|大约|需要|要|选|找|在|定|需)*[:|]? ?$"
 )
+_FEW = (
+    r"(?:个|位|名)(?:人|号)?(?:左右|以内|以上)?(?:吧|就行|就够|就好|即可|够了)?(?:[,。;\n]|$)"
+    r"| of (?:them|these|those)(?![a-z])"
+)
+_PART_OF = r"其中|每|各|(?<![a-z])(?:of which|per|each)(?![a-z])"
+_AND_MORE = r"再找|再加|另找|另外|外加|加上|另有|以及|粉以上|[^。;\n]\+|(?<![a-z])plus(?![a-z])"
 _REACH = 44
 _LEAST_BUDGET = 1000
 _MOST_KOLS = 5000
@@ -27,11 +31,11 @@ _BELOW = re.compile(
     r"^(?:人|个|粉丝?)?(?:及)?(?:以下|以内)|^ ?(?:or (?:less|fewer|under|below)|max)", re.ASCII
 )
 _UNDER = re.compile(
-    r"(?:不超过|低于|小于|少于|不高于|<|under|below|less than|fewer than|up to|at most)[ =]*$"
+    r"(?:不超过|(?<!不)低于|(?<!不)小于|(?<!不)少于|不高于|<|(?<!one )(?<!nobody )under|below|less than|fewer than|up to|at most)[ =]*$"
 )
 
 
-class Numbers:
+class Quantities:
     """The numbers of one brief, each given to the field that the words around it name.
 
     Parameters
@@ -96,6 +100,10 @@ class Numbers:
             return "kols"
         if amount.unit == "piece":
             return ""
+        if self._is_size(place, amount, cue):
+            return "followers"
+        if cue == "followers" and not amount.currency and amount.scaled:
+            return cue
         for field in ("followers", "other", "product_price", "max_price", "budget"):
             if _after(field).match(after) and not (field == "followers" and amount.currency):
                 return "" if field == "other" else field
@@ -109,14 +117,25 @@ class Numbers:
             return "unnamed"
         return cue
 
+    def _is_size(self, place: int, amount: Amount, cue: str) -> bool:
+        """Tell whether a number is of followers though none are named: "8 creators (10-50k)"."""
+        if amount.currency or not amount.scaled or cue in ("budget", "max_price", "other"):
+            return False
+        last = self._amounts[place - 1] if place else None
+        beside = last is not None and last.unit == "people" and amount.start - last.end < 40
+        return amount.plus or (beside and self._plain.text[amount.start - 1] == "(")
+
     def _is_count_of_kols(self, amount: Amount) -> bool:
         """Tell whether a number stands right behind a word for KOLs, as in 达人10-12个."""
         if amount.currency or amount.scaled or amount.high > _MOST_KOLS:
             return False
         text = self._plain.text
-        return bool(
-            re.match(r"(?:个|位|名|组|人)(?![月赞])", text[amount.end :])
-            and _KOLS_BEFORE.search(text[max(0, amount.start - 12) : amount.start])
+        before = text[max(0, amount.start - 12) : amount.start]
+        if re.match(r"(?:个|位|名|组|人)(?![月赞])", text[amount.end :]):
+            hits = words("platforms").find(before)
+            return bool(_KOLS_BEFORE.search(before)) or bool(hits and hits[-1].end == len(before))
+        return bool(_KOLS_BEFORE.search(before)) and (
+            amount.plus or bool(re.match(r"(?:左右|以上)?(?:[,。;\n]|$)", text[amount.end :]))
         )
 
     @staticmethod
@@ -180,7 +199,9 @@ class Numbers:
         told = [a for a in self._of.get("budget", ()) if a.high >= _LEAST_BUDGET]
         if not told:
             unnamed = [a for a in self._of.get("unnamed", ()) if a.high >= _LEAST_BUDGET]
-            if len(unnamed) != 1:
+            # What names its currency is money before what does not; of several the largest.
+            unnamed.sort(key=lambda a: (not a.currency, -a.high))
+            if not unnamed:
                 return None, ()
             return Found(unnamed[0].high, (self._quote(unnamed[0]),), "no_cue"), ()
         if len(told) == 1 and (parts := self._parts(told[0])):
@@ -208,16 +229,34 @@ class Numbers:
         return self._one(self._of.get("max_price", ()))
 
     def _product_price(self) -> tuple[Found | None, tuple[str, ...]]:
-        told = self._of.get("product_price", [])
+        told = self._of.get("product_price", []) or self._unnamed_price()
         paid = re.compile(
-            r"到手|活动|券后|促销|大促|直播|首发|团购|预售|promo|launch|discount|sale|now"
+            r"专属|到手|活动|券后|促销|大促|直播|首发|团购|预售|promo|launch|discount|sale|now"
         )
-        ordered = sorted(told, key=lambda a: not paid.search(self._quote(a)))
+        ordered = sorted(told, key=lambda a: not paid.search(self._label(a)))
         found, others = self._one(ordered, high=False)
+        if found is not None and not self._of.get("product_price"):
+            return Found(found.value, found.quotes, "no_cue"), ()
         # Two prices of a product are a range of goods or a rebate, and no contradiction.
         if found is not None and others:
             found = Found(found.value, (*found.quotes, *others), "first")
         return found, ()
+
+    def _label(self, amount: Amount) -> str:
+        """Return the few words before a number, back to the number before it."""
+        ends = [other.end for other in self._amounts if other.end <= amount.start]
+        start, _ = self._plain.clause(amount.start)
+        return self._plain.text[max(start, amount.start - 10, *ends[-1:]) : amount.start]
+
+    def _unnamed_price(self) -> list[Amount]:
+        """Return the first amount that is told of nothing and too small for a budget."""
+        budget = max((a.high for a in self._of.get("budget", ())), default=0.0)
+        unnamed = self._of.get("unnamed", [])
+        if not budget:
+            # Without one, what is small is taken to be no budget.
+            budget = max([a.high for a in unnamed if a.high >= _LEAST_BUDGET], default=5000.0)
+        small = [a for a in unnamed if a.currency and 1 <= a.low <= min(20_000.0, budget / 5)]
+        return small[:1]
 
     def _kols(self) -> tuple[Found | None, tuple[str, ...]]:
         told = [
@@ -234,12 +273,15 @@ class Numbers:
             return text[max(start, amount.start - 14) : min(end, amount.end + 24)]
 
         total = [
-            a for a in told if re.search(r"总|共|合计|一共|total|overall|in all", said_with(a))
+            a
+            for a in told
+            if re.search(r"总|合计|共(?!创|同|研)|total|overall|in all", said_with(a))
         ]
         if total:
             return self._one(total[:1])
         tiers = [a for a in told if keys("tiers").find(said_with(a))]
-        alike = tiers if len(tiers) > 1 else self._by_platform(told)
+        told = [a for a in told if not re.search(_PART_OF, self._label(a))] or told
+        alike = tiers if len(tiers) > 1 else self._by_platform(told) or self._side_by_side(told)
         if len(alike) > 1:
             quotes = tuple(self._quote(a) for a in alike)
             return Found(sum(a.high for a in alike), quotes, "sum"), ()
@@ -258,14 +300,21 @@ class Numbers:
                 named.append((amount, hits[0].name))
         return [a for a, _ in named] if len({name for _, name in named}) == len(named) else []
 
+    def _side_by_side(self, told: Sequence[Amount]) -> list[Amount]:
+        """Return counts that add up: 2位参与设计，再找10位; "one creator plus 5 others"."""
+        text, out = self._plain.text, list(told[:1])
+        for last, amount in zip(told, told[1:], strict=False):
+            if not re.search(_AND_MORE, text[last.end : amount.start]):
+                break
+            out.append(amount)
+        return out if len(out) > 1 else []
+
     def _few(self) -> tuple[Found | None, tuple[str, ...]] | None:
         """Return a count of nobody in particular, as in 大概25个, where none is told otherwise."""
         text = self._plain.text
         for amount in self._amounts:
             bare = amount.is_bare and amount.unit == "" and 2 <= amount.high <= 500
-            if bare and re.match(
-                r"(?:个|位|名)(?:左右|以内|以上|吧|就行|即可)?(?:[,。;\n]|$)", text[amount.end :]
-            ):
+            if bare and re.match(_FEW, text[amount.end :]):
                 return Found(amount.high, (self._quote(amount),), "no_cue"), ()
         return None
 
