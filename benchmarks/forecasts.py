@@ -4,7 +4,10 @@ For each seed a market is simulated and a model is trained on its past exactly a
 does it. What it says of the collaborations of test briefs (decided after the cut) is held against
 what they brought; prices are what was paid.
 
-    python benchmarks/forecasts.py --kols 600 --briefs 200 --seeds 0 1 2
+    python benchmarks/forecasts.py --kols 600 --briefs 200 --seeds 0 1 2 --out forecasts
+
+What each seed told is kept in the folder ``--out``; run again, seeds that are there are not run
+anew, and all of them are reported.
 
 Simple rules to beat: the KOL's own recent posts (their median and tenth and ninetieth percentile of
 views; their engagement rate), and base rates of all training collaborations.
@@ -31,11 +34,12 @@ from matcher.config import Config
 from matcher.model import Matcher
 from matcher.returns import returns
 from training.calibration import brier_score, calibration_error, noise_floor, poisson_deviance
-from training.coverage import coverage, pinball_loss
+from training.coverage import PIT, coverage, future_masses, pinball_loss, randomised_coverage
 from training.examples import Examples
 from training.fit import Plan, fit_plan, plan_by_time
 from training.labels import WHENEVER
 from training.responses import answers_of
+from training.shared_luck import shared_luck
 
 INTERVALS = ("views", "engagements", "orders", "gmv", "cpm", "roi")
 RATES = {
@@ -53,9 +57,24 @@ def main() -> None:
     parser.add_argument("--briefs", type=int, default=200)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--vectors", type=Path, help="keep text vectors in this folder")
+    parser.add_argument("--out", type=Path, help="keep what each seed told in this folder")
     arguments = parser.parse_args()
-    told = [measure(arguments, seed) for seed in arguments.seeds]
+    told = [once(arguments, seed) for seed in arguments.seeds]
     report([tried for tried, _ in told], [asked for _, asked in told], arguments)
+
+
+def once(arguments: argparse.Namespace, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return what `measure` does, from the folder where it is there already."""
+    if arguments.out is None:
+        return measure(arguments, seed)
+    name = f"{arguments.kols}x{arguments.briefs}-{seed}"
+    paths = [arguments.out / f"{name}-{part}.parquet" for part in ("tried", "asked")]
+    if not all(path.exists() for path in paths):
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        for path, frame in zip(paths, measure(arguments, seed), strict=True):
+            frame.to_parquet(path)
+    tried, asked = (pd.read_parquet(path) for path in paths)
+    return tried, asked
 
 
 def measure(arguments: argparse.Namespace, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -110,7 +129,15 @@ def tried_pairs(matcher: Matcher, examples: Examples, plan: Plan, tables: Tables
         worth, _ = matcher.forecaster.order_value(product, asked["currency"])
         told["order_value"] = np.exp(worth)
     frame = pd.concat([pairs.assign(**came), told, brings], axis=1)
-    return frame.assign(**_rules(taught, test))
+    forecasts = frame.assign(price=asked["price"], currency=asked["currency"])
+    masses = future_masses(
+        matcher.forecaster,
+        test.signals,
+        forecasts,
+        draws=matcher.config.serving.draws,
+        seed=matcher.config.seed,
+    )
+    return frame.join(masses).assign(**_rules(taught, test))
 
 
 def _rules(taught: Examples, test: Examples) -> dict[str, Any]:
@@ -139,10 +166,11 @@ def report(
     every, answers = pd.concat(tried, ignore_index=True), pd.concat(asked, ignore_index=True)
     size = f"{arguments.kols:,} KOLs, {arguments.briefs} briefs, {len(tried)} seeds"
     print(f"\n{len(every):,} test outcomes and {len(answers):,} answers; {size}\n")
-    _show("Coverage of the intervals from P10 to P90 (nominal .8)", _coverages(every))
+    title = "Coverage of the intervals from P10 to P90 (nominal: as stated; .8 where randomised)"
+    _show(title, _coverages(every))
     _show("Pinball loss on logs, lower is better", _pinballs(every), index=True)
     _show("Rates: Poisson deviance, lower is better", _deviances(every), index=True)
-    _show("Probabilities", _chances(every, answers))
+    _show("Probabilities", _chances(every, answers), index=True)
     _show("Order value and refunds", _errors(every))
 
 
@@ -166,6 +194,8 @@ def _coverages(every: pd.DataFrame) -> pd.DataFrame:
                 "figure": name,
                 "outcomes": int(known.sum()),
                 FIRST: coverage(low, came, high),
+                "stated": every.loc[known, f"{name}_stated"].mean(),
+                "randomised": randomised_coverage(*(every[f"{name}{end}"] for end in PIT)),
                 "ends count half": coverage(low, came, high) - ties / 2,
                 "below P10": (came < low)[known].mean(),
                 "above P90": (came > high)[known].mean(),
@@ -212,35 +242,44 @@ def _deviances(every: pd.DataFrame) -> pd.DataFrame:
 
 
 def _chances(every: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
-    """Return calibration errors against what chance gives a perfect model, by seed and pooled."""
+    """Return calibration errors against what chance gives a perfect model, by seed and pooled.
+
+    Luck is that of independent outcomes (``alone``), or shared by those of a brand or a brief.
+    """
     rows = []
     for name, frame, came in (("fit", every, "success"), ("accept", answers, "accepted")):
         told = frame[frame[name].notna()]
         parts = [(FIRST, told), *((str(seed), part) for seed, part in told.groupby("seed"))]
-        found = {
-            part: (
-                calibration_error(rows_[name], rows_[came].astype(float)),
-                noise_floor(rows_[name]),
-            )
-            for part, rows_ in parts
-        }
-        seeds = [pair for part, pair in found.items() if part != FIRST]
-        rows.append(
-            {
-                "chance": name,
-                "pooled ECE": found[FIRST][0],
-                "its noise floor": found[FIRST][1],
-                "median seed's ECE": float(np.median([ece for ece, _ in seeds])),
-                "its floor": float(np.median([floor for _, floor in seeds])),
-                "seeds below theirs": f"{sum(e < f for e, f in seeds)} of {len(seeds)}",
-                "Brier": brier_score(told[name], told[came].astype(float)),
-                "Brier of the base rate": brier_score(
-                    told["base"] if "base" in told else np.full(len(told), 0.5),
-                    told[came].astype(float),
-                ),
-            }
-        )
-    return pd.DataFrame(rows)
+        found = {part: _against_luck(some[name], some[came], some) for part, some in parts}
+        seeds = pd.DataFrame([one for part, one in found.items() if part != FIRST])
+        whole = found[FIRST]
+        row: dict[str, Any] = {"chance": name, "pooled ECE": whole["ece"]}
+        for luck in LUCK:
+            row[f"floor, {luck}"] = whole[luck]
+        row["median seed's ECE"] = seeds["ece"].median()
+        for luck in LUCK:
+            row[f"seeds below, {luck}"] = f"{(seeds['ece'] < seeds[luck]).sum()} of {len(seeds)}"
+        base = told["base"] if "base" in told else np.full(len(told), 0.5)
+        y = told[came].astype(float)
+        row |= {"said less came": (told[name] - y).mean(), "Brier": brier_score(told[name], y)}
+        rows.append(row | {"Brier of the base rate": brier_score(base, y)})
+    return pd.DataFrame(rows).set_index("chance").T
+
+
+LUCK = {"alone": None, "of a brand": "brand_id", "of a brief": "brief_id"}
+
+
+def _against_luck(
+    chance: pd.Series[Any], came: pd.Series[Any], frame: pd.DataFrame
+) -> dict[str, float]:
+    """Return the calibration error and its noise floor under each kind of `LUCK`."""
+    y = came.astype(float)
+    found = {"ece": calibration_error(chance, y)}
+    for luck, column in LUCK.items():
+        cluster = frame.groupby(["seed", column or "seed"]).ngroup()
+        shared = shared_luck(chance, y, cluster) if column else 0.0
+        found[luck] = noise_floor(chance, cluster=cluster, correlation=shared)
+    return found
 
 
 def _errors(every: pd.DataFrame) -> pd.DataFrame:

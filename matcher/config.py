@@ -35,7 +35,7 @@ class EligibilityConfig(_Frozen):
 class HeadConfig(_Frozen):
     """The forest of one forecast head: small and steady, since finished campaigns are few."""
 
-    trees: int = Field(250, ge=1)
+    trees: int = Field(400, ge=1)
     leaves: int = Field(8, ge=2, le=64)
     learning_rate: float = Field(0.03, gt=0, le=1)
     min_rows_per_leaf: int = Field(20, ge=1)
@@ -179,6 +179,11 @@ class TrainingConfig(_Frozen):
     propensity_clip: float = Field(10.0, ge=1, description="largest of those weights")
     position_aware: bool = Field(
         False, description="tell the pull of a place on the list apart from the preference"
+    )
+    refit: bool = Field(
+        True,
+        description="let forecasts learn once more from all briefs before the test, those that "
+        "tuned them and those decided too late to teach before that included",
     )
     least_briefs: int = Field(20, ge=1, description="fewer briefs with outcomes train nothing")
     folds: int = Field(5, ge=2, description="brand-grouped folds")

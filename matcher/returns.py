@@ -9,6 +9,7 @@ every figure is a quantile of what came of them.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,21 +65,8 @@ def returns(
         Null where something that a figure needs is unknown, or where it would be infinite (the
         cost of an order where most futures bring none).
     """
-    told = forecaster.predict(signals)
-    bounds = forecaster.log_views(signals)
-    rates = told[list(JOINT[1:])].to_numpy(dtype=np.float64)
-    spread = _Spread(forecaster)
-    product = np.exp(signals["brief.product_price"].to_numpy(dtype=np.float64))
-    margin = signals["brief.gross_margin"].to_numpy(dtype=np.float64)
-    price = asked["price"].to_numpy(dtype=np.float64)
-    worth = np.full((len(asked), 2), np.nan)
-    if forecaster.order_value is not None:
-        worth = np.column_stack(forecaster.order_value(product, asked["currency"]))
     found = np.full((len(asked), len(_OF), len(QUANTILES)), np.nan)
-    for row, (brief_id, kol_id) in enumerate(zip(asked["brief_id"], asked["kol_id"], strict=True)):
-        rng = np.random.default_rng([seed, *(zlib.crc32(i.encode()) for i in (brief_id, kol_id))])
-        futures = spread.draw(rng, bounds[row], rates[row], worth[row], draws)
-        figures = _money(futures, price[row], margin[row])
+    for row, figures in enumerate(futures(forecaster, signals, asked, draws=draws, seed=seed)):
         # Of counts a quantile is a count; an infinite cost is not mixed with finite ones.
         found[row] = [
             np.quantile(figures[name], QUANTILES, method="inverted_cdf")
@@ -91,6 +79,38 @@ def returns(
     flat = found.reshape(len(asked), len(columns))
     every = pd.DataFrame(flat, index=asked.index, columns=columns)
     return every[list(RETURNS)]
+
+
+def futures(
+    forecaster: Forecaster,
+    signals: pd.DataFrame,
+    asked: pd.DataFrame,
+    *,
+    draws: int,
+    seed: int,
+) -> Iterator[dict[str, NDArray[np.float64]]]:
+    """Draw what each match may bring and return; parameters are those of `returns`.
+
+    Yields
+    ------
+    dict of ndarray, shape (draws,)
+        For each match in turn: views, engagements, clicks, orders, gmv, kept (sales that are not
+        sent back), cpm, cpe, cpa and roi; NaN where unknown, infinite where nothing came of it.
+    """
+    told = forecaster.predict(signals)
+    bounds = forecaster.log_views(signals)
+    rates = told[list(JOINT[1:])].to_numpy(dtype=np.float64)
+    spread = _Spread(forecaster)
+    product = np.exp(signals["brief.product_price"].to_numpy(dtype=np.float64))
+    margin = signals["brief.gross_margin"].to_numpy(dtype=np.float64)
+    price = asked["price"].to_numpy(dtype=np.float64)
+    worth = np.full((len(asked), 2), np.nan)
+    if forecaster.order_value is not None:
+        worth = np.column_stack(forecaster.order_value(product, asked["currency"]))
+    for row, (brief_id, kol_id) in enumerate(zip(asked["brief_id"], asked["kol_id"], strict=True)):
+        rng = np.random.default_rng([seed, *(zlib.crc32(i.encode()) for i in (brief_id, kol_id))])
+        drawn = spread.draw(rng, bounds[row], rates[row], worth[row], draws)
+        yield _money(drawn, price[row], margin[row])
 
 
 class _Spread:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import xlogy
+from scipy.special import ndtri, xlogy
+
+from training.shared_luck import draw_together
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -105,6 +107,8 @@ def noise_floor(
     *,
     bins: int = 10,
     quantile: float = 0.95,
+    cluster: ArrayLike | None = None,
+    correlation: float = 0.0,
 ) -> float:
     """Return the calibration error that chance alone gives a perfectly calibrated model.
 
@@ -123,24 +127,42 @@ def noise_floor(
         Simulated test sets, and the seed of their draws.
     bins, quantile : int, float
         Bins of the error, and its quantile that is returned.
+    cluster : array-like of shape (rows,), optional
+        Brief or brand of each yes-or-no outcome, by default each of its own: outcomes of one are
+        drawn together, which raises the floor.
+    correlation : float
+        How strongly, 0-1 (`training.shared_luck.shared_luck` estimates it); 0 is independent.
 
     Raises
     ------
     ValueError
-        If `p` is outside 0-1 or NaN, or trials are negative or no whole numbers.
+        If `p` is outside 0-1 or NaN, trials are negative or no whole numbers, the correlation is
+        no share, or rows of a cluster have other trials than 1.
     """
     p = np.asarray(p, dtype=np.float64)
     w = _weights(p, p, np.broadcast_to(np.asarray(trials, dtype=np.float64), p.shape))
     if (w != np.floor(w)).any():
         raise ValueError("Got trials that are no whole numbers but expected counts")
+    if not 0 <= correlation <= 1:
+        raise ValueError(f"Got correlation={correlation} but expected 0-1")
     if w.sum() == 0:
         return float("nan")
     rng = np.random.default_rng(seed)
     rows_of = equal_mass_bins(p, w, bins)
     counts = w.astype(np.int64)
-    errors = np.empty(draws)
+    together = None
+    if cluster is not None and correlation > 0:
+        if (w != 1).any():
+            raise ValueError("Got clusters of rates but expected yes-or-no outcomes: trials of 1")
+        together = np.unique(np.asarray(cluster), return_inverse=True)[1]
+    errors, at = np.empty(draws), ndtri(p)
     for draw in range(draws):  # one draw at a time: draws x rows would not fit in memory
-        gaps = np.bincount(rows_of, weights=rng.binomial(counts, p) - w * p)
+        came = (
+            rng.binomial(counts, p)
+            if together is None
+            else draw_together(at, together, correlation, rng)
+        )
+        gaps = np.bincount(rows_of, weights=came - w * p)
         errors[draw] = np.abs(gaps).sum() / w.sum()
     return float(np.quantile(errors, quantile))
 

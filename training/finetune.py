@@ -106,7 +106,8 @@ def better_fit(
     Parameters
     ----------
     plain : Fit
-        The plan's model on the encoder as it is.
+        The plan's model on the encoder as it is, which the validation briefs did not teach
+        (`training.fit.refitted`): they decide.
     folder : Path
         Where tuned encoders are kept.
 
@@ -142,8 +143,8 @@ def fit_tuned(
     Returns
     -------
     Fit or None
-        ``None`` where the training briefs have nothing to teach. The settings of its matcher name
-        the tuned encoder.
+        Not yet `training.fit.refitted`; ``None`` where the training briefs have nothing to teach.
+        The settings of its matcher name the tuned encoder.
     """
     encoder = tunable(embeddings.encoder)
     lessons = plan_lessons(plan, history, config)
@@ -153,7 +154,8 @@ def fit_tuned(
     changed = encoder.config.model_copy(update={"model": str(model), "revision": None})
     config = config.model_copy(update={"encoder": changed})
     retold = Embeddings(SentenceEncoder(changed), embeddings.store, embeddings.progress)
-    return fit_plan(plan, history, FeaturePipeline(config.features, retold), config, progress)
+    retold_pipeline = FeaturePipeline(config.features, retold)
+    return fit_plan(plan, history, retold_pipeline, config, progress, refit=False)
 
 
 def plan_lessons(plan: Plan, history: History, config: Config) -> Lessons:

@@ -43,6 +43,9 @@ SPLITS = ("auto", "time", "brand")
 CUTS = ("valid_from", "test_from", "embargo")
 """What of a plan in time is on record, by which it can be made again."""
 ADVANTAGE = "advantage"
+LATE = "late"
+"""Part of the briefs decided in the embargo before validation: too late to teach before it, known
+by the time of the test."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Plan:
     name : str
         Name of the round, such as ``"time"`` or ``"fold 1"``.
     part : Series of str, indexed by brief_id
-        ``"train"``, ``"valid"`` or ``"test"``; briefs left out are absent.
+        ``"train"``, ``"valid"`` or ``"test"``, or `LATE`; briefs left out are absent.
     known_before : Series of datetime, indexed by brief_id
         When a label had to be known to be used.
     cuts : dict
@@ -70,6 +73,11 @@ class Plan:
         """Return the briefs of a part."""
         return self.part.index[self.part == part]
 
+    @property
+    def taught(self) -> pd.Index[Any]:
+        """The briefs that teach or tune: all that do not test."""
+        return self.part.index[self.part != "test"]
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -83,11 +91,14 @@ class Fit:
         Pairs of all parts of its plan.
     pipeline : FeaturePipeline
         What made their signals.
+    answers : Answers or None
+        How KOLs answered the briefs that teach or tune.
     """
 
     matcher: Matcher
     examples: Examples
     pipeline: FeaturePipeline
+    answers: Answers | None = None
 
 
 def labelled_pairs(tables: Tables, horizon_days: int) -> pd.Series[int]:
@@ -204,11 +215,16 @@ def _time_plan(
     tables: Tables, config: Config, briefs: pd.DataFrame, split: TimeSplit, name: str
 ) -> Plan:
     part = split.part(briefs).set_axis(briefs["brief_id"])
+    if config.training.refit:
+        between = (briefs["decided_at"] < split.valid_from).to_numpy()
+        part = part.mask((part == "embargo").to_numpy() & between, LATE)
     # Of the youngest briefs only what came quickly is known; they would test on that alone.
     ripe_until = tables.outcomes["measured_at"].max() - split.embargo
     unripe = briefs["decided_at"].to_numpy() > ripe_until
-    part = part[part.isin(["train", "valid", "test"]) & ~(unripe & (part == "test").to_numpy())]
+    kept = part.isin(["train", LATE, "valid", "test"])
+    part = part[kept & ~(unripe & (part == "test").to_numpy())]
     until = {"train": split.valid_from, "valid": split.test_from, "test": WHENEVER}
+    until[LATE] = split.test_from
     cuts = {"valid_from": split.valid_from, "test_from": split.test_from, "embargo": split.embargo}
     if split.test_until is not None:
         cuts["test_until"] = split.test_until
@@ -324,12 +340,50 @@ def fit_plan(
     pipeline: FeaturePipeline,
     config: Config,
     progress: Progress = silent,
+    *,
+    refit: bool = True,
 ) -> Fit:
-    """Fit a model on a plan's past."""
+    """Fit a model on a plan's past.
+
+    Without `refit` the forecasts do not learn from the validation part, whatever settings say
+    (`refitted`): for whoever wants to ask that part something.
+    """
     examples, pipeline = plan_examples(plan, history, pipeline, config, progress)
-    taught = plan.part != "test"
-    answers = answers_of(history, pipeline, plan.known_before[taught])
-    return Fit(fit_matcher(examples, plan, config, pipeline, answers), examples, pipeline)
+    answers = answers_of(history, pipeline, plan.known_before[plan.taught])
+    matcher = fit_matcher(examples, plan, config, pipeline, answers)
+    fit = Fit(matcher, examples, pipeline, answers)
+    return refitted(fit, plan) if refit and config.training.refit else fit
+
+
+def refitted(fit: Fit, plan: Plan) -> Fit:
+    """Let forecasts learn once more, from every brief that does not test.
+
+    The newest third of what is known before the test would teach nothing but how far the model is
+    to be believed. How large forests are, how forecasts are corrected and how far off they may be
+    is as the validation part told of the model before; what it told of one that knew less is a
+    little too careful. The ranker, which corrects forecasts inside a brief, stays.
+    """
+    config, told, ranker = fit.matcher.config, fit.matcher.forecaster, fit.matcher.ranker
+    every = fit.examples.of(plan.taught)
+    if told is None or ranker is None or not told.heads:
+        return fit
+    again = _forecaster(every.known, config)
+    accepts = told.acceptance
+    if accepts is not None and fit.answers is not None:
+        answers = fit.answers.of(plan.taught)
+        more = Acceptance.fit(answers.signals, answers.accepted, config.forecast, config.seed)
+        accepts = None if more is None else replace(more, calibration=accepts.calibration)
+    forecaster = replace(
+        told,
+        # Nobody has told how far off a head may be that only all of them together could teach.
+        heads={name: again.heads[name] for name in told.heads},
+        typical={goal: again.typical[goal] for goal in told.typical},
+        order_value=again.order_value,
+        acceptance=accepts,
+    )
+    said = ranker.score(every.signals, forecaster)
+    scout = Scout.fit(every.signals, said, every.pairs["brief_id"])
+    return replace(fit, matcher=replace(fit.matcher, forecaster=forecaster, scout=scout))
 
 
 def plan_examples(

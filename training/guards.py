@@ -14,6 +14,7 @@ from features.history import TIER_FLOORS
 from matcher.config import GateConfig
 from training.calibration import calibration_error, noise_floor
 from training.contest import CHALLENGER, CHAMPION, Contest, Corner
+from training.shared_luck import shared_luck
 from training.significance import chance_of_no_harm, holm
 from training.slices import LEAST_BRANDS, slices_of
 from training.verdict import Check
@@ -122,14 +123,19 @@ def order_by_brief(
 
 
 def calibration(contest: Contest, settings: GateConfig) -> Check:
-    """Check that `fit` errs no more than luck or the champion does, and a little."""
+    """Check that `fit` errs no more than luck or the champion does, and a little.
+
+    Luck that outcomes of a brand share (`training.shared_luck`) is luck as well.
+    """
     tried = contest.tried
     good = contest.pairs["success"].to_numpy(dtype=np.float64)[tried]
-    own = _fit_error(contest.challenger, tried, good)
+    brands = contest.history.tables.briefs.set_index("brief_id")["brand_id"]
+    brand = brands[contest.pairs["brief_id"][tried]].to_numpy()
+    own = _fit_error(contest.challenger, tried, good, brand)
     if own is None:
         return Check("calibration", True, "no pair of these briefs tells whether fit was right")
     error, floor = own
-    other = None if contest.champion is None else _fit_error(contest.champion, tried, good)
+    other = None if contest.champion is None else _fit_error(contest.champion, tried, good, brand)
     limit = max(floor, floor if other is None else other[0]) + settings.calibration
     words = f"fit errs by {error:.3f} on {len(good)} pairs; up to {floor:.3f} may be luck"
     if other is not None:
@@ -141,12 +147,13 @@ def calibration(contest: Contest, settings: GateConfig) -> Check:
 
 
 def _fit_error(
-    corner: Corner, tried: NDArray[np.bool_], good: NDArray[np.float64]
+    corner: Corner, tried: NDArray[np.bool_], good: NDArray[np.float64], brand: NDArray[np.object_]
 ) -> tuple[float, float] | None:
     fit = corner.scored["fit"].to_numpy(dtype=np.float64)[tried]
     if not len(fit) or np.isnan(fit).any():
         return None
-    return calibration_error(fit, good), noise_floor(fit)
+    shared = shared_luck(fit, good, brand)
+    return calibration_error(fit, good), noise_floor(fit, cluster=brand, correlation=shared)
 
 
 def exposure(contest: Contest, settings: GateConfig) -> Check:

@@ -1,8 +1,9 @@
 """Whether what was forecast can be believed: chances against what came, intervals against counts.
 
-Rows of one brand are alike, so intervals take the brand as the unit: of a recalibration and of
-the share that a forecast interval held. The noise floor of the calibration error and the limits of
-single bins take rows as independent and are therefore too narrow where brands differ much.
+Rows of one brand are alike, so the brand is the unit of intervals (of a recalibration, and of the
+share that a forecast interval held), and the noise floor of the calibration error lets outcomes of
+a brand succeed and fail together as much as these did. The limits of single bins take rows as
+independent and are therefore too narrow where brands differ much.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from training.calibration import (
     equal_mass_bins,
     noise_floor,
 )
+from training.coverage import PIT, STATED, randomised_coverage
+from training.shared_luck import shared_luck
 from training.significance import paired_bootstrap
 
 if TYPE_CHECKING:
@@ -44,10 +47,12 @@ class Reliability:
         Forecasts of which something came, and the brands they are of.
     base_rate : float
         Share that came true.
-    ece, ece_noise_floor : float
+    ece, ece_noise_floor, ece_noise_floor_alone : float
         Calibration error over bins of equal mass, and the 95th percentile of what chance alone
         gives a perfect model (`training.calibration.noise_floor`): below it nothing speaks against
-        the chances.
+        the chances. The last is that of outcomes that are independent of each other.
+    shared_luck : float
+        How far outcomes of a brand succeed and fail together (`training.shared_luck`), 0-1.
     brier, brier_base : float
         Mean squared error, and that of saying the base rate to everybody.
     slope, slope_low, slope_high : float
@@ -62,6 +67,8 @@ class Reliability:
     base_rate: float
     ece: float
     ece_noise_floor: float
+    ece_noise_floor_alone: float
+    shared_luck: float
     brier: float
     brier_base: float
     slope: float
@@ -87,13 +94,15 @@ class Reliability:
         p = chance.to_numpy(dtype=np.float64)
         y = success.to_numpy(dtype=np.float64)
         codes, names = pd.factorize(brand)
-        base = float(y.mean())
+        base, shared, alone = float(y.mean()), shared_luck(p, y, codes), noise_floor(p)
         return cls(
             len(p),
             len(names),
             base,
             calibration_error(p, y),
-            noise_floor(p),
+            noise_floor(p, cluster=codes, correlation=shared) if shared else alone,
+            alone,
+            shared,
             brier_score(p, y),
             brier_score(np.full(len(p), base), y),
             *_recalibrated(p, y, codes, free_slope=True),
@@ -185,14 +194,17 @@ def interval_coverage(forecasts: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     ----------
     forecasts : DataFrame
         brand_id; for each forecast ``<name>``, whichever there are, ``<name>_p10`` and
-        ``<name>_p90``, perhaps ``<name>_p50``, and what came as ``<name>``.
+        ``<name>_p90``, perhaps ``<name>_p50``, and what came as ``<name>``; perhaps what
+        `training.coverage.future_masses` tells of it.
 
     Returns
     -------
     DataFrame
         One row a forecast: forecast, rows, brands, coverage with low and high (95% interval,
         brands resampled), below and above (shares outside on either side), ratio (median of what
-        came over P50; null without one) and width (median of P90 over P10). `NOMINAL` is right.
+        came over P50; null without one), width (median of P90 over P10), stated (mean share of
+        futures inside: what `coverage` should be, for counts more than `NOMINAL`) and randomised
+        (`training.coverage.randomised_coverage`, which should be `NOMINAL`); both null if unknown.
     """
     names = [
         name.removesuffix(LOW)
@@ -220,7 +232,11 @@ def interval_coverage(forecasts: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
                 "above": float((came > high).mean()),
                 "ratio": float((came / middle.where(middle > 0)).median()),
                 "width": float((high / low.where(low > 0)).median()),
+                "stated": float(told[name + STATED].mean()) if name + STATED in told else np.nan,
+                "randomised": randomised_coverage(
+                    *(told[name + end] if name + end in told else came * np.nan for end in PIT)
+                ),
             }
         )
     columns = ["forecast", "rows", "brands", "coverage", "low", "high", "below", "above"]
-    return pd.DataFrame(rows, columns=[*columns, "ratio", "width"])
+    return pd.DataFrame(rows, columns=[*columns, "ratio", "width", "stated", "randomised"])

@@ -17,12 +17,12 @@ from matcher.model import NOTHING, Matcher
 from matcher.ranker import JUDGMENTS
 from matcher.returns import returns
 from training.choices import as_ranker, learn_choices
-from training.coverage import forecast_metrics
+from training.coverage import forecast_metrics, future_masses
 from training.drift import roster_summary
 from training.evaluate import Evaluation, evaluate
 from training.examples import Examples
 from training.finetune import Choice, better_fit
-from training.fit import Plan, fit_plan
+from training.fit import Plan, fit_plan, refitted
 from training.reliability import Reliability, interval_coverage
 from training.summary import SignalSummary
 
@@ -87,14 +87,17 @@ def play(
     """
     if config.finetune.epochs and encoders is None:
         raise ValueError("Got [finetune] epochs but no folder for tuned encoders")
-    fit, choice = fit_plan(plan, history, pipeline, config, progress), None
-    if config.finetune.epochs and encoders is not None:
+    tunes = config.finetune.epochs > 0 and encoders is not None
+    fit, choice = fit_plan(plan, history, pipeline, config, progress, refit=not tunes), None
+    if tunes and encoders is not None:
         fit, choice = better_fit(fit, plan, history, config, encoders, progress)
+        fit = refitted(fit, plan) if config.training.refit else fit
     test = fit.examples.of(plan.briefs("test"))
     taught = fit.examples.of(plan.briefs("train"))
     learned = SignalSummary.of(taught.signals, taught.pairs["brief_id"]) if kept else None
     roster = roster_summary(fit, plan, history, config) if kept else None
-    chosen = learn_choices(taught)
+    # It may learn from whoever the model may.
+    chosen = learn_choices(fit.examples.of(plan.taught) if config.training.refit else taught)
     others = as_ranker(chosen)
     evaluation = evaluate(fit.matcher, test, history, fit.pipeline, progress, others)
     return Round(plan, fit.matcher, fit.pipeline, test, evaluation, choice, learned, roster, chosen)
@@ -108,20 +111,19 @@ def forecast_tried(matcher: Matcher, test: Examples) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns of `training.examples.Examples.pairs`, and every forecast that needs no price.
+        Columns of `training.examples.Examples.pairs`, every forecast that needs no price, and how
+        its futures lie about it (`training.coverage.future_masses`).
     """
     judged = matcher.basis == JUDGMENTS
     tried = test.where((test.pairs["known"] & (test.pairs["judged"] == judged)).to_numpy())
     told = matcher.score(tried.signals).drop(columns="score")
+    forecaster, luck = matcher.forecaster or NOTHING, matcher.config
     unpriced = tried.pairs[["brief_id", "kol_id"]].assign(price=np.nan, currency=None)
-    brings = returns(
-        matcher.forecaster or NOTHING,
-        tried.signals,
-        unpriced,
-        draws=matcher.config.serving.draws,
-        seed=matcher.config.seed,
-    ).dropna(axis=1, how="all")
-    return pd.concat([tried.pairs, told, brings], axis=1)
+    drawn = {"draws": luck.serving.draws, "seed": luck.seed}
+    brings = returns(forecaster, tried.signals, unpriced, **drawn).dropna(axis=1, how="all")
+    forecasts = pd.concat([tried.pairs, told, brings], axis=1)
+    asked = forecasts.assign(price=np.nan, currency=None)
+    return forecasts.join(future_masses(forecaster, tried.signals, asked, **drawn))
 
 
 def calibration_metrics(forecasts: pd.DataFrame) -> dict[str, float]:
@@ -137,15 +139,18 @@ def calibration_metrics(forecasts: pd.DataFrame) -> dict[str, float]:
     dict
         ``fit_ece``, the floor that luck alone would give it and further numbers
         (`training.reliability.Reliability`); what `training.coverage.forecast_metrics` tells, and
-        of every forecast interval ``<forecast>_coverage`` with its limits. Without outcomes to
-        compare with, nothing.
+        of every forecast interval ``<forecast>_coverage`` with its limits and, where known,
+        ``<forecast>_coverage_stated`` and ``_randomised``. Without outcomes to compare with,
+        nothing.
     """
     if forecasts.empty:
         return {}
     values = reliability(forecasts).metrics("fit") | forecast_metrics(forecasts)
     for row in interval_coverage(forecasts).to_dict("records"):
         name = f"{row['forecast']}_coverage"
-        values |= {name: row["coverage"], f"{name}_low": row["low"], f"{name}_high": row["high"]}
+        values |= {name: row["coverage"]}
+        told = {end: row[end] for end in ("low", "high", "stated", "randomised")}
+        values |= {f"{name}_{end}": value for end, value in told.items() if not np.isnan(value)}
     return values
 
 

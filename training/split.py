@@ -24,7 +24,7 @@ class TimeSplit:
 
     The embargo lies before each cut and should be as long as an outcome takes to ripen. Of the
     briefs decided in it only the early outcomes are known at the cut; learning from those would
-    favour what comes quickly, so these briefs teach nothing. It guards whole briefs; single
+    favour what comes quickly, so these briefs teach nothing there. It guards whole briefs; single
     outcomes measured late are kept out by `training.labels.labels_known_before`.
 
     Attributes

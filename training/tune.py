@@ -37,7 +37,7 @@ from matcher.config import Config
 from matcher.ranker import GOOD
 from training.evaluate import HEADLINE
 from training.examples import Examples, orderable
-from training.fit import Plan, fit_matcher, plan_examples, plans
+from training.fit import LATE, Plan, fit_matcher, plan_examples, plans
 from training.labels import decision_times
 from training.metrics import ranking_metrics
 from training.significance import Interval, paired_bootstrap
@@ -281,7 +281,7 @@ def inner_plan(plan: Plan, tables: Tables) -> Plan:
     stop = ordered[len(ordered) - max(1, round(STOP_SHARE * len(ordered))) :]
     if len(stop) == len(ordered):
         raise UserError(f"Got {len(ordered)} briefs to learn from, too few to tune settings on")
-    part = plan.part[plan.part != "test"].replace({"valid": "judge"})
+    part = plan.part[~plan.part.isin(["test", LATE])].replace({"valid": "judge"})
     part[part.index.isin(stop)] = "valid"
     return replace(plan, part=part, known_before=plan.known_before.loc[part.index])
 

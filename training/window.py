@@ -31,7 +31,7 @@ def taught_by(plan: Plan) -> dict[str, str]:
     Returns
     -------
     dict
-        ``"train"`` or ``"valid"`` by brief_id, sorted.
+        ``"train"``, ``"valid"`` or `training.fit.LATE` by brief_id, sorted.
     """
     return {str(brief): str(part) for brief, part in plan.part.sort_index().items() if part != TEST}
 

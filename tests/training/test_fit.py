@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 from features.errors import UserError
 from features.history import History
 from features.pipeline import FeaturePipeline
+from features.simulate import World
 from features.tables import Tables
 from matcher.config import Config, TrainingConfig
 from training.examples import Examples, build_examples, graded_pairs
 from training.fit import (
+    LATE,
     WHENEVER,
+    Fit,
     Plan,
     cross_forecasts,
     fit_matcher,
@@ -23,6 +26,7 @@ from training.fit import (
     plans,
     plans_by_brand,
     plans_by_time,
+    refitted,
     ripening,
 )
 from training.labels import decision_times, labels_known_before, outcome_values
@@ -82,6 +86,19 @@ def test_parts_follow_each_other_in_time(history: History, plan: Plan, config: C
     for part, until in (("train", spans[1].min()), ("valid", spans[2].min()), ("test", WHENEVER)):
         assert (plan.known_before[plan.briefs(part)] == until).all()
     assert plan.cuts["test_from"] == str(spans[2].min())
+    late = decided[plan.briefs(LATE)]
+    assert spans[1].min() - pd.Timedelta(plan.cuts["embargo"]) <= late.min()
+    assert late.max() < spans[1].min()
+    assert (plan.known_before[late.index] == spans[2].min()).all()
+    assert set(plan.taught) == set(plan.part.index) - set(plan.briefs("test"))
+
+
+def test_without_a_refit_nobody_is_late(history: History, plan: Plan, config: Config) -> None:
+    off = config.model_copy(
+        update={"training": config.training.model_copy(update={"refit": False})}
+    )
+    part = plan_by_time(history.tables, off).part
+    pd.testing.assert_series_equal(part, plan.part[plan.part != LATE])
 
 
 def test_no_label_known_at_or_after_its_cut_is_used(
@@ -130,9 +147,9 @@ def test_what_always_holds_of_plans_at_rolling_origins(
         embargo = pd.Timedelta(plan.cuts["embargo"])
         known = outcome_values(labels_known_before(tables, plan.known_before), 30)
         # No outcome that teaches or tunes was known at or after its cut, or decided in an embargo.
-        for part, cut in (("train", "valid_from"), ("valid", "test_from")):
+        for part, cut in (("train", "valid_from"), ("valid", "test_from"), (LATE, "test_from")):
             own = known[known["brief_id"].isin(plan.briefs(part))]
-            assert len(own)
+            assert len(own) or part == LATE
             assert (own["measured_at"] < cuts[cut]).all()
             assert (at[plan.briefs(part)] < cuts[cut] - embargo).all()
         assert (at[plan.briefs("valid")] >= cuts["valid_from"]).all()
@@ -344,3 +361,63 @@ def test_where_there_are_outcomes_they_are_the_basis(
     )
     # What other brands' models said of the past calibrates too.
     assert later < matcher.ranker.calibration.seen <= later + past
+
+
+# -- once more, from all that was known ------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def fit(examples: Examples, plan: Plan, config: Config, pipeline: FeaturePipeline) -> Fit:
+    return Fit(fit_matcher(examples, plan, config, pipeline), examples, pipeline)
+
+
+def spoilt(fit: Fit, briefs: pd.Index) -> Fit:
+    """Return the same fit beside other outcomes of some briefs."""
+    pairs = fit.examples.pairs.copy()
+    rows = pairs["brief_id"].isin(briefs)
+    assert rows.any()
+    pairs.loc[rows, ["views", "engagements", "spread", "clicks", "orders"]] *= [50, 1, 1, 9, 1]
+    return Fit(fit.matcher, Examples(pairs, fit.examples.signals), fit.pipeline, fit.answers)
+
+
+def test_refitted_forecasts_learn_from_all_but_the_test(fit: Fit, plan: Plan) -> None:
+    again = refitted(fit, plan).matcher
+    assert refitted(spoilt(fit, plan.briefs("test")), plan).matcher.hash == again.hash
+    for part in ("train", LATE, "valid"):
+        assert refitted(spoilt(fit, plan.briefs(part)), plan).matcher.hash != again.hash
+
+
+def test_a_refit_keeps_what_the_validation_part_told(fit: Fit, plan: Plan) -> None:
+    before, after = fit.matcher, refitted(fit, plan).matcher
+    assert before.forecaster is not None
+    assert after.forecaster is not None
+    assert after.forecaster.heads.keys() == before.forecaster.heads.keys()
+    assert after.forecaster.heads != before.forecaster.heads
+    assert after.forecaster.typical.keys() == before.forecaster.typical.keys()
+    assert after.forecaster.curves == before.forecaster.curves
+    assert after.forecaster.uncertainty == before.forecaster.uncertainty
+    assert after.ranker == before.ranker
+    assert after.scout != before.scout
+
+
+def test_a_refit_follows_the_truth_more_closely(fit: Fit, plan: Plan, world: World) -> None:
+    test = fit.examples.of(plan.briefs("test"))
+    asked = test.pairs[["brief_id", "kol_id"]].assign(mode="ad_placement")
+    truth = np.log(world.truth(asked)["views"].to_numpy())
+    told = np.isfinite(truth)
+
+    def error(fit: Fit) -> float:
+        assert fit.matcher.forecaster is not None
+        said = fit.matcher.forecaster.heads["views"].log(test.signals)
+        return float(np.std((said - truth)[told]))
+
+    assert error(refitted(fit, plan)) < error(fit)
+
+
+def test_where_nothing_is_forecast_there_is_nothing_to_refit(fit: Fit, plan: Plan) -> None:
+    judged = fit.examples.pairs.assign(judged=True, achieved=np.nan)
+    judged[["views", "engagements", "spread", "clicks", "orders"]] = np.nan
+    examples = Examples(judged, fit.examples.signals)
+    matcher = fit_matcher(examples, plan, fit.matcher.config, fit.pipeline)
+    only = Fit(matcher, examples, fit.pipeline)
+    assert refitted(only, plan) is only
