@@ -207,11 +207,11 @@ def _offered(found: Candidates, history: History) -> pd.DataFrame:
     listed = quotes(found.pairs, history)
     listed["row"] = found.pairs.index.to_numpy()[listed.pop("pair")]
     same = listed["currency"].to_numpy() == found.offers["currency"].loc[listed["row"]].to_numpy()
-    listed = listed[same & possible(listed, history.tables.briefs)].reset_index(drop=True)
+    kept: pd.DataFrame = listed[same & possible(listed, history.tables.briefs)]
     goals = history.tables.briefs.set_index("brief_id")["goal"]
-    asked = zip(listed["brief_id"].map(goals), listed["mode"], strict=True)
-    listed["serves"] = [SERVES.get(goal, {}).get(mode, 0) for goal, mode in asked]
-    return listed
+    asked = zip(kept["brief_id"].map(goals), kept["mode"], strict=True)
+    serves = [SERVES.get(goal, {}).get(mode, 0) for goal, mode in asked]
+    return kept.assign(serves=serves).reset_index(drop=True)
 
 
 def _parts(options: pd.DataFrame) -> Iterator[pd.DataFrame]:
