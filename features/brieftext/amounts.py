@@ -13,13 +13,13 @@ from functools import cache
 from typing import Literal
 
 from features.brieftext.plain import Plain
-from features.brieftext.words import data
+from features.brieftext.words import MOST, data
 from features.cells import PLAIN, RefusedError
 from features.numerals import read_number
 
 Unit = Literal["", "percent", "age", "time", "people", "piece"]
 
-_DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
+_DIGITS = r"(?:\d{1,3}(?:,\d{3}){1,4}(?![\d])(?:\.\d{1,6})?|\d{1,15}(?!\d)(?:\.\d{1,6})?)"
 _ONES = "一二两三四五六七八九"
 # A bare 百万 counts only before what it can count: 千万不要 is no number.
 _SPOKEN = rf"(?:[{_ONES}][{_ONES}](?=[个位名人组])|[{_ONES}十][零{_ONES}十百千]*(?:[万亿][零{_ONES}十百千]*)?|[百千]?万(?=以?上?的?粉))"
@@ -168,7 +168,7 @@ def find_amounts(plain: Plain, besides: Sequence[tuple[int, int]] = ()) -> list[
     [(200000.0, 300000.0, 'CNY'), (5000.0, 5000.0, 'USD')]
     """
     text, found, at = plain.text, [], 0
-    while match := _pattern().search(text, at):
+    while len(found) < MOST and (match := _pattern().search(text, at)):
         at = max(match.end(), match.start() + 1)
         if any(start < match.end("low") and match.start("low") < end for start, end in besides):
             at = match.end("low")
@@ -184,10 +184,10 @@ def find_amounts(plain: Plain, besides: Sequence[tuple[int, int]] = ()) -> list[
 
 def _amount(text: str, match: re.Match[str]) -> Amount | None:
     start, end = match.start(), match.start() + len(match[0].rstrip())
-    if text[:start].endswith("几") or re.match(r"-\d|[a-z]\d", text[end : end + 2]):
+    if text[start - 1 : start] == "几" or re.match(r"-\d|[a-z]\d", text[end : end + 2]):
         return None
     before = text[max(0, start - 1) : start]
-    if re.search(r"(?:^|\n) *$", text[:start]) and re.match(
+    if re.search(r"\n *$", f"\n{text[:start]}" if start < 4 else text[start - 4 : start]) and re.match(
         r"(?:\. |[.)、](?!\d))", text[end : end + 2]
     ):
         return None  # the number of a list's item
@@ -209,7 +209,7 @@ def _amount(text: str, match: re.Match[str]) -> Amount | None:
             end = match.start("range")
     if low is None or match["low"] == "一" and not match["low_scale"]:
         return None
-    rest = text[end:]
+    rest = text[end : end + 120]
     unit = next((u for u, form in _UNITS if form.match(rest)), "")
     if unit == "percent" and rest.lstrip().startswith("成"):
         low, high = low * 10, None if high is None else high * 10

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 
 from features.brieftext.findings import Conflict, Found, Why
 from features.brieftext.plain import Plain
-from features.brieftext.words import Hit, data, is_past, keys
+from features.brieftext.words import MOST, Hit, data, is_past, keys
 
 _MONTHS = {
     name: number
@@ -157,6 +157,8 @@ def find_dates(plain: Plain, today: date) -> list[Span]:
     taken: list[Span] = []
     for name, form in _FORMS:
         for match in form.finditer(plain.text):
+            if len(taken) >= MOST:
+                break
             if any(s.start < match.end() and match.start() < s.end for s in taken):
                 continue
             span = _span(name, match, today)

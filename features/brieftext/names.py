@@ -53,7 +53,10 @@ _SAID_ZH = tuple(
         r"(?P<name>(?<![^\s,。;:()【\n])[^\s,。;:()\d【】]{2,10})品牌(?:方)?(?:计划|拟|将|希望|想|要|现|招募|需求|brief|投放)",
     )
 )
-_NAME_EN = r"(?P<name>[A-Z0-9][\w&'’.+-]*(?: (?:[A-Z0-9&][\w&'’.+-]*|of|and|the|&)){0,3})"
+_NAME_EN = (
+    r"(?<!\w)(?P<name>[A-Z0-9][\w&'’.+-]{0,24}"
+    r"(?: (?:[A-Z0-9&][\w&'’.+-]{0,24}|of|and|the|&)){0,3})"
+)
 _SAID_EN = tuple(
     re.compile(form)
     for form in (
@@ -89,6 +92,8 @@ _HEADING = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_TITLE = 60
+_HEAD = 4000
+"""Characters within which a brief says whose it is."""
 _NO_TITLE = r"(?:项目)?背景.*|概述|需求项.*|overview|background|introduction|context"
 _LABEL = re.compile(
     r"(?:投放|推广|合作|营销|项目|传播)?(?:平台|预算|目标|目的|诉求|时间|周期|需求|产品|方式|形式|达人|模式|渠道|节点)|campaign|launch(?: date)?|(?:campaign )?(?:budget|goals?|objective|dates?)|kols?",
@@ -98,6 +103,7 @@ _LABEL = re.compile(
 
 def brand(plain: Plain) -> Found | None:
     """Return the brand, labelled, said in a sentence, or standing first in the title."""
+    plain = Plain.of(plain.original[:_HEAD])
     for match in _BRAND_LABEL.finditer(plain.text):
         name = _tidy(plain.shown(match.start("name"), match.end("name")))
         if _may_be_brand(name):

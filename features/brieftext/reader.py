@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from itertools import islice
 
 from features.brieftext import audience, choices, dates, names, refusals
 from features.brieftext.amounts import find_amounts
 from features.brieftext.findings import Conflict, Found, Understood
 from features.brieftext.quantities import Quantities, currency_of
 from features.brieftext.plain import Plain
-from features.brieftext.words import data, either
+from features.brieftext.words import MOST, data, either
 from features.contract import BRIEFS
 
 _MOST_WISHES = 8
@@ -89,7 +90,7 @@ def _wishes(plain: Plain) -> list[str]:
     """Return the clauses that refuse something: a person must see those that no column holds."""
     pattern = re.compile(either(data()["refusal"]["before"]))
     wishes = []
-    for match in pattern.finditer(plain.text):
+    for match in islice(pattern.finditer(plain.text), MOST):
         start, end = plain.clause(match.start())
         wish = plain.shown(start, end)
         if 3 < len(wish):
