@@ -12,7 +12,6 @@ from typing import Any
 
 from features.brieftext.plain import Plain
 
-
 MOST = 300
 """Words, numbers or dates of one kind that are read: no brief says more, and a text made of nothing
 else must not keep anybody waiting."""
