@@ -13,70 +13,77 @@ from functools import cache
 from typing import Literal
 
 from features.brieftext.plain import Plain
-from features.brieftext.words import data
+from features.brieftext.words import MOST, data
 from features.cells import PLAIN, RefusedError
 from features.numerals import read_number
 
 Unit = Literal["", "percent", "age", "time", "people", "piece"]
 
-_DIGITS = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
+_DIGITS = r"(?:\d{1,3}(?:,\d{3}){1,4}(?![\d])(?:\.\d{1,6})?|\d{1,15}(?!\d)(?:\.\d{1,6})?)"
 _ONES = "一二两三四五六七八九"
 # A bare 百万 counts only before what it can count: 千万不要 is no number.
-_SPOKEN = rf"(?:[{_ONES}][{_ONES}](?=[个位名人组])|[{_ONES}十][零{_ONES}十百千]*(?:[万亿][零{_ONES}十百千]*)?|[百千]?万(?=以?上?的?粉))"
-_ENGLISH = {
-    word: number
-    for number, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-        "fifteen sixteen seventeen eighteen nineteen".split()
-    )
-} | {
-    word: 10 * number
-    for number, word in enumerate(
-        "twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2
-    )
+_SPOKEN = (
+    rf"(?:[{_ONES}][{_ONES}](?=[个位名人组])|"
+    rf"[{_ONES}十][零{_ONES}十百千]*(?:[万亿][零{_ONES}十百千]*)?|[百千]?万(?=以?上?的?粉))"
+)
+_TEENS = (
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
+    *("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen"),
+    *("eighteen", "nineteen"),
+)
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+_ENGLISH = {word: number for number, word in enumerate(_TEENS)} | {
+    word: 10 * number for number, word in enumerate(_TENS, start=2)
 }
-_SPELT = rf"(?:(?<![a-z])(?:{'|'.join(_ENGLISH)})(?= (?:thousand|million|grand|hundred thousand)(?![a-z])))"
+_SPELT = (
+    rf"(?:(?<![a-z])(?:{'|'.join(_ENGLISH)})(?= (?:thousand|million|grand|"
+    rf"hundred thousand)(?![a-z])))"
+)
 _SCALES = {"thousand": "k", "grand": "k", "million": "m", "mil": "m", "mn": "m"}
 _SCALE = r"(?:千万|百万|十万|万|萬|千|亿|(?:kw|w|k|mn|million|mil|m|thousand|grand)(?![a-z&]))"
 _ROUND = r"(?:多|来|余|几)?"
 _PEOPLE = (
-    r"(?:家庭|up(?![a-z])|达人|博主|kol|koc|网红|红人|up主|主播|账号|创作者|大v|素人|明星|宝妈博主|作者|号主|号(?=[,。;\n])"
-    r"|(?:creators?|influencers?|kols?|kocs?|talents?|tiktokers?|youtubers?|instagrammers?|bloggers?"
+    r"(?:家庭|up(?![a-z])|达人|博主|kol|koc|网红|红人|up主|主播|账号|创作者|大v|素人|明星|"
+    r"宝妈博主|作者|号主|号(?=[,。;\n])"
+    r"|(?:creators?|influencers?|kols?|kocs?|talents?|tiktokers?|youtubers?|instagrammers?|"
+    r"bloggers?"
     r"|vloggers?|streamers?|partners?|ambassadors?|accounts?|people|personalities|streamer|gamers"
-    r"|reviewers?|voices|faces|names|hosts|ones|guys|experts|micros?|macros?|nanos?|families)(?![a-z]))"
+    r"|reviewers?|voices|faces|names|hosts|ones|guys|experts|micros?|macros?|nanos?|"
+    r"families)(?![a-z]))"
 )
-_UNITS: tuple[tuple[Unit, re.Pattern[str]], ...] = tuple(
-    (unit, re.compile(form))
-    for unit, form in (
-        ("percent", r" ?(?:%|percent|per cent|个点|成(?!都|交|本|立|分|员))"),
-        ("age", r" ?(?:\+ ?)?(?:周?岁|years? old|y/?o(?![a-z])|-?year-?olds?)"),
-        (
-            "people",
-            # Up to four words, or eight signs of Chinese, may describe whom is counted.
-            r"(?:\+|多|余|来)? ?(?:位|名|个|组|家|人)(?:左右|以上|以内)?的?"
-            rf"(?:[^,。:;、/+()\n\d\sa-z]{{0,8}}?) ?{_PEOPLE}",
-        ),
-        (
-            "people",
-            rf"\+?(?:(?: (?!per |each |a |an |of |followers|fans|subs|for |in |on |to )(?:[a-z][a-z&'/-]*|&)(?: \([a-z ]+\))?(?:, (?=[a-z]+ ))?){{0,6}}?) ?{_PEOPLE}",
-        ),
-        ("people", r"(?:位|名)(?!额|单|称)"),
-        (
-            "piece",
-            r" ?(?:个?sku|条|篇|支|款|场|期|套|次|单|件|集|张|代|轮|倍|字|字以|选|家门?店|周年)",
-        ),
-        (
-            "piece",
-            r" ?(?:posts?|videos?|reels?|stories|story|shorts?|tiktoks?|notes?|skus?|pieces?|rounds?"
-            r"|deliverables?|frames?|x|assets?|slides?|hashtags?|links?|revisions?)(?![a-z])",
-        ),
-        (
-            "time",
-            r" ?(?:天|周(?!年)|个?月|日|号|年|小时|秒|分钟|点|(?:days?|weeks?|wks?|months?|years?|hours?|hrs?"
-            r"|seconds?|secs?|s|minutes?|mins?|am|pm|th|st|nd|rd|days'|hz)(?![a-z]))",
-        ),
-    )
+_UNIT_FORMS: tuple[tuple[Unit, str], ...] = (
+    ("percent", r" ?(?:%|percent|per cent|个点|成(?!都|交|本|立|分|员))"),
+    ("age", r" ?(?:\+ ?)?(?:周?岁|years? old|y/?o(?![a-z])|-?year-?olds?)"),
+    (
+        "people",
+        # Up to four words, or eight signs of Chinese, may describe whom is counted.
+        r"(?:\+|多|余|来)? ?(?:位|名|个|组|家|人)(?:左右|以上|以内)?的?"
+        rf"(?:[^,。:;、/+()\n\d\sa-z]{{0,8}}?) ?{_PEOPLE}",
+    ),
+    (
+        "people",
+        rf"\+?(?:(?: (?!per |each |a |an |of |followers|fans|subs|for |in |on |"
+        rf"to )(?:[a-z][a-z&'/-]*|&)(?: \([a-z ]+\))?(?:, (?=[a-z]+ ))?){{0,6}}?) ?{_PEOPLE}",
+    ),
+    ("people", r"(?:位|名)(?!额|单|称)"),
+    (
+        "piece",
+        r" ?(?:个?sku|条|篇|支|款|场|期|套|次|单|件|集|张|代|轮|倍|字|字以|选|家门?店|周年)",
+    ),
+    (
+        "piece",
+        r" ?(?:posts?|videos?|reels?|stories|story|shorts?|tiktoks?|notes?|skus?|pieces?|"
+        r"rounds?"
+        r"|deliverables?|frames?|x|assets?|slides?|hashtags?|links?|revisions?)(?![a-z])",
+    ),
+    (
+        "time",
+        r" ?(?:天|周(?!年)|个?月|日|号|年|小时|秒|分钟|点|(?:days?|weeks?|wks?|months?|years?|"
+        r"hours?|hrs?"
+        r"|seconds?|secs?|s|minutes?|mins?|am|pm|th|st|nd|rd|days'|hz)(?![a-z]))",
+    ),
 )
+_UNITS = tuple((unit, re.compile(form)) for unit, form in _UNIT_FORMS)
 
 
 @dataclass(frozen=True)
@@ -122,8 +129,10 @@ class Amount:
         return not (self.currency or self.scaled)
 
 
+_ABOUT = re.compile(rf"[多来余]{_SCALE}")
 _CHANGED = re.compile(
-    r"(?:元|位|个|名|人)?(?:达人|博主)?,?(?:砍|减|降|调|调整|改|加|提|增|增加|减少|下调|上调|缩减|压缩|压)(?:到|至|为|成)(?:了)?"
+    r"(?:元|位|个|名|人)?(?:达人|博主)?,?(?:砍|减|降|调|调整|改|加|提|增|增加|减少|下调|上调|缩减|"
+    r"压缩|压)(?:到|至|为|成)(?:了)?"
     r"| ?(?:down to|up to now|cut to|reduced to|raised to|increased to|lowered to) ?"
 )
 
@@ -145,7 +154,8 @@ def _pattern() -> re.Pattern[str]:
     signs = "|".join(bounded)
     number = rf"(?:{_DIGITS}|{_SPOKEN}|{_SPELT})"
     return re.compile(
-        rf"(?:(?P<before>{signs}) ?)?(?<![\d.])(?P<low>{number}){_ROUND} ?(?:个(?=[wk万]))?(?P<low_scale>{_SCALE})?"
+        rf"(?:(?P<before>{signs}) ?)?(?<![\d.])(?P<low>{number}){_ROUND} "
+        rf"?(?:个(?=[wk万]))?(?P<low_scale>{_SCALE})?"
         rf"(?P<range>(?:元|块|个|位|名|%|岁)? ?(?:-+|~|至|到|or|to|and) ?(?:(?:{signs}) ?)?"
         rf"(?P<high>{number}) ?(?P<high_scale>{_SCALE})?)?"
         rf"(?P<about>{_ROUND})(?P<plus>\+?) ?(?P<after>{signs})?"
@@ -167,8 +177,9 @@ def find_amounts(plain: Plain, besides: Sequence[tuple[int, int]] = ()) -> list[
     >>> [(a.low, a.high, a.currency) for a in find_amounts(Plain.of("预算20-30万元，约 $5k"))]
     [(200000.0, 300000.0, 'CNY'), (5000.0, 5000.0, 'USD')]
     """
-    text, found, at = plain.text, [], 0
-    while match := _pattern().search(text, at):
+    text, at = plain.text, 0
+    found: list[Amount] = []
+    while len(found) < MOST and (match := _pattern().search(text, at)):
         at = max(match.end(), match.start() + 1)
         if any(start < match.end("low") and match.start("low") < end for start, end in besides):
             at = match.end("low")
@@ -184,65 +195,71 @@ def find_amounts(plain: Plain, besides: Sequence[tuple[int, int]] = ()) -> list[
 
 def _amount(text: str, match: re.Match[str]) -> Amount | None:
     start, end = match.start(), match.start() + len(match[0].rstrip())
-    if text[:start].endswith("几") or re.match(r"-\d|[a-z]\d", text[end : end + 2]):
+    span = None if _is_part(text, match, end) else _bounds(text, match)
+    if span is None:
         return None
-    before = text[max(0, start - 1) : start]
-    if re.search(r"(?:^|\n) *$", text[:start]) and re.match(
-        r"(?:\. |[.)、](?!\d))", text[end : end + 2]
-    ):
-        return None  # the number of a list's item
-    if match["before"] is None and re.match(r"[a-z_@#./-]", before) and before not in "-/.":
-        return None  # part of a name, such as v2 or p30
-    parted = match["range"]
-    low, high = _value(match["low"], match["low_scale"]), None
-    if parted and low is not None:
-        high = _value(match["high"], match["high_scale"])
-        shared = _value(match["low"], match["low_scale"] or match["high_scale"])
-        if high is not None and shared is not None and shared <= high:
-            low = shared
-        if (
-            high is None
-            or low > high
-            or (" and " in parted and "between" not in text[max(0, start - 12) : start])
-        ):
-            high, parted = None, None
-            end = match.start("range")
-    if low is None or match["low"] == "一" and not match["low_scale"]:
-        return None
-    rest = text[end:]
-    unit = next((u for u, form in _UNITS if form.match(rest)), "")
+    low, high = span
+    if match["range"] and high is None:
+        end = match.start("range")
+    rest = text[end : end + 120]
+    unit: Unit = next((u for u, form in _UNITS if form.match(rest)), "")
     if unit == "percent" and rest.lstrip().startswith("成"):
         low, high = low * 10, None if high is None else high * 10
-    if (
-        match["low"][0] in _ONES + "十"
-        and not (match["low_scale"] or "万" in match["low"])
-        and not unit
-        and not re.match("[个位名家组]", rest)
-    ):
-        return None  # 一线, 三星, 十分
+    if _is_word(match, unit, rest):
+        return None
     if unit == "people" and (match["before"] or match["after"]):
         unit = ""
-    if (
-        unit == "people"
-        and low < 10
-        and match["low"][0] in _ONES
-        and not re.match("[位名个组家人]", rest)
-    ):
-        return None
-    sign = match["before"] or (match["after"] if parted or not match["range"] else None)
-    scaled = bool(match["low_scale"] or match["high_scale"] or "万" in match["low"])
-    about = bool(match["about"]) or bool(re.search(rf"[多来余]{_SCALE}", text[start:end]))
+    sign = match["before"] or (match["after"] if high or not match["range"] else None)
     return Amount(
         start,
         end,
         low,
         low if high is None else high,
         currency_words().get(sign or "", ""),
-        scaled,
-        unit,  # type: ignore[arg-type]
-        about,
+        bool(match["low_scale"] or match["high_scale"] or "万" in match["low"]),
+        unit,
+        bool(match["about"]) or bool(_ABOUT.search(text[start:end])),
         bool(match["plus"]),
     )
+
+
+def _is_part(text: str, match: re.Match[str], end: int) -> bool:
+    """Tell whether a number belongs to something else: a name such as v2, a list's numbering."""
+    start = match.start()
+    before = text[max(0, start - 1) : start]
+    if before == "几" or re.match(r"-\d|[a-z]\d", text[end : end + 2]):
+        return True
+    line = f"\n{text[:start]}" if start < 4 else text[start - 4 : start]
+    if re.search(r"\n *$", line) and re.match(r"(?:\. |[.)、](?!\d))", text[end : end + 2]):
+        return True
+    return match["before"] is None and bool(re.match(r"[a-z_@#]", before))
+
+
+def _bounds(text: str, match: re.Match[str]) -> tuple[float, float | None] | None:
+    """Return the number, or both of a range, whose scale may stand behind the second alone."""
+    low = _value(match["low"], match["low_scale"])
+    if low is None or (match["low"] == "一" and not match["low_scale"]):
+        return None
+    if not match["range"]:
+        return low, None
+    high = _value(match["high"], match["high_scale"])
+    shared = _value(match["low"], match["low_scale"] or match["high_scale"])
+    if high is not None and shared is not None and shared <= high:
+        low = shared
+    listed = (
+        " and " in match["range"]
+        and "between" not in text[max(0, match.start() - 12) : match.start()]
+    )
+    return low, None if high is None or low > high or listed else high
+
+
+def _is_word(match: re.Match[str], unit: Unit, rest: str) -> bool:
+    """Tell whether a number in Chinese words only looks like one: 一线, 三星, 十分, 三农主播."""
+    first, scaled = match["low"][0], match["low_scale"] or "万" in match["low"]
+    counted = bool(re.match("[位名个组家人]", rest))
+    if first in _ONES + "十" and not scaled and not unit and not counted:
+        return True
+    return unit == "people" and first in _ONES and not scaled and not counted
 
 
 def _value(number: str, scale: str | None) -> float | None:

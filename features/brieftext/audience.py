@@ -19,36 +19,50 @@ BANDS = (("0-17", 0, 17), ("18-24", 18, 24), ("25-34", 25, 34), ("35-44", 35, 44
 """Bands of age and their years, the last one as far as it counts."""
 MAINLY = 0.8
 
-_SHARE = r" ?(?:占比|比例|占|用户|粉丝|群体|audience|viewers|followers)*[:约不低于超过达到≥>=大以上在为 ]{0,6}(\d{1,3}(?:\.\d+)?|[一二三四五六七八九]) ?(?:%|成(?!都))"
+_SHARE = (
+    r" ?(?:占比|比例|占|用户|粉丝|群体|audience|viewers|"
+    r"followers)*[:约不低于超过达到≥>=大以上在为 ]{0,6}(\d{1,3}(?:\.\d+)?|"
+    r"[一二三四五六七八九]) ?(?:%|成(?!都))"
+)
 _SHARE_FIRST = r"(\d{1,3}(?:\.\d+)?) ?%(?: ?(?:or more|\+|以上|of|are|is|的|为|是|and above))* ?$"
 _MAIN = re.compile(
-    r"为主|居多|偏多|占多数|多数|大部分|主要|主力|mainly|mostly|primarily|predominantly|skew|lean|偏女|偏男|majority|core"
+    r"为主|居多|偏多|占多数|多数|大部分|主要|主力|mainly|mostly|primarily|predominantly|skew|lean|"
+    r"偏女|偏男|majority|core"
 )
 _ABOUT_PEOPLE = re.compile(
-    r"人群|用户|受众|客群|目标|粉丝|消费者|地区|地域|区域|城市|覆盖|面向|针对|画像|居住|市场|为主|本地|同城|当地|女性|男性|女生|岁|白领|宝妈|触达|投放区域|tgi|ta(?![a-z])|本地|当地|游客|区域:|坐标|同城|"
-    r"target|audience|based|live|living|market|region|viewers|shoppers|consumer|reach|customers|followers|women|men|people|creators|moms|mums|girls|guys|gen z|students|parents|locat|cities|geo|countr"
+    r"人群|用户|受众|客群|目标|粉丝|消费者|地区|地域|区域|城市|覆盖|面向|针对|画像|居住|市场|为主|"
+    r"本地|同城|当地|女性|男性|女生|岁|白领|宝妈|触达|投放区域|tgi|ta(?![a-z])|本地|当地|游客|"
+    r"区域:|坐标|同城|"
+    r"target|audience|based|live|living|market|region|viewers|shoppers|consumer|reach|customers|"
+    r"followers|women|men|people|creators|moms|mums|girls|guys|gen z|students|parents|locat|"
+    r"cities|geo|countr"
 )
 _ORIGIN = re.compile(
-    r"产地|进口|原装|总部|产自|原产|来自|品牌|工厂|奶源|研发中心|made in|import|headquarter|founded in|from|born in|manufactur|brewed in|brand"
+    r"产地|进口|原装|总部|产自|原产|来自|品牌|工厂|奶源|研发中心|made in|import|headquarter|"
+    r"founded in|from|born in|manufactur|brewed in|brand"
 )
 _LIVES = re.compile(
     r"用户|人群|女性|男性|粉丝|游客|客人|audience|followers|viewers|women|men(?![a-z])|based|market"
 )
 _RANGE = re.compile(
-    r"(?<![\d.])(\d{1,2}) ?(?:岁)?(?:-+|~|至|到| to | and | ?– ?) ?(\d{1,2}) ?(?:周?岁|years? ?old|y/?o|year-?olds?)?"
+    r"(?<![\d.])(\d{1,2}) ?(?:岁)?(?:-+|~|至|到| to | and | ?– ?) ?(\d{1,2}) ?(?:周?岁|"
+    r"years? ?old|y/?o|year-?olds?)?"
 )
 _OLDER = re.compile(
-    r"(?<![\d.])(\d{2}) ?(?:周?岁|years?)?(?:\+|以上|及以上| and (?:over|above|up)| or older|岁以上)"
+    r"(?<![\d.])(\d{2}) ?(?:周?岁|years?)?(?:\+|以上|及以上| and (?:over|above|up)| or older|"
+    r"岁以上)"
 )
 _YOUNGER = re.compile(
-    r"(?<![\d.])(\d{2}) ?周?岁(?:以下|以内)|under (\d{2})(?! ?(?:k|%|,|\d|usd|minutes|seconds|days))"
+    r"(?<![\d.])(\d{2}) ?周?岁(?:以下|以内)|under (\d{2})(?! ?(?:k|%|,|\d|usd|minutes|seconds|"
+    r"days))"
 )
 _BORN = re.compile(
     r"(?<!\d)([6-9]0|0[05]|[6-9]5)(?:/|、|和|-|~|后|至)?(?:([6-9]0|0[05]|[6-9]5))?后"
 )
 _AGED = re.compile(r"岁|年龄|years? old|y/?o(?![a-z])|year-?old|(?<![a-z])age[ds]?(?![a-z])")
 _LIKES = re.compile(
-    r"兴趣|爱好|喜欢|喜爱|感兴趣|热爱|热衷|interests?|interested in|(?<![a-z])into(?![a-z])|enthusiasts?|lovers?|passionate about|fans of|who love|care about"
+    r"兴趣|爱好|喜欢|喜爱|感兴趣|热爱|热衷|interests?|interested in|(?<![a-z])into(?![a-z])|"
+    r"enthusiasts?|lovers?|passionate about|fans of|who love|care about"
 )
 _CROWD = r"(?:人群|爱好者|党|人士|群体)"
 
@@ -79,7 +93,8 @@ def _gender(plain: Plain) -> Found | None:
         h
         for h in words("gender").find(text)
         if not re.match(
-            r"达人|博主|主播|up|模特|装|鞋|包|款|士?(?:香水|护肤|内衣)|明星|kol|团|王|神|主角|友|儿|装|号|人$",
+            r"达人|博主|主播|up|模特|装|鞋|包|款|士?(?:香水|护肤|内衣)|明星|kol|团|王|神|主角|友|"
+            r"儿|装|号|人$",
             text[h.end :],
         )
         and not re.search(r"子|仙|美|渣|才$", text[max(0, h.start - 1) : h.start])
@@ -90,7 +105,8 @@ def _gender(plain: Plain) -> Found | None:
         )
     ]
     if re.search(
-        r"男女不限|性别不限|不限性别|男女(?:都|皆|均)?(?:行|可|可以|不拘)|all genders|any gender|both genders|gender: ?any",
+        r"男女不限|性别不限|不限性别|男女(?:都|皆|均)?(?:行|可|可以|不拘)|all genders|any gender|"
+        r"both genders|gender: ?any",
         text,
     ):
         return None
@@ -253,7 +269,8 @@ def _bare_age(text: str, match: re.Match[str]) -> bool:
         near = text[max(0, match.start() - 24) : match.start()]
         lead = re.search(r"(?:^|[,。;:\n(]|[a-z]\.|\d\. ?who:) ?$", near)
         who = re.search(
-            rf"(?:{_PEOPLE}|households|dudes|cooks?|skew|players|就是|都行|受众|ta|users|owners|[^a-z][fm]) ?:?[^.\n。;]{{0,10}}$",
+            rf"(?:{_PEOPLE}|households|dudes|cooks?|skew|players|就是|都行|受众|ta|users|owners|"
+            rf"[^a-z][fm]) ?:?[^.\n。;]{{0,10}}$",
             near,
         )
         if who or (lead and not re.match(r"[^\n]{0,3}\d", text[match.end() :])):
@@ -269,7 +286,10 @@ def _bare_age(text: str, match: re.Match[str]) -> bool:
     )
 
 
-_PEOPLE = r"女性?|男性?|女生|人群|受众|用户|women|female|male|men|moms|mums|adults|parents|girls|audience|people|guys|dads|shoppers|gamers|professionals|consumers|viewers"
+_PEOPLE = (
+    r"女性?|男性?|女生|人群|受众|用户|women|female|male|men|moms|mums|adults|parents|girls|"
+    r"audience|people|guys|dads|shoppers|gamers|professionals|consumers|viewers"
+)
 
 
 @cache

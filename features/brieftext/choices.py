@@ -14,20 +14,26 @@ from features.contract import GOALS, MODES, PLATFORMS
 
 _GOAL_LABEL = re.compile(
     r"目标(?!人群|用户|受众|客群|消费|地区|城市|平台|市场)|目的|诉求|kpi|考核|"
-    r"(?<![a-z])(?:goals?|objectives?|aim|purpose|looking to|want to|hoping to|kpis?|trying to|we need to|primary)(?![a-z])"
+    r"(?<![a-z])(?:goals?|objectives?|aim|purpose|looking to|want to|hoping to|kpis?|trying to|"
+    r"we need to|primary)(?![a-z])"
 )
 _MAINLY = re.compile(
-    r"为主|为核心|优先|第一|首要|主要|核心|重点|primar|mainly|main|first|above all|most important|focus|all about|really"
+    r"为主|为核心|优先|第一|首要|主要|核心|重点|primar|mainly|main|first|above all|most important|"
+    r"focus|all about|really"
 )
 _SECOND = re.compile(
-    r"兼顾|其次|辅|顺便|顺带|附带|second|also|nice to have|bonus|as well|along the way|不看|不是|不以|not "
+    r"兼顾|其次|辅|顺便|顺带|附带|second|also|nice to have|bonus|as well|along the way|不看|不是|"
+    r"不以|not "
 )
 _WHO = re.compile(
-    r"[^,。;\n]{0,6}(?:类|垂类|赛道|领域|方向|区)?(?:的)?(?:达人|博主|kol|koc|up主|账号|红人|创作者|主播|号)"
-    r"|(?: ?(?:and|&|/|,) ?[a-z]+)? (?:creators?|influencers?|kols?|bloggers?|accounts?|youtubers?|tiktokers?)"
+    r"[^,。;\n]{0,6}(?:类|垂类|赛道|领域|方向|区)?(?:的)?(?:达人|博主|kol|koc|up主|账号|红人|"
+    r"创作者|主播|号)"
+    r"|(?: ?(?:and|&|/|,) ?[a-z]+)? (?:creators?|influencers?|kols?|bloggers?|accounts?|"
+    r"youtubers?|tiktokers?)"
 )
 _CATEGORY_LABEL = re.compile(
-    r"(?:类目|品类|行业|产品类别|所属行业|赛道|(?<![a-z])(?:category|vertical|industry|sector))[:|]?$"
+    r"(?:类目|品类|行业|产品类别|所属行业|赛道|(?<![a-z])(?:category|vertical|industry|sector))[:|"
+    r"]?$"
 )
 _RED = re.compile(r"(?<![A-Za-z])RED(?![A-Za-z])")
 _NO_GOALS = ("product_co_design", "joint_development", "offline_event")

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 
 from features.brieftext.findings import Conflict, Found, Why
 from features.brieftext.plain import Plain
-from features.brieftext.words import Hit, data, is_past, keys
+from features.brieftext.words import MOST, Hit, data, is_past, keys
 
 _MONTHS = {
     name: number
@@ -33,7 +33,10 @@ _NUMBER = r"(?:1[0-2]|0?[1-9])"
 _CN_NUMBER = r"(?:十[一二]?|[一二三四五六七八九])"
 _TO = r"(?: ?(?:-+|~|至|到|until|till|through|thru|to|and) ?(?:the )?)"
 _PART = r"(?:上旬|中旬|下旬|初|底|末|中)"
-_EARLY = r"(?:early|mid|late|the beginning of|beginning of|the end of|end of|the middle of|start of|the start of)[ -]?"
+_EARLY = (
+    r"(?:early|mid|late|the beginning of|beginning of|the end of|end of|the middle of|start of|"
+    r"the start of)[ -]?"
+)
 
 _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (name, re.compile(form))
@@ -50,12 +53,14 @@ _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         (
             "chinese",
             rf"(?:(?P<y1>{_YEAR}|今|明)年)?(?P<m1>{_NUMBER}|{_CN_NUMBER})月(?P<d1>{_DAY})[日号]?"
-            rf"(?:(?:{_TO}|、)(?:(?P<y2>{_YEAR}|明)年)?(?:(?P<m2>{_NUMBER})月)?(?P<d2>{_DAY})[日号]?"
+            rf"(?:(?:{_TO}|、)(?:(?P<y2>{_YEAR}|"
+            rf"明)年)?(?:(?P<m2>{_NUMBER})月)?(?P<d2>{_DAY})[日号]?"
             rf"(?![\d.%万wk元位个]))?",
         ),
         (
             "us",
-            rf"(?<![\d.])(?P<m1>{_NUMBER})\.(?P<d1>{_DAY})(?=号|日|开|截|前|起|上线|发|结束|启动|之前|晚|当天)",
+            rf"(?<![\d.])(?P<m1>{_NUMBER})\.(?P<d1>{_DAY})(?=号|日|开|截|前|起|上线|发|结束|启动|"
+            rf"之前|晚|当天)",
         ),
         (
             "chinese_part",
@@ -69,7 +74,8 @@ _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ),
         (
             "chinese_month",
-            rf"(?:(?P<y1>{_YEAR}|今|明)年)?(?<!\d)(?P<m1>{_NUMBER}|{_CN_NUMBER})月(?:份)?(?!\d|销|活|均)",
+            rf"(?:(?P<y1>{_YEAR}|今|明)年)?(?<!\d)(?P<m1>{_NUMBER}|{_CN_NUMBER})月(?:份)?(?!\d|销|"
+            rf"活|均)",
         ),
         (
             "dotted",
@@ -78,17 +84,22 @@ _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ),
         (
             "english_days",
-            rf"(?<![a-z])(?P<mo1>{_MONTH}) (?P<d1>{_DAY})(?:st|nd|rd|th)?(?!\d|,\d{{3}})(?:,? (?P<y1>{_YEAR}))?"
-            rf"(?:{_TO}(?:(?P<mo2>{_MONTH}) )?(?P<d2>{_DAY})(?:st|nd|rd|th)?(?![\d%k])(?:,? (?P<y2>{_YEAR}))?)?",
+            rf"(?<![a-z])(?P<mo1>{_MONTH}) (?P<d1>{_DAY})(?:st|nd|rd|th)?(?!\d|"
+            rf",\d{{3}})(?:,? (?P<y1>{_YEAR}))?"
+            rf"(?:{_TO}(?:(?P<mo2>{_MONTH}) )?(?P<d2>{_DAY})(?:st|nd|rd|"
+            rf"th)?(?![\d%k])(?:,? (?P<y2>{_YEAR}))?)?",
         ),
         (
             "english_days",
-            rf"(?<![\d.,$])(?P<d1>{_DAY})(?:st|nd|rd|th)?(?: (?:of )?(?P<mo1>{_MONTH})(?![a-z]),?(?: (?P<y1>{_YEAR}))?)?"
-            rf"{_TO}(?P<d2>{_DAY})(?:st|nd|rd|th)? (?:of )?(?P<mo2>{_MONTH})(?![a-z])(?:,? (?P<y2>{_YEAR}))?",
+            rf"(?<![\d.,$])(?P<d1>{_DAY})(?:st|nd|rd|"
+            rf"th)?(?: (?:of )?(?P<mo1>{_MONTH})(?![a-z]),?(?: (?P<y1>{_YEAR}))?)?"
+            rf"{_TO}(?P<d2>{_DAY})(?:st|nd|rd|"
+            rf"th)? (?:of )?(?P<mo2>{_MONTH})(?![a-z])(?:,? (?P<y2>{_YEAR}))?",
         ),
         (
             "english_days",
-            rf"(?<![\d.,$])(?P<d1>{_DAY})(?:st|nd|rd|th)? (?:of )?(?P<mo1>{_MONTH})(?![a-z])(?:,? (?P<y1>{_YEAR}))?",
+            rf"(?<![\d.,$])(?P<d1>{_DAY})(?:st|nd|rd|"
+            rf"th)? (?:of )?(?P<mo1>{_MONTH})(?![a-z])(?:,? (?P<y1>{_YEAR}))?",
         ),
         (
             "english_part",
@@ -101,26 +112,46 @@ _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
             rf"(?:{_TO}(?P<e2>{_EARLY})?(?P<mo2>{_MONTH})(?![a-z])(?:,? (?P<y2>{_YEAR}))?)?",
         ),
         ("relative", r"下个?月|本月|这个月|当月|(?<![a-z])(?:next|this) month(?![a-z])"),
-        ("us", rf"(?<![\d.$¥,/])(?P<m1>{_NUMBER})/(?P<d1>{_DAY})(?:/(?P<y1>{_YEAR}))?(?![\d/.%]|人|条|篇)"),
+        ("us", (
+            rf"(?<![\d.$¥,/])(?P<m1>{_NUMBER})/(?P<d1>{_DAY})(?:/(?P<y1>{_YEAR}))?(?![\d/.%]|人|"
+            rf"条|篇)"
+        )),
     )
 )  # fmt: skip
 _LABEL = re.compile(
-    r"投放(?:时间|周期|日期|期|档期|节奏)|推广(?:时间|周期|期)|合作(?:时间|周期|档期)|活动(?:时间|周期|日期|期间)|执行(?:时间|周期|期)|发布(?:时间|日期|窗口|档期)|上线(?:时间|日期)?|档期|时间(?:安排|节点|周期|线|窗口|要求)?[:|]|周期|排期|campaign (?:dates?|period|window|timing|runs?|flight|timeline)|(?<![a-z])(?:dates?|timing|flight|timeline|when|schedule|runs?|running|go(?:es)? live|going live|live (?:dates?|window|between|from)|post(?:ing)? (?:window|dates?|between|period)|window|period|publish)(?![a-z])"
+    r"投放(?:时间|周期|日期|期|档期|节奏)|推广(?:时间|周期|期)|合作(?:时间|周期|档期)|活动(?:时间|"
+    r"周期|日期|期间)|执行(?:时间|周期|期)|发布(?:时间|日期|窗口|档期)|上线(?:时间|日期)?|档期|"
+    r"时间(?:安排|节点|周期|线|窗口|要求)?[:|]|周期|排期|campaign (?:dates?|period|window|timing|"
+    r"runs?|flight|timeline)|(?<![a-z])(?:dates?|timing|flight|timeline|when|schedule|runs?|"
+    r"running|go(?:es)? live|going live|live (?:dates?|window|between|from)|"
+    r"post(?:ing)? (?:window|dates?|between|period)|window|period|publish)(?![a-z])"
 )
 _OTHER = re.compile(
-    r"提报|报价截止|回复|反馈|初稿|脚本|大纲|样品|寄样|寄出|发货|结案|复盘|签约|签合同|拍摄|审核|定稿|确认(?:达人|名单)|名单|付款|截稿|出片|见面|生产|保质期|成立|创立|上市于|shortlist|proposals?|pitch|quotes?|drafts?|scripts?|briefing call|samples?|ship|sign|deadline for (?:applications|replies)|respond|reply|applications?|founded|launched in|contracts?|invoice|report|submissions?|rates by|get back|send (?:me|us|over)|content due|first cut|review"
+    r"提报|报价截止|回复|反馈|初稿|脚本|大纲|样品|寄样|寄出|发货|结案|复盘|签约|签合同|拍摄|审核|"
+    r"定稿|确认(?:达人|名单)|名单|付款|截稿|出片|见面|生产|保质期|成立|创立|上市于|shortlist|"
+    r"proposals?|pitch|quotes?|drafts?|scripts?|briefing call|samples?|ship|sign|"
+    r"deadline for (?:applications|replies)|respond|reply|applications?|founded|launched in|"
+    r"contracts?|invoice|report|submissions?|rates by|get back|send (?:me|us|over)|content due|"
+    r"first cut|review"
 )
 _BY = re.compile(
-    r"(?:截止(?:到|至)?|截至|之前|不晚于|最晚|最迟|赶在|即日起(?:-+|至|到)|(?<![a-z])(?:by|before|until|till|ahead of|in time for|leading up to|in the run-up to|no later than|ends?|ending|wraps? (?:up )?(?:by|on)?|through|up to|latest|wrap(?:ped)? by))(?: ?(?:the|on|:))* ?[:到于]?$"
+    r"(?:截止(?:到|至)?|截至|之前|不晚于|最晚|最迟|赶在|即日起(?:-+|至|到)|(?<![a-z])(?:by|before|"
+    r"until|till|ahead of|in time for|leading up to|in the run-up to|no later than|ends?|ending|"
+    r"wraps? (?:up )?(?:by|on)?|through|up to|latest|wrap(?:ped)? by))(?: ?(?:the|on|"
+    r":))* ?[:到于]?$"
 )
 _FROM = re.compile(
-    r"(?:从|自|开始(?:于|时间)?:?|起始|(?<![a-z])(?:from|starting|starts?|after|beginning|kick(?:s|ing)? off|launch(?:es|ing)?|launch is|as of|begin(?:s|ning)?|live from|onwards from))(?: ?(?:on|in|at|the|:))* ?$"
+    r"(?:从|自|开始(?:于|时间)?:?|起始|(?<![a-z])(?:from|starting|starts?|after|beginning|"
+    r"kick(?:s|ing)? off|launch(?:es|ing)?|launch is|as of|begin(?:s|ning)?|live from|"
+    r"onwards from))(?: ?(?:on|in|at|the|:))* ?$"
 )
 _ENDS = re.compile(
-    r"^(?:日|号|当天)?(?:内|之?前(?!后)|以前|截止|结束|为止|前|收官| ?(?:at the latest|latest|deadline|is the (?:deadline|last day)))"
+    r"^(?:日|号|当天)?(?:内|之?前(?!后)|以前|截止|结束|为止|前|收官| ?(?:at the latest|latest|"
+    r"deadline|is the (?:deadline|last day)))"
 )
 _STARTS = re.compile(
-    r"^(?:日|号|当天)?(?:起|开始|以后|之后|后|启动|开启|正式|开播|上线|发布|首发|开售| ?(?:onwards?|start|launch|kick-?off))"
+    r"^(?:日|号|当天)?(?:起|开始|以后|之后|后|启动|开启|正式|开播|上线|发布|首发|开售|"
+    r" ?(?:onwards?|start|launch|kick-?off))"
 )
 _LABEL_END = re.compile(r"(?:结束|截止)(?:时间|日期)?[:|]$|(?<![a-z])(?:end|end date|ends)[:|] ?$")
 _LABEL_START = re.compile(
@@ -157,6 +188,8 @@ def find_dates(plain: Plain, today: date) -> list[Span]:
     taken: list[Span] = []
     for name, form in _FORMS:
         for match in form.finditer(plain.text):
+            if len(taken) >= MOST:
+                break
             if any(s.start < match.end() and match.start() < s.end for s in taken):
                 continue
             span = _span(name, match, today)
@@ -202,7 +235,7 @@ def _days(
     if name == "us" and not part.get("y1") and int(d1 or 0) == 0:
         return None
     low, high = _within(name, part, d1, "1")
-    low2, high2 = _within(name, part, d2, "2")
+    _, high2 = _within(name, part, d2, "2")
     ranged = bool(part.get("m2") or part.get("mo2") or d2 or part.get("p2"))
     year = y1 or y2 or today.year
     if y2 and not y1 and m2 and m2 < m1:
@@ -366,11 +399,9 @@ def _role(plain: Plain, span: Span) -> tuple[str, bool]:
         above, _ = plain.sentence(max(0, line_start - 2))
         lead = text[max(above, span.start - 40) : span.start]
     hit = Hit("", span.start, span.end)
-    if is_past(plain, hit):
-        return "other", False
     label = bool(_LABEL.search(lead))
     near = clause_before[-18:] + " " + after
-    if _OTHER.search(near) and not _LABEL.search(clause_before):
+    if is_past(plain, hit) or (_OTHER.search(near) and not _LABEL.search(clause_before)):
         return "other", False
     if _LABEL_END.search(before) or _BY.search(before[-14:]) or _ENDS.match(after):
         return ("by", True) if span.first == span.last or not span.exact else ("both", True)

@@ -84,13 +84,17 @@ _SENTENCE_ENDS = re.compile(r"[。!?;\n]|\.(?=\s|$)")
 _CLAUSE_ENDS = re.compile(r"[。!?;\n]|\.(?=\s|$)|,(?!\d{3})|但是?|\bbut\b")
 
 
+_LONGEST = 400
+
+
 def _around(ends: re.Pattern[str], text: str, position: int) -> tuple[int, int]:
-    start = 0
     # Nobody's sentence is longer; a text without a stop is not read through at every word.
-    for match in ends.finditer(text, max(0, position - 400), position):
+    start = max(0, position - _LONGEST)
+    for match in ends.finditer(text, start, position):
         start = match.end()
-    end = ends.search(text, position)
-    return start, end.start() if end else len(text)
+    last = min(len(text), position + _LONGEST)
+    end = ends.search(text, position, last)
+    return start, end.start() if end else last
 
 
 def _sheds(character: str) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 
 from features.brieftext.amounts import Amount
 from features.brieftext.findings import Conflict, Found, Why
@@ -14,9 +15,13 @@ from features.brieftext.words import cues, data, either, keys, words
 _BEFORE = cues(
     "cues", "max_price", "followers", "product_price", "kols", "margin", "budget", "other"
 )
-_LEAD = r" ?(?:以内|以下|以上|左右|上下|封顶|之内|flat|fees?|max|maximum|or so|ish|or less|or under|tops|\+)? ?\(?"
+_LEAD = (
+    r" ?(?:以内|以下|以上|左右|上下|封顶|之内|flat|fees?|max|maximum|or so|ish|or less|or under|"
+    r"tops|\+)? ?\(?"
+)
 _KOLS_BEFORE = re.compile(
-    r"(?:头部|肩部|腰部|尾部|素人|达人|博主|kol|koc|红人|主播|up主|账号|创作者|号)(?:们|数量?|共|一?共计?|约|大概|大约|需要|要|选|找|在|定|需)*[:|]? ?$"
+    r"(?:头部|肩部|腰部|尾部|素人|达人|博主|kol|koc|红人|主播|up主|账号|创作者|号)(?:们|数量?|共|"
+    r"一?共计?|约|大概|大约|需要|要|选|找|在|定|需)*[:|]? ?$"
 )
 _FEW = (
     r"(?:个|位|名)(?:人|号)?(?:左右|以内|以上)?(?:吧|就行|就够|就好|即可|够了)?(?:[,。;\n]|$)"
@@ -31,8 +36,14 @@ _BELOW = re.compile(
     r"^(?:人|个|粉丝?)?(?:及)?(?:以下|以内)|^ ?(?:or (?:less|fewer|under|below)|max)", re.ASCII
 )
 _UNDER = re.compile(
-    r"(?:不超过|(?<!不)低于|(?<!不)小于|(?<!不)少于|不高于|<|(?<!one )(?<!nobody )under|below|less than|fewer than|up to|at most)[ =]*$"
+    r"(?:不超过|(?<!不)低于|(?<!不)小于|(?<!不)少于|不高于|<|(?<!one )(?<!nobody )under|below|"
+    r"less than|fewer than|up to|at most)[ =]*$"
 )
+
+
+def _is_large(amount: Amount) -> bool:
+    """Tell whether a number has a currency or a scale, as no count of KOLs has."""
+    return not amount.is_bare
 
 
 class Quantities:
@@ -82,45 +93,41 @@ class Quantities:
         return [amount for field in fields for amount in self._of.get(field, ())]
 
     def _field(self, place: int, amount: Amount) -> str:
-        if amount.unit in ("age", "time"):
+        """Return what a number is of; empty where it is of nothing that matters."""
+        if amount.unit == "people" and not self._is_told_of_others(amount):
+            return "kols"
+        if amount.unit in ("age", "time", "people"):
             return ""
-        text = self._plain.text
-        if amount.unit == "people":
-            return "" if self._is_told_of_others(amount) else "kols"
-        after = text[amount.end : amount.end + 60]
         cue = self._cue_before(place, amount)
         if amount.unit == "percent":
-            near = cue == "margin" or _after("margin").match(
-                re.sub(r"^ ?(?:%|成|percent)", "", after)
-            )
-            return "margin" if near else ""
-        if self._is_count_of_kols(amount):
+            return "margin" if cue == "margin" or self._is_margin(amount) else ""
+        if self._is_count_of_kols(amount) or (cue == "kols" and not _is_large(amount)):
             return "kols"
-        if cue == "kols" and not amount.currency and not amount.scaled:
-            return "kols"
-        if amount.unit == "piece":
-            return ""
-        if self._is_size(place, amount, cue):
+        if amount.unit != "piece" and self._is_size(place, amount, cue):
             return "followers"
-        if cue == "followers" and not amount.currency and amount.scaled:
-            return cue
+        return "" if amount.unit == "piece" else self._of_money(amount, cue)
+
+    def _of_money(self, amount: Amount, cue: str) -> str:
+        after = self._plain.text[amount.end : amount.end + 60]
         for field in ("followers", "other", "product_price", "max_price", "budget"):
             if _after(field).match(after) and not (field == "followers" and amount.currency):
                 return "" if field == "other" else field
-        if cue == "followers" and amount.currency:
+        if cue in ("other", "margin", "kols") or (cue == "followers" and amount.currency):
             return ""
-        if cue in ("max_price", "product_price", "budget") and not self._is_money(amount, cue):
-            return ""
-        if cue in ("other", "margin", "kols"):
-            return ""
-        if not cue and (amount.currency or amount.scaled):
-            return "unnamed"
-        return cue
+        if cue in ("max_price", "product_price", "budget"):
+            return cue if self._is_money(amount, cue) else ""
+        return cue or ("unnamed" if _is_large(amount) else "")
+
+    def _is_margin(self, amount: Amount) -> bool:
+        after = self._plain.text[amount.end : amount.end + 30]
+        return bool(_after("margin").match(re.sub(r"^ ?(?:%|成|percent)", "", after)))
 
     def _is_size(self, place: int, amount: Amount, cue: str) -> bool:
         """Tell whether a number is of followers though none are named: "8 creators (10-50k)"."""
         if amount.currency or not amount.scaled or cue in ("budget", "max_price", "other"):
             return False
+        if cue == "followers":
+            return True
         last = self._amounts[place - 1] if place else None
         beside = last is not None and last.unit == "people" and amount.start - last.end < 40
         return amount.plus or (beside and self._plain.text[amount.start - 1] == "(")
@@ -215,7 +222,7 @@ class Quantities:
         """Return the budgets of several platforms that stand side by side, for want of a total."""
         text = self._plain.text
         start, end = self._plain.sentence(first.start)
-        parts = []
+        parts: list[Amount] = []
         for amount in self._amounts:
             if not (first.start <= amount.start < end) or amount.is_bare:
                 continue
@@ -303,7 +310,7 @@ class Quantities:
     def _side_by_side(self, told: Sequence[Amount]) -> list[Amount]:
         """Return counts that add up: 2位参与设计，再找10位; "one creator plus 5 others"."""
         text, out = self._plain.text, list(told[:1])
-        for last, amount in zip(told, told[1:], strict=False):
+        for last, amount in pairwise(told):
             if not re.search(_AND_MORE, text[last.end : amount.start]):
                 break
             out.append(amount)
@@ -376,10 +383,14 @@ _COUNTS = {
     )
     for name in [names]
 } | {"twelve": 12.0, "fifteen": 15.0, "twenty": 20.0, "thirty": 30.0, "a dozen": 12.0}
-_NOUN = r"(?:creators?|influencers?|kols?|kocs?|talents?|youtubers?|tiktokers?|bloggers?|partners?|streamers?|ambassadors?)"
+_NOUN = (
+    r"(?:creators?|influencers?|kols?|kocs?|talents?|youtubers?|tiktokers?|bloggers?|partners?|"
+    r"streamers?|ambassadors?)"
+)
 _WORDED = re.compile(
     rf"(?<![a-z])(?P<count>{'|'.join(sorted(_COUNTS, key=len, reverse=True))}|(?:half a )dozen)"
-    rf"(?:(?: to |-| or )(?P<more>{'|'.join(_COUNTS)}))?(?: [a-z][a-z&/-]*){{0,4}}? {_NOUN}(?![a-z])"
+    rf"(?:(?: to |-|"
+    rf" or )(?P<more>{'|'.join(_COUNTS)}))?(?: [a-z][a-z&/-]*){{0,4}}? {_NOUN}(?![a-z])"
 )
 
 

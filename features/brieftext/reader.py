@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from itertools import islice
 
 from features.brieftext import audience, choices, dates, names, refusals
 from features.brieftext.amounts import find_amounts
 from features.brieftext.findings import Conflict, Found, Understood
-from features.brieftext.quantities import Quantities, currency_of
 from features.brieftext.plain import Plain
-from features.brieftext.words import data, either
+from features.brieftext.quantities import Quantities, currency_of
+from features.brieftext.words import MOST, data, either
 from features.contract import BRIEFS
 
 _MOST_WISHES = 8
@@ -75,7 +76,7 @@ def understand(text: str, today: date) -> Understood:
 def clean(text: str) -> str:
     """Return a text without control characters and other signs that nobody sees."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    kept = "".join(c for c in lines if c == "\n" or c == "\t" or c.isprintable() or c == "\u3000")
+    kept = "".join(c for c in lines if c in "\n\t\u3000" or c.isprintable())
     return kept.strip()
 
 
@@ -89,9 +90,9 @@ def _wishes(plain: Plain) -> list[str]:
     """Return the clauses that refuse something: a person must see those that no column holds."""
     pattern = re.compile(either(data()["refusal"]["before"]))
     wishes = []
-    for match in pattern.finditer(plain.text):
+    for match in islice(pattern.finditer(plain.text), MOST):
         start, end = plain.clause(match.start())
         wish = plain.shown(start, end)
-        if 3 < len(wish):
+        if len(wish) > 3:
             wishes.append(wish if len(wish) <= 80 else f"{wish[:79]}…")
     return wishes

@@ -12,6 +12,10 @@ from typing import Any
 
 from features.brieftext.plain import Plain
 
+MOST = 300
+"""Words, numbers or dates of one kind that are read: no brief says more, and a text made of nothing
+else must not keep anybody waiting."""
+
 
 @dataclass(frozen=True)
 class Hit:
@@ -55,28 +59,46 @@ class Words:
     """
 
     def __init__(self, names: Mapping[str, Iterable[str]]) -> None:
-        self._names = {w.lower(): name for name, words in names.items() for w in words}
-        words = sorted(self._names, key=lambda w: (-len(w), w))
-        self._pattern = re.compile("|".join(f"({_pattern(word)})" for word in words))
-        self._order = words
+        named = {w.lower(): name for name, words in names.items() for w in words}
+        self._by_first: dict[str, list[tuple[re.Pattern[str], str]]] = {}
+        for word in sorted(named, key=lambda w: (-len(w), w)):
+            self._by_first.setdefault(word[0], []).append((_pattern(word), named[word]))
+        self._starts = re.compile(f"[{re.escape(''.join(sorted(self._by_first)))}]")
 
     def find(self, text: str, start: int = 0, end: int | None = None) -> list[Hit]:
         """Return the words in a stretch of plain text, in order."""
         stop = len(text) if end is None else end
-        return [
-            Hit(self._names[self._order[match.lastindex - 1]], match.start(), match.end())
-            for match in self._pattern.finditer(text, start, stop)
-            if match.lastindex
-        ]
+        hits: list[Hit] = []
+        at = start
+        while len(hits) < MOST and (match := self._starts.search(text, at, stop)):
+            at = match.end()
+            if _is_inside(text, match.start()):
+                continue
+            for pattern, name in self._by_first[match[0]]:
+                if word := pattern.match(text, match.start(), stop):
+                    hits.append(Hit(name, word.start(), word.end()))
+                    at = word.end()
+                    break
+        return hits
 
 
-def _pattern(word: str) -> str:
+def _is_inside(text: str, position: int) -> bool:
+    """Tell whether a sign in Latin is within a word, or a digit within a number."""
+    sign, before = text[position], text[position - 1 : position]
+    if not sign.isascii() or not before.isascii():
+        return False
+    if sign.isalpha():
+        return before.isalnum()
+    return sign.isdigit() and (before.isdigit() or before == ".")
+
+
+def _pattern(word: str) -> re.Pattern[str]:
     body = re.escape(word).replace(r"\ ", r"[ -]").replace(r"\-", "[ -]?")
-    if word[0].isascii() and word[0].isalnum():
-        body = rf"(?<![a-z0-9]){body}" if word[0].isalpha() else rf"(?<![\d.]){body}"
     if word[-1].isascii() and word[-1].isalpha():
-        return rf"{body}s?(?![a-z0-9])"
-    return rf"{body}(?![\d%])" if word[-1].isdigit() else body
+        body += r"s?(?![a-z0-9])"
+    elif word[-1].isdigit():
+        body += r"(?![\d%])"
+    return re.compile(body)
 
 
 @cache
