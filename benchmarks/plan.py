@@ -23,9 +23,9 @@ from features.history import History, roster
 from features.offers import quotes
 from features.simulate import World, simulate
 from matcher.config import PlanConfig
-from matcher.plan import Brief, Plan, plan
-from matcher.plan_options import FIGURES
-from matcher.plan_request import PlanRequest
+from matcher.planning.options import FIGURES
+from matcher.planning.plan import Brief, Plan, plan
+from matcher.planning.request import PlanRequest
 
 SPREAD = {"p10": 0.4, "p50": 0.9, "p90": 2.2}
 """Quantiles of a figure over what is expected of it: about those of forecasts of views."""

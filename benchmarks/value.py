@@ -37,10 +37,10 @@ from features.vectors import Embeddings, VectorStore
 from matcher.candidates import Candidates, candidates
 from matcher.config import Config
 from matcher.model import Matcher
-from matcher.plan_limits import Limit, Limits
-from matcher.plan_program import Problem
-from matcher.plan_search import search
-from matcher.plan_worth import Sum
+from matcher.planning.limits import Limit, Limits
+from matcher.planning.program import Problem
+from matcher.planning.search import search
+from matcher.planning.worth import Sum
 from training.baselines import BASELINES
 from training.fit import Fit, Plan, fit_plan, plan_by_time
 from training.labels import decision_times

@@ -21,7 +21,7 @@ from features.pipeline import FeaturePipeline
 from matcher.config import Config
 from matcher.eligibility import OUTRANKED, funnel, in_time, screen, screen_signals
 from matcher.retrieval import Retrieval
-from matcher.risk import total_risk
+from matcher.risk.parts import total_risk
 from matcher.scout import FAMILIES
 
 TERMS = ["mode", "price", "currency", "quoted_at", "available_from", "available_to"]

@@ -280,7 +280,7 @@ class ServingConfig(_Frozen):
 
 
 class ReachConfig(_Frozen):
-    """How many people there are to reach, as far as a roster cannot tell (`matcher.reach`)."""
+    """How many people there are to reach, where no roster can tell (`matcher.planning.reach`)."""
 
     follows: float = Field(
         3.0, ge=1, description="KOLs of the roster that a person on a platform follows"
@@ -294,7 +294,7 @@ class ReachConfig(_Frozen):
 
 
 class PlanConfig(_Frozen):
-    """How a budget is planned (`matcher.plan`)."""
+    """How a budget is planned (`matcher.planning.plan`)."""
 
     steps: tuple[Annotated[float, Field(gt=0, le=10)], ...] = Field(
         (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5),

@@ -24,20 +24,20 @@ from features.tables import Tables
 from features.vectors import Embeddings
 from matcher.archive import Fitted
 from matcher.candidates import Candidates, candidates
-from matcher.cautions import cautions
-from matcher.comparisons import among_candidates, standing
 from matcher.config import ServingConfig
-from matcher.explain import by_family, explain, explain_draw, facts_of
 from matcher.explore import choose_places
 from matcher.forecast import VIEWS, Forecaster
 from matcher.lifecycle import halving, stages
 from matcher.likeness import likeness, likeness_contributions
 from matcher.modes import settle, tell_options
-from matcher.precedents import precedents
 from matcher.prices import price_bands
+from matcher.reasons.cautions import cautions
+from matcher.reasons.comparisons import among_candidates, standing
+from matcher.reasons.explain import by_family, explain, explain_draw, facts_of
+from matcher.reasons.precedents import precedents
 from matcher.retrieval import Retrieval
 from matcher.returns import returns
-from matcher.risk_register import risk_register
+from matcher.risk.register import risk_register
 from matcher.successors import successors
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class MatchResult:
         followers, mode, price, currency, price_low, price_high, fit, score, the forecasts of
         `matcher.forecast.Forecaster.predict` but spread_rate, those of `matcher.returns.RETURNS`,
         risk, median_views; reasons_en, reasons_zh, evidence, contributions and figures
-        (`matcher.explain.explain`); caution_en and caution_zh; basis; list_chance and explored, the
+        (`matcher.reasons.explain`); caution_en and caution_zh; basis; list_chance and explored, the
         chance to be in the list and whether it was drawn (`matcher.explore`).
     exclusions : DataFrame
         For each brief, how many of the roster each filter refused (`matcher.eligibility.funnel`).

@@ -23,8 +23,8 @@ from matcher.candidates import TERMS, Candidates
 from matcher.config import ServingConfig
 from matcher.eligibility import possible
 from matcher.forecast import VIEWS, Forecaster
-from matcher.mode_words import explain_options
 from matcher.prices import price_bands
+from matcher.reasons.mode_words import explain_options
 from matcher.returns import RETURNS, returns
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import pandas as pd
 
 from matcher.accuracy import in_words
 from matcher.console import Terminal
-from matcher.figures import short, wan
 from matcher.model import CONTENT
 from matcher.ranker import JUDGMENTS
+from matcher.reasons.figures import short, wan
 
 BRIEFS_SHOWN, PLACES_SHOWN, REASONS_SHOWN = 2, 5, 2
 """How much of a run is printed; the files hold all of it."""

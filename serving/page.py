@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from features.tables import Tables
 from features.whole import write_whole
-from matcher.contrast import TEMPLATES
+from matcher.reasons.contrast import TEMPLATES
 from matcher.wording import Language, Text
 from serving.headings import WORDS
 from serving.names import file_name

@@ -16,8 +16,8 @@ import pandas as pd
 from features.cells import load_toml
 from features.contract import AUDIENCE
 from features.tables import Tables
-from matcher.advice import ADVICE
-from matcher.contrast import sides
+from matcher.reasons.contrast import sides
+from matcher.risk.advice import ADVICE
 from serving.plain import NAME, TEXT, amount, day, figure, lines, mix, present, words
 from serving.portraits import Portraits
 from serving.publish import Published, Run

@@ -80,7 +80,9 @@ MATCHES = TableSpec(
         Column("caution_zh", "text"),
         Column("evidence", "text", doc="JSON object: signal to number"),
         Column("contributions", "text", doc="JSON object: family of signals to what it adds"),
-        Column("figures", "text", doc="JSON object: what `matcher.contrast` compares, by name"),
+        Column(
+            "figures", "text", doc="JSON object: what contrasts compare, by name"
+        ),
         Column("basis", "choice", required=True, choices=BASES),
         Column("list_chance", "share", doc="chance to be in this list; 1 where nothing was drawn"),
         Column("explored", "flag", doc="the place was drawn by chance"),
@@ -125,7 +127,7 @@ RISKS = TableSpec(
     columns=(
         Column("brief_id", "id", required=True),
         Column("kol_id", "id", required=True),
-        Column("kind", "id", required=True, doc="one of `matcher.risk.KINDS`"),
+        Column("kind", "id", required=True, doc="one of `matcher.risk.parts.KINDS`"),
         Column("score", "share", required=True),
         Column("weight", "share", required=True, doc="how far it is believed to lead to harm"),
         Column("evidence_en", "labels", doc="which post, incident, number, date"),

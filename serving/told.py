@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from matcher.advice import ADVICE
+from matcher.risk.advice import ADVICE
 from matcher.wording import Language
 from serving.evidence import in_words
 from serving.headings import WORDS

@@ -163,7 +163,7 @@ def why(
     """Say why one of two KOLs is ranked above the other, by a published run."""
     from features.errors import UserError
     from features.lake import home_of
-    from matcher.contrast import contrast, sides
+    from matcher.reasons.contrast import contrast, sides
     from serving.publish import latest_run, read_run
 
     home = home_of(existing(data))

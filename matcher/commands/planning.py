@@ -22,7 +22,7 @@ from matcher.commands.shared import (
 if TYPE_CHECKING:
     from features.tables import Tables
     from matcher.config import PlanConfig
-    from matcher.plan_request import PlanRequest
+    from matcher.planning.request import PlanRequest
     from serving.publish import Published
 
 _FORM = "NAME=LEAST:MOST, in KOLs or in % of the money spent; NAME=N is exactly N. Repeat for more."
@@ -93,11 +93,11 @@ def plan(
     import pandas as pd
 
     from features.history import History, roster
-    from matcher.plan import Brief
-    from matcher.plan import plan as make
-    from matcher.plan_screen import show_plan
-    from matcher.plan_tables import frames_of
-    from matcher.plan_words import notes_of
+    from matcher.planning.plan import Brief
+    from matcher.planning.plan import plan as make
+    from matcher.planning.screen import show_plan
+    from matcher.planning.tables import frames_of
+    from matcher.planning.words import notes_of
     from serving.plan_files import options_of_run, write_plan
 
     terminal = terminal_of_run()
@@ -194,7 +194,7 @@ def _request(
     """Return what is asked: the brief's own limits, and those that were typed instead."""
     import pandas as pd
 
-    from matcher.plan_request import PlanRequest
+    from matcher.planning.request import PlanRequest
 
     own = PlanRequest.of_brief(row, planning)
     if limits["budget"] is not None and pd.isna(row["kols_wanted"]):
@@ -205,7 +205,7 @@ def _request(
 
 
 def _quotas(given: dict[str, list[str] | None]) -> Any:
-    from matcher.plan_request import Quota
+    from matcher.planning.request import Quota
 
     found = [
         Quota.read(dimension, text)  # type: ignore[arg-type]
@@ -217,7 +217,7 @@ def _quotas(given: dict[str, list[str] | None]) -> Any:
 
 def _diversity(texts: list[str] | None) -> dict[str, float] | None:
     from features.errors import UserError
-    from matcher.plan_request import DIMENSIONS
+    from matcher.planning.request import DIMENSIONS
 
     found = {}
     for text in texts or ():

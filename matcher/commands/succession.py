@@ -95,7 +95,7 @@ def _show(terminal: Terminal, told: pd.DataFrame, kol_id: str, language: Languag
 def _row(told: dict[Any, Any], language: Language) -> tuple[object, ...]:
     import pandas as pd
 
-    from matcher.risk_files import in_words
+    from matcher.risk.files import in_words
 
     known = {name: "" if pd.isna(value) else str(value) for name, value in told.items()}
     return (

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from matcher.advice import ADVICE
-from matcher.phrases import short, wan
+from matcher.reasons.phrases import short, wan
+from matcher.risk.advice import ADVICE
 from matcher.wording import Language, Text
 from serving.headings import WORDS, columns, read_words
 from serving.told import worded

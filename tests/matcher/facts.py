@@ -6,8 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from matcher.comparisons import COMPARED
-from matcher.figures import ABOVE, BELOW, Facts, Post
+from matcher.reasons.comparisons import COMPARED
+from matcher.reasons.figures import ABOVE, BELOW, Facts, Post
 
 TYPICAL = {
     "content.best": 0.41,

@@ -8,10 +8,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from matcher.config import ReachConfig
-from matcher.plan_limits import Limit, Limits
-from matcher.plan_program import Problem
-from matcher.plan_worth import Reach, Sum
-from matcher.reach import people_of
+from matcher.planning.limits import Limit, Limits
+from matcher.planning.program import Problem
+from matcher.planning.reach import people_of
+from matcher.planning.worth import Reach, Sum
 
 Bools = npt.NDArray[np.bool_]
 PLATFORMS = ("douyin", "weibo")

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matcher.contrast import TEMPLATES
+from matcher.reasons.contrast import TEMPLATES
 from serving import page
 from serving.page import embedded, page_name, render_proposal, write_pages
 from serving.page_words import CODES, LABELS, NOTES

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from features.evidence import excerpt
-from matcher.contrast import contrast
+from matcher.reasons.contrast import contrast
 from serving.page import write_pages
 from serving.proposal import proposals
 from tests.hostile import HOSTILE

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from matcher.config import PlanConfig
-from matcher.plan import plan_briefs
+from matcher.planning.plan import plan_briefs
 from serving.plan_files import options_of_run, write_plan
 from serving.publish import Published, Run
 from serving.results import EXCLUSIONS, MATCHES, OPTIONS

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from features.tables import Tables
-from matcher.contrast import contrast
+from matcher.reasons.contrast import contrast
 from serving.proposal import Proposal, proposals
 from serving.publish import Published
 from tests.hostile import HOSTILE

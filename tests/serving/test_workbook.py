@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from openpyxl.utils import get_column_letter
 
 from features.formulas import harmless
-from matcher.advice import ADVICE
+from matcher.risk.advice import ADVICE
 from serving import headings, results, sheets, workbook
 from serving.cells import clean
 from serving.publish import Run

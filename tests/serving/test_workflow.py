@@ -16,7 +16,7 @@ from features.headers import understand
 from features.ingest import read_folder
 from features.lake import Lake
 from features.tables import Tables
-from matcher.advice import ADVICE
+from matcher.risk.advice import ADVICE
 from serving.workflow import write_workflow
 from serving.workflow.calendar import campaign_days, schedule
 from serving.workflow.campaign import Campaign, campaigns

@@ -1,0 +1,1 @@
+"""Plans: whom to book, in which mode, for a budget."""

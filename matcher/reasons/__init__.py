@@ -1,0 +1,1 @@
+"""Why a KOL is on the list: reasons, cautions, comparisons and precedents, in both languages."""

@@ -1,0 +1,1 @@
+"""What may go wrong with a KOL: named risks, their evidence, and what to do about them."""
