@@ -9,6 +9,7 @@ exactly the places there are, takes nobody twice, and gives each candidate exact
 from __future__ import annotations
 
 import zlib
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
@@ -51,6 +52,41 @@ def choose_places(ranked: pd.DataFrame, config: ServingConfig, seed: int) -> pd.
         ]
         kept = pd.concat(lists) if lists else kept
     return kept.assign(ranked=kept["rank"], rank=kept.groupby("brief_id").cumcount() + 1)
+
+
+def with_planned(
+    places: pd.DataFrame, ranked: pd.DataFrame, planned: Mapping[str, Collection[str]]
+) -> pd.DataFrame:
+    """Add to each list whoever is planned and has no place, after the others and by rank.
+
+    Parameters
+    ----------
+    places : DataFrame
+        As `choose_places` gives them.
+    ranked : DataFrame
+        What they were chosen from.
+    planned : mapping of str to collection of str
+        By brief, the KOLs that must be listed.
+
+    Returns
+    -------
+    DataFrame
+        Columns of `places`, by brief and place. Who is planned is listed for certain.
+    """
+    asked = zip(ranked["brief_id"], ranked["kol_id"], strict=True)
+    wanted = np.array([kol in planned.get(brief, ()) for brief, kol in asked], dtype=bool)
+    certain = ranked.index[wanted]
+    added = ranked.loc[certain.difference(places.index, sort=False)]
+    added = added.assign(list_chance=1.0, explored=False, ranked=added["rank"])
+    listed = pd.concat([places, added]) if len(added) else places
+    sure = listed.index.isin(certain)
+    listed = listed.assign(
+        list_chance=listed["list_chance"].mask(sure, 1.0), explored=listed["explored"] & ~sure
+    )
+    order = pd.factorize(ranked["brief_id"])[0]
+    brief = pd.Series(order, index=ranked.index).loc[listed.index]
+    listed = listed.iloc[np.argsort(brief.to_numpy(), kind="stable")]
+    return listed.assign(rank=listed.groupby("brief_id", sort=False).cumcount() + 1)
 
 
 def explored_places(config: ServingConfig) -> int:

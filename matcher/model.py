@@ -3,47 +3,40 @@
 Read `Matcher.match` to follow one brief from the roster to its list:
 
     candidates (who may, who is worth ranking, every signal)  ->  settle (in which mode)
-        ->  score  ->  rank  ->  describe
+        ->  rank  ->  draft (whom to book for the budget)  ->  list  ->  describe, tell the plan
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from features.columns import TIME
 from features.errors import UserError
-from features.history import TIER_FLOORS, History, tier_codes
+from features.history import History
 from features.pipeline import FeaturePipeline
 from features.progress import Progress, silent
 from features.tables import Tables
 from features.vectors import Embeddings
 from matcher.archive import Fitted
 from matcher.candidates import Candidates, candidates
-from matcher.config import ServingConfig
-from matcher.explore import choose_places
-from matcher.forecast import VIEWS, Forecaster
-from matcher.lifecycle import halving, stages
-from matcher.likeness import likeness, likeness_contributions
-from matcher.modes import settle, tell_options
-from matcher.prices import price_bands
-from matcher.reasons.cautions import cautions
-from matcher.reasons.comparisons import among_candidates, standing
-from matcher.reasons.explain import by_family, explain, explain_draw, facts_of
-from matcher.reasons.precedents import precedents
+from matcher.describe import describe, details
+from matcher.directory import Directory
+from matcher.explore import choose_places, with_planned
+from matcher.forecast import Forecaster
+from matcher.likeness import likeness
+from matcher.modes import settle
+from matcher.planning.plan import Draft, draft_briefs, tell_drafts
+from matcher.reasons.comparisons import among_candidates
 from matcher.retrieval import Retrieval
-from matcher.returns import returns
-from matcher.risk.register import risk_register
-from matcher.successors import successors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SHOWN_RATES = ("engagement_rate", "ctr", "cvr", "accept", "refund_rate")
 NOTHING = Forecaster({}, {})
 """Forecasts where nothing was learned: all unknown."""
 CONTENT = "content"
@@ -116,7 +109,8 @@ class Matcher(Fitted):
         embeddings : Embeddings
             Text vectors of the encoder that the model was trained on.
         top : int, optional
-            Matches kept per brief; by default ``config.serving.top``.
+            Places by rank per brief, by default ``config.serving.top``. Whoever the plan books at
+            any budget and has no such place comes after them.
         explore_share : float, optional
             Share of the places drawn by chance, 0-0.5; by default ``config.serving``'s.
         progress : Progress
@@ -137,24 +131,34 @@ class Matcher(Fitted):
 
         serving = self.config.serving.changed(top=top, explore_share=explore_share)
         lists, funnels, done = [], [], 0
-        details: list[dict[str, pd.DataFrame]] = []
+        more: list[dict[str, pd.DataFrame]] = []
         retrieval = Retrieval(history, pipeline, self.config.retrieval, self.scout, progress)
         for part in candidates(questions, history, pipeline, self.config, retrieval):
             found = self.settled(part, history, pipeline)
-            best = self._best(found, serving)
+            directory = retrieval.directory(as_of)
+            ranked = self._ranked(found)
+            drafts = self._drafts(found, ranked, directory)
+            best = choose_places(ranked, serving, self.config.seed)
+            best = with_planned(best, ranked, {d.brief.brief_id: d.kols for d in drafts})
             best = best.join(among_candidates(found.pairs, found.signals))
             shortlist = found.of(best.index)
-            lists.append(self._described(shortlist, best, history, pipeline))
-            told = self._details(shortlist, history, pipeline)
-            directory = retrieval.directory(as_of)
-            details.append(told | {"successors": successors(shortlist, directory)})
+            lists.append(describe(self, shortlist, best, history, pipeline))
+            told = details(self, shortlist, history, pipeline, directory)
+            plans, planned = tell_drafts(
+                drafts,
+                directory.kols,
+                seed=self.config.seed,
+                figures=told["options"],
+                listed=lists[-1].groupby("brief_id")["kol_id"].apply(list).to_dict(),
+            )
+            more.append(told | {"plans": plans, "planned": planned})
             funnels.append(found.funnel)
             done += found.funnel["brief_id"].nunique()
             progress("matching briefs", done, len(questions))
         return MatchResult(
             pd.concat(lists, ignore_index=True),
             pd.concat(funnels, ignore_index=True),
-            {n: pd.concat([d[n] for d in details], ignore_index=True) for n in details[0]},
+            {name: _concat([part[name] for part in more]) for name in more[0]},
         )
 
     def settled(self, found: Candidates, history: History, pipeline: FeaturePipeline) -> Candidates:
@@ -200,84 +204,27 @@ class Matcher(Fitted):
             return None
         return self.ranker.contributions(signals, self.forecaster)
 
-    def _best(self, found: Candidates, serving: ServingConfig) -> pd.DataFrame:
-        """Rank candidates and keep the best of each brief, by brief and rank."""
-        scored = found.pairs.assign(score=self.margin(found.signals))
+    def _ranked(self, found: Candidates) -> pd.DataFrame:
+        """Rank all candidates of each brief, by brief and rank."""
+        score = self.margin(found.signals)
+        fit = np.full(len(score), np.nan)
+        if self.ranker is not None:
+            fit = self.ranker.chance(score, found.signals)
+        ranked = found.pairs.assign(score=score, fit=fit)
         # Briefs in their given order; ties by id, so that a list never depends on row order.
-        scored["_brief"] = pd.factorize(scored["brief_id"])[0]
-        scored = scored.sort_values(["_brief", "score", "kol_id"], ascending=[True, False, True])
-        scored["rank"] = scored.groupby("_brief").cumcount() + 1
-        return choose_places(scored, serving, self.config.seed)
+        ranked["_brief"] = pd.factorize(ranked["brief_id"])[0]
+        ranked = ranked.sort_values(["_brief", "score", "kol_id"], ascending=[True, False, True])
+        return ranked.assign(rank=ranked.groupby("_brief").cumcount() + 1)
 
-    def _described(
-        self,
-        found: Candidates,
-        best: pd.DataFrame,
-        history: History,
-        pipeline: FeaturePipeline,
-    ) -> pd.DataFrame:
-        """Say of each match who it is, what it costs and would bring, and why it is there."""
-        kols, offers, told = found.roster, found.offers, self.score(found.signals)
-        described = pd.DataFrame(
-            {
-                "brief_id": found.pairs["brief_id"],
-                "rank": best["rank"],
-                "kol_id": found.pairs["kol_id"],
-                "platform": kols["platform"],
-                "display_name": kols["display_name"],
-                "person_id": kols["person_id"].fillna(kols["kol_id"]),
-                "tier": _tiers(kols["followers"]),
-                "followers": kols["followers"],
-                "mode": offers["mode"],
-                "price": offers["price"],
-                "currency": offers["currency"],
-                "fit": told["fit"],
-                "score": told["score"],
-                "risk": found.risk,
-                "median_views": np.expm1(found.signals["reach.median_views"]).round(),
-            }
+    def _drafts(self, found: Candidates, ranked: pd.DataFrame, directory: Directory) -> list[Draft]:
+        """Choose whom to book for each brief's budget, among all candidates in all their modes."""
+        if found.options is None or found.options.empty:
+            return []
+        about = ranked[["score", "fit"]].assign(risk=found.risk)
+        options = found.options.join(about, on="row")
+        return draft_briefs(
+            options, directory.history.tables.briefs, directory.kols, self.config.plan
         )
-        band = price_bands(found.pairs, offers, history)
-        brings = returns(
-            self.forecasts,
-            found.signals,
-            described,
-            draws=self.config.serving.draws,
-            seed=self.config.seed,
-        )
-        shown = told[[*VIEWS, *SHOWN_RATES]]
-        usual = {"price.low": band["price_low"], "price.high": band["price_high"]}
-        known = pd.concat([found.signals.assign(**usual), standing(best)], axis=1)
-        facts = facts_of(found.pairs, known, offers["currency"], history, pipeline)
-        parts = self.contributions(found.signals)
-        families = by_family(likeness_contributions(found.signals) if parts is None else parts)
-        reasons = explain_draw(explain(facts, families), best)
-        matches = pd.concat(
-            [described, band, shown.assign(**shown[list(VIEWS)].round()), brings, reasons], axis=1
-        ).assign(
-            value=self.forecasts.outlook(found.signals, offers["currency"])["value"],
-            stage=stages(found.signals),
-            halving=halving(found.pairs, history),
-            basis=self.basis,
-            list_chance=best["list_chance"],
-            explored=best["explored"],
-        )
-        goals = history.tables.briefs.set_index("brief_id")["goal"].reindex(matches["brief_id"])
-        return pd.concat([matches, cautions(matches, facts, families, goals.tolist())], axis=1)
-
-    def _details(
-        self, found: Candidates, history: History, pipeline: FeaturePipeline
-    ) -> dict[str, pd.DataFrame]:
-        """Tell more of the matches of some briefs, by the name of a table."""
-        forecaster, settings = self.forecasts, self.config
-        horizon = settings.training.horizon_days
-        return {
-            "options": tell_options(
-                found, history, pipeline, forecaster, settings.serving, settings.seed
-            ),
-            "risks": risk_register(found, history, pipeline.config),
-            "precedents": precedents(found.pairs, history, pipeline, horizon),
-        }
 
     def _check_use(self, pipeline: FeaturePipeline) -> None:
         """Refuse vectors or signals that the model was not trained on."""
@@ -309,6 +256,7 @@ def _check_question(tables: Tables, brief_ids: Sequence[str], as_of: pd.Timestam
         )
 
 
-def _tiers(followers: pd.Series[Any]) -> pd.Series[Any]:
-    codes = pd.Series(tier_codes(followers.to_numpy(dtype=np.float64)), index=followers.index)
-    return codes.map(dict(enumerate(TIER_FLOORS)))
+def _concat(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """Put parts together; those without rows say nothing of what columns hold."""
+    filled = [part for part in parts if len(part)]
+    return pd.concat(filled, ignore_index=True) if filled else parts[0]

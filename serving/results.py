@@ -80,9 +80,7 @@ MATCHES = TableSpec(
         Column("caution_zh", "text"),
         Column("evidence", "text", doc="JSON object: signal to number"),
         Column("contributions", "text", doc="JSON object: family of signals to what it adds"),
-        Column(
-            "figures", "text", doc="JSON object: what contrasts compare, by name"
-        ),
+        Column("figures", "text", doc="JSON object: what contrasts compare, by name"),
         Column("basis", "choice", required=True, choices=BASES),
         Column("list_chance", "share", doc="chance to be in this list; 1 where nothing was drawn"),
         Column("explored", "flag", doc="the place was drawn by chance"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,6 +67,13 @@ class Options:
     def counts_people(self) -> bool:
         """Whether value is people, each to be counted once."""
         return self.goal in PEOPLE_GOALS and not self.stand_in
+
+    def with_figures(self, told: pd.DataFrame) -> Options:
+        """Return the same options with the quantiles that another frame tells of some of them."""
+        names = [f"{figure}_{end}" for figure in FIGURES for end in ENDS]
+        known = told.set_index(["kol_id", "mode"])[[n for n in names if n in told]]
+        kept = self.frame.drop(columns=list(known))
+        return replace(self, frame=kept.join(known, on=["kol_id", "mode"]))
 
     def trust(self, risk_aversion: float) -> NDArray[np.float64]:
         """Return how far each option's value is counted on: it says yes and does no harm."""

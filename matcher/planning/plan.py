@@ -1,6 +1,6 @@
 """Plans: which KOLs, in which modes, bring the most for a budget.
 
-Read `plan` to follow one brief:
+Read `draft` and `Draft.told` to follow one brief:
 
     options  ->  limits  ->  worth  ->  search, at every step of the budget
              ->  totals with intervals, prices of entry, or what to change where nothing is feasible
@@ -147,7 +147,26 @@ def plan(
     seed: int = 0,
     entries_for: Collection[str] | None = None,
 ) -> Plan:
-    """Plan one brief.
+    """Plan one brief: choose, and tell what was chosen.
+
+    Parameters
+    ----------
+    brief, options, roster, request, config
+        As for `draft`.
+    seed, entries_for
+        As for `Draft.told`.
+    """
+    return draft(brief, options, roster, request, config).told(seed=seed, entries_for=entries_for)
+
+
+def draft(
+    brief: Brief,
+    options: pd.DataFrame,
+    roster: pd.DataFrame,
+    request: PlanRequest,
+    config: PlanConfig,
+) -> Draft:
+    """Choose the best set at every budget.
 
     Parameters
     ----------
@@ -155,6 +174,7 @@ def plan(
         The brief.
     options : DataFrame
         `serving.results.OPTIONS` of this brief, with each KOL's ``risk`` and ``score`` for it.
+        Quantiles of engagements, orders and sales may be left to `Draft.told`.
     roster : DataFrame
         KOLS as known at the time, one row a KOL, of all who are known: it also tells how many
         people there are to reach.
@@ -162,11 +182,6 @@ def plan(
         Limits.
     config : PlanConfig
         Settings.
-    seed : int
-        Seed of the futures.
-    entries_for : collection of str, optional
-        KOLs whose price of entry is wanted; by default all, the dearest to leave out first, up to
-        ``config.entry_prices``.
     """
     ready = options_of(options, roster, brief.goal, request.currency)
     trust = ready.trust(request.risk_aversion)
@@ -177,23 +192,80 @@ def plan(
         config,
         worth=_worth(ready, people, trust),
         seen=_reach(ready, people, ready.floats("views_p50"), ready.floats("accept")),
-        futures=Futures(
-            ready, brief.brief_id, brief.margin, request.risk_aversion, config.draws, seed
-        ),
     )
-    solved = planner.solved()
-    best = solved[THE_PLAN]
-    feasible = best[1].feasible
-    return Plan(
-        brief.brief_id,
-        ready,
-        request,
-        ready.floats("value") * trust,
-        isinstance(planner.worth, Reach),
-        tuple(planner.step(share, *solved[share]) for share in sorted(solved)),
-        planner.entries(*best, entries_for) if feasible else {},
-        () if feasible else tuple(ways_out(best[0], time_limit=config.time_limit)),
-    )
+    return Draft(brief, planner, planner.solved())
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Chosen sets of which nothing else is told yet.
+
+    Attributes
+    ----------
+    brief : Brief
+        Whose they are.
+    planner : _Planner
+        Who chose them.
+    solved : mapping of float to tuple
+        Problem and solution at every share of the budget.
+    """
+
+    brief: Brief
+    planner: _Planner
+    solved: Mapping[float, tuple[Problem, Solution]]
+
+    @property
+    def kols(self) -> list[str]:
+        """Whoever is chosen at any budget, by id."""
+        ids = self.planner.options.frame["kol_id"].to_numpy()
+        return sorted({str(k) for _, s in self.solved.values() for k in ids[s.chosen]})
+
+    def told(
+        self,
+        *,
+        seed: int = 0,
+        figures: pd.DataFrame | None = None,
+        entries_for: Collection[str] | None = None,
+    ) -> Plan:
+        """Tell what the sets would bring, and at which price others would enter.
+
+        Parameters
+        ----------
+        seed : int
+            Seed of the futures.
+        figures : DataFrame, optional
+            `serving.results.OPTIONS` of at least the chosen, where the options were given without
+            their quantiles.
+        entries_for : collection of str, optional
+            KOLs whose price of entry is wanted; by default all, the dearest to leave out first, up
+            to ``config.entry_prices``.
+        """
+        planner, request = self.planner, self.planner.request
+        if figures is not None:
+            planner = replace(planner, options=planner.options.with_figures(figures))
+        options, config = planner.options, planner.config
+        futures = Futures(
+            options,
+            self.brief.brief_id,
+            self.brief.margin,
+            request.risk_aversion,
+            config.draws,
+            seed,
+        )
+        best = self.solved[THE_PLAN]
+        feasible = best[1].feasible
+        return Plan(
+            self.brief.brief_id,
+            options,
+            request,
+            options.floats("value") * options.trust(request.risk_aversion),
+            isinstance(planner.worth, Reach),
+            tuple(
+                planner.step(share, *self.solved[share], futures) for share in sorted(self.solved)
+            ),
+            planner.entries(*best, entries_for) if feasible else {},
+            () if feasible else tuple(ways_out(best[0], time_limit=config.time_limit)),
+        )
 
 
 @dataclass(frozen=True)
@@ -205,7 +277,6 @@ class _Planner:
     config: PlanConfig
     worth: Sum | Reach
     seen: Reach | None
-    futures: Futures
     tangents: list[Tangents] = field(default_factory=list)
 
     def solved(self) -> dict[float, tuple[Problem, Solution]]:
@@ -233,13 +304,13 @@ class _Planner:
         gap = self.config.gap if isinstance(self.worth, Sum) else self.config.reach_gap
         return search(problem, gap=gap, time_limit=self.config.time_limit)
 
-    def step(self, share: float, problem: Problem, solution: Solution) -> Step:
+    def step(self, share: float, problem: Problem, solution: Solution, futures: Futures) -> Step:
         """Tell what a budget buys."""
         reach, added = float("nan"), np.full(len(self.options), np.nan)
         if self.seen is not None and solution.feasible:
             reach, added = self.seen.of(solution.chosen), self.seen.added(solution.chosen)
         counted = self.worth if isinstance(self.worth, Reach) else None
-        totals = self.futures.totals(solution.chosen, counted) if solution.feasible else {}
+        totals = futures.totals(solution.chosen, counted) if solution.feasible else {}
         budget = None if np.isinf(problem.limits.budget) else problem.limits.budget
         return Step(share, budget, solution, totals, reach, added)
 
@@ -295,29 +366,47 @@ def _reach(options: Options, people: People, views: Floats, chance: Floats) -> R
     return Reach(people, np.asarray(at, dtype=np.int64), exposure)
 
 
-def plan_briefs(
-    options: pd.DataFrame,
-    briefs: pd.DataFrame,
-    roster: pd.DataFrame,
-    config: PlanConfig,
-    *,
-    seed: int = 0,
-    listed: Mapping[str, Sequence[str]] | None = None,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Plan every brief by its own budget and number of KOLs.
+def draft_briefs(
+    options: pd.DataFrame, briefs: pd.DataFrame, roster: pd.DataFrame, config: PlanConfig
+) -> list[Draft]:
+    """Choose for every brief, by its own budget and number of KOLs.
 
     Parameters
     ----------
     options : DataFrame
-        `serving.results.OPTIONS`, with each KOL's ``risk`` and ``score`` for the brief.
+        As for `draft`, of any briefs; those without options get no plan.
     briefs : DataFrame
-        BRIEFS; those without options get no plan.
+        BRIEFS.
+    roster, config
+        As for `draft`.
+    """
+    rows = briefs.drop_duplicates("brief_id").set_index("brief_id", drop=False)
+    drafts = []
+    for brief_id, own in options.groupby("brief_id", sort=False):
+        row = {str(name): value for name, value in rows.loc[str(brief_id)].items()}
+        request = PlanRequest.of_brief(row, config)
+        drafts.append(draft(Brief.of(row), own, roster, request, config))
+    return drafts
+
+
+def tell_drafts(
+    drafts: Sequence[Draft],
+    roster: pd.DataFrame,
+    *,
+    seed: int = 0,
+    figures: pd.DataFrame | None = None,
+    listed: Mapping[str, Sequence[str]] | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Tell what was chosen for every brief.
+
+    Parameters
+    ----------
+    drafts : sequence of Draft
+        One a brief.
     roster : DataFrame
         KOLS as known at the time, one row a KOL.
-    config : PlanConfig
-        Settings.
-    seed : int
-        Seed of the futures.
+    seed, figures
+        As for `Draft.told`.
     listed : mapping of str to sequence of str, optional
         By brief, the KOLs whose price of entry is wanted: those that people see.
 
@@ -328,14 +417,11 @@ def plan_briefs(
     """
     from matcher.planning.tables import frames_of
 
-    rows = briefs.drop_duplicates("brief_id").set_index("brief_id", drop=False)
+    own = {} if figures is None else dict(list(figures.groupby("brief_id", sort=False)))
     plans = []
-    for brief_id, own in options.groupby("brief_id", sort=False):
-        row = {str(name): value for name, value in rows.loc[str(brief_id)].items()}
-        wanted = None if listed is None else listed.get(str(brief_id), ())
-        request = PlanRequest.of_brief(row, config)
-        plans.append(
-            plan(Brief.of(row), own, roster, request, config, seed=seed, entries_for=wanted)
-        )
+    for one in drafts:
+        brief_id = one.brief.brief_id
+        wanted = None if listed is None else listed.get(brief_id, ())
+        plans.append(one.told(seed=seed, figures=own.get(brief_id), entries_for=wanted))
     shown = None if listed is None else {b: set(ids) for b, ids in listed.items()}
     return frames_of(plans, roster, shown)

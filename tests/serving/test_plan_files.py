@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from matcher.config import PlanConfig
-from matcher.planning.plan import plan_briefs
+from matcher.planning.plan import draft_briefs, tell_drafts
 from serving.plan_files import options_of_run, write_plan
 from serving.publish import Published, Run
 from serving.results import EXCLUSIONS, MATCHES, OPTIONS
@@ -72,7 +72,7 @@ def test_files_are_whole_harmless_and_the_same_every_time(
     folder = Path(str(tmp_path))
     config = PlanConfig(steps=(0.5, 1.0), draws=100)
     options = options_of_run(published, "b/1")
-    plans, planned = plan_briefs(options, briefs(), roster, config)
+    plans, planned = tell_drafts(draft_briefs(options, briefs(), roster, config), roster)
     for language in ("zh", "en"):
         files = write_plan(folder / "one", published, briefs(), plans, planned, language)
         again = write_plan(folder / "two", published, briefs(), plans, planned, language)

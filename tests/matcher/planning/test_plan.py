@@ -7,7 +7,7 @@ import pytest
 from features.contract import BRIEFS
 from matcher.config import PlanConfig
 from matcher.planning.options import FIGURES
-from matcher.planning.plan import Brief, Plan, plan, plan_briefs
+from matcher.planning.plan import Brief, Plan, draft_briefs, plan, tell_drafts
 from matcher.planning.request import PlanRequest, Quota
 from matcher.planning.tables import frames_of
 from matcher.planning.words import notes_of
@@ -71,13 +71,13 @@ def test_a_run_of_briefs_gives_its_tables(options: pd.DataFrame, roster: pd.Data
     rows = briefs_of(brief(), brief(brief_id="b2", goal="awareness"), brief(brief_id="b3"))
     listed = {"b1": ["k0", "k1", "k2"], "b2": []}
     both = pd.concat([options, second], ignore_index=True)
-    plans, planned = plan_briefs(both, rows, roster, CONFIG, listed=listed)
+    plans, planned = tell_drafts(draft_briefs(both, rows, roster, CONFIG), roster, listed=listed)
     for spec, frame in ((PLANS, plans), (PLANNED, planned)):
         assert list(frame) == list(spec.names)
         assert spec.faults(spec.conform(frame)) == []
     assert plans.groupby("brief_id")["step"].apply(list).loc["b1"] == list(CONFIG.steps)
     assert set(planned.loc[~planned["chosen"], "kol_id"]) <= {"k0", "k1", "k2"}
-    again = plan_briefs(both, rows, roster, CONFIG, listed=listed)
+    again = tell_drafts(draft_briefs(both, rows, roster, CONFIG), roster, listed=listed)
     pd.testing.assert_frame_equal(plans, again[0])
     pd.testing.assert_frame_equal(planned, again[1])
 
