@@ -149,7 +149,7 @@ class Matcher(Fitted):
                 directory.kols,
                 seed=self.config.seed,
                 figures=told["options"],
-                listed=lists[-1].groupby("brief_id")["kol_id"].apply(list).to_dict(),
+                listed={str(b): list(k) for b, k in lists[-1].groupby("brief_id")["kol_id"]},
             )
             more.append(told | {"plans": plans, "planned": planned})
             funnels.append(found.funnel)

@@ -25,7 +25,7 @@ Side = dict[str, Any]
 it adds to the score) and ``figures`` (name to a list of the value and its words by language)."""
 
 TEMPLATES: Mapping[str, Any] = tomllib.loads(
-    files("matcher").joinpath("contrast.toml").read_text(encoding="utf-8")
+    files("matcher.reasons").joinpath("contrast.toml").read_text(encoding="utf-8")
 )
 """The words, as JSON has them: ``words`` and ``families`` by name and language, and ``figures``, a
 list of name, family, better (1 or -1), kind, zh, en."""

@@ -35,7 +35,7 @@ class Advice:
 
 
 def _read() -> Mapping[str, Advice]:
-    text = files("matcher").joinpath("advice.toml").read_text(encoding="utf-8")
+    text = files("matcher.risk").joinpath("advice.toml").read_text(encoding="utf-8")
     return MappingProxyType(
         {
             kind: Advice(**{part: Text(**words) for part, words in told.items()})
