@@ -9,7 +9,13 @@ from features.errors import UserError
 from features.simulate import World
 from features.vectors import Embeddings
 from matcher.config import ServingConfig
-from matcher.explore import choose_places, explored_places, inclusion_chances, systematic_draw
+from matcher.explore import (
+    choose_places,
+    explored_places,
+    inclusion_chances,
+    systematic_draw,
+    with_planned,
+)
 from matcher.model import Matcher, MatchResult
 from serving.results import MATCHES
 
@@ -136,8 +142,10 @@ def test_matches_tell_who_was_drawn_and_why(
 ) -> None:
     plain, explored = (_match(matcher, world, word_embeddings, s) for s in (None, 0.5))
     assert set(explored.matches) == set(MATCHES.names)
-    sizes = [found.matches.groupby("brief_id").size().to_dict() for found in (plain, explored)]
-    assert sizes[0] == sizes[1]
+    for found in (plain, explored):
+        planned = found.details["planned"].query("chosen")
+        listed = found.matches.set_index(["brief_id", "kol_id"])["list_chance"]
+        assert (listed.loc[pd.MultiIndex.from_frame(planned[["brief_id", "kol_id"]])] == 1).all()
     drawn = explored.matches[explored.matches["explored"]]
     assert len(drawn) > 0
     for match in drawn.to_dict("records"):
@@ -152,6 +160,26 @@ def test_matches_tell_who_was_drawn_and_why(
     first = explored.matches[explored.matches["rank"] <= 3]
     expected = plain.matches[plain.matches["rank"] <= 3]
     assert_frame_equal(first.reset_index(drop=True), expected.reset_index(drop=True))
+
+
+def test_whoever_is_planned_is_listed_after_the_others_for_certain() -> None:
+    ranked = pd.DataFrame(
+        {
+            "brief_id": ["b1"] * 4 + ["b2"] * 2,
+            "kol_id": ["k1", "k2", "k3", "k4", "k1", "k2"],
+            "rank": [1, 2, 3, 4, 1, 2],
+        }
+    )
+    places = ranked.iloc[[0, 2, 4]].assign(
+        list_chance=[1.0, 0.3, 1.0], explored=[False, True, False], ranked=[1, 3, 1], rank=[1, 2, 1]
+    )
+    listed = with_planned(places, ranked, {"b1": ["k4", "k3"]})
+
+    assert listed["kol_id"].tolist() == ["k1", "k3", "k4", "k1"]
+    assert listed["rank"].tolist() == [1, 2, 3, 1]
+    assert listed["list_chance"].tolist() == [1, 1, 1, 1]
+    assert not listed["explored"].any()
+    assert_frame_equal(with_planned(places, ranked, {}), places)
 
 
 def test_a_share_out_of_range_is_told(

@@ -64,8 +64,13 @@ def test_top_cuts_the_list_and_changes_no_place(
     result: MatchResult,
 ) -> None:
     short = matcher.match(world.tables, open_ids, world.as_of, word_embeddings, top=2)
-    expected = result.matches[result.matches["rank"] <= 2]
-    _same(short, MatchResult(expected, result.exclusions))
+    first = [found.matches[found.matches["rank"] <= 2] for found in (short, result)]
+    pd.testing.assert_frame_equal(*(one.reset_index(drop=True) for one in first))
+    rest = short.matches[short.matches["rank"] > 2]
+    planned = short.details["planned"].query("chosen")[["brief_id", "kol_id"]]
+    told = set(planned.itertuples(index=False, name=None))
+    assert set(rest[["brief_id", "kol_id"]].itertuples(index=False, name=None)) <= told
+    pd.testing.assert_frame_equal(short.details["plans"], result.details["plans"])
 
 
 def test_a_brief_gets_the_same_list_alone_as_in_a_batch_in_any_order(
@@ -184,7 +189,8 @@ def test_the_funnel_adds_up_to_the_roster(
     assert totals.to_dict() == dict.fromkeys(open_ids, roster)
     eligible = result.exclusions.query("reason == 'eligible'").set_index("brief_id")["kols"]
     listed = result.matches.groupby("brief_id").size().reindex(eligible.index, fill_value=0)
-    assert (listed == eligible.clip(upper=20)).all()
+    assert (listed >= eligible.clip(upper=20)).all()
+    assert (listed <= eligible).all()
 
 
 def test_where_nobody_is_eligible_the_funnel_still_adds_up(

@@ -8,7 +8,7 @@ from matcher.planning.plan import draft_briefs, tell_drafts
 from serving.plan_files import options_of_run, write_plan
 from serving.publish import Published, Run
 from serving.results import EXCLUSIONS, MATCHES, OPTIONS
-from tests.matcher.planning import roster_of
+from tests.matcher.planning.rosters import roster_of
 
 AT = pd.Timestamp("2026-06-30", tz="UTC")
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from matcher.planning.advice import Change, told, ways_out
 from matcher.planning.limits import Bar, Limit
 from matcher.planning.program import Problem
-from tests.matcher.planning import best_of, problem_of, sets_of
+from tests.matcher.planning.rosters import best_of, problem_of, sets_of
 
 Broken = frozenset[tuple[int, int]]
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from matcher.planning.entry import EntryPrices
 from matcher.planning.program import Problem
 from matcher.planning.search import SAME, Solution, search
-from tests.matcher.planning import keeps, problem_of, sets_of
+from tests.matcher.planning.rosters import keeps, problem_of, sets_of
 
 SEEDS = st.integers(0, 100_000)
 

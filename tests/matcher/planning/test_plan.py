@@ -12,7 +12,7 @@ from matcher.planning.request import PlanRequest, Quota
 from matcher.planning.tables import frames_of
 from matcher.planning.words import notes_of
 from serving.results import PLANNED, PLANS
-from tests.matcher.planning import roster_of
+from tests.matcher.planning.rosters import roster_of
 
 CONFIG = PlanConfig(steps=(0.6, 1.0, 1.1), draws=500, entry_prices=4)
 KOLS = 14

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from matcher.config import ReachConfig
 from matcher.planning.reach import MOST_SEGMENTS, People, people_of
-from tests.matcher.planning import PLATFORMS, roster_of
+from tests.matcher.planning.rosters import PLATFORMS, roster_of
 
 
 def people(seed: int = 0, **settings: float) -> People:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from matcher.planning.program import Problem
 from matcher.planning.search import search
-from tests.matcher.planning import best_of, keeps, problem_of
+from tests.matcher.planning.rosters import best_of, keeps, problem_of
 
 SEEDS = st.integers(0, 100_000)
 
