@@ -56,6 +56,7 @@ _UNWANTED = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff"
     "\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
 )
+_FOLDED = re.compile(r"[ \t]*\n\s*")
 _BREAKS = re.compile("\r\n|[\r\u0085\u2028\u2029]")
 
 
@@ -69,6 +70,17 @@ def clean(text: str) -> str:
     """
     text = _UNWANTED.sub("", _BREAKS.sub("\n", text))
     return text if len(text) <= MAX_CHARS else text[: MAX_CHARS - 1] + "…"
+
+
+def shown(style: str, text: str) -> str:
+    r"""Return text as a cell of a style holds it: lines only where cells have several.
+
+    Examples
+    --------
+    >>> shown("text", "a\n b"), shown("long", "a\n b")
+    ('a b', 'a\n b')
+    """
+    return clean(text) if style == "long" else _FOLDED.sub(" ", clean(text)).strip("\n ")
 
 
 def number_format(style: str, currency: Any = None) -> str:
@@ -105,7 +117,7 @@ def lines_of(columns: Sequence[Heading], values: Sequence[Any]) -> int:
         if heading.style == "long" and isinstance(value, str):
             # What is longer than a cell is cut, and counts no further.
             wide = (1.05 * _width(line) for line in value[:MAX_CHARS].split("\n"))
-            most = max(most, sum(math.ceil(max(width, 1) / heading.width) for width in wide))
+            most = max(most, sum(math.ceil(max(width, 1) / (heading.width - 2)) for width in wide))
     return min(most, MAX_LINES)
 
 
@@ -128,5 +140,5 @@ def _csv_cell(heading: Heading, value: Any) -> object:
     if is_empty(value):
         return ""
     if heading.style not in NUMBERS:
-        return harmless_within(clean(str(value)))
+        return harmless_within(shown(heading.style, str(value)))
     return int(value) if float(value).is_integer() else float(value)

@@ -67,10 +67,10 @@ def _named(name: str) -> tuple[Text, str]:
 
 
 def _figure(value: object, style: str, language: Language) -> str:
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        return "" if value is None else str(value)
-    if math.isnan(value):
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return "–"
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return str(value)
     if style in ("", "text"):
         return f"{value:.4g}"
     unit = _DAYS.in_(language) if style == "days" else ""

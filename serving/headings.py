@@ -95,7 +95,7 @@ def _columns() -> Iterator[tuple[str, Heading]]:
                     f"{column}_{end}",
                     Text(head.zh + which.zh, head.en + which.en),
                     style,
-                    width,
+                    width + 2 * bool(which.en),
                     Text(f"{about.zh}（{means.zh}）", f"{about.en} ({means.en})"),
                     look,
                 ),
@@ -145,15 +145,15 @@ MATCHES = columns(f"{_TELLING} cpm_p50 cpe_p50 cpa_p50 {_RECORD}")
 MATCHES_FILE = columns(f"{_TELLING} {RETURNS} {_RECORD}")
 """What its CSV file holds: the forecasts too, which have a sheet of their own."""
 PLANS = columns(
-    f"""{BRIEF} goal status budget spent currency plan.kols plan.value value_unit plan.value_p10
+    f"""{BRIEF} goal status budget spent currency plan.kols plan.value plan.value_p10
     plan.value_p90 reach views_ roi_ orders_ gmv_ plan.risk notes gap"""
 )
 STEPS = columns(
-    f"""{BRIEF} step status budget spent currency plan.kols plan.value value_unit plan.value_p10
+    f"""{BRIEF} goal step status budget spent currency plan.kols plan.value plan.value_p10
     plan.value_p90 reach views_p50 roi_p50 plan.risk"""
 )
 PLANNED = columns(
-    f"""{BRIEF} place rank {KOL} mode planned.price currency planned.value value_unit reach
+    f"""{BRIEF} place rank {KOL} mode planned.price currency planned.value reach
     entry_price cut views_ roi_p50 accept risk marks reasons caution kol_id"""
 )
 OPTIONS = columns(

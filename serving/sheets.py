@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from serving.cells import (
     lines_of,
     number_format,
     rows_of,
+    shown,
     write_csv,
 )
 from serving.headings import Heading
@@ -170,6 +172,7 @@ class Book:
                 self.text(page, 0, column, heading.head.in_(self.language), style)
                 hidden = {"hidden": len(frame) > 0 and empty[column]}
                 page.set_column(column, column, heading.width, None, hidden)
+            page.set_row(0, 2 * LINE_HEIGHT + 3)
             self._rows(page, heads, part, sheet.fill_in)
             page.autofilter(0, 0, len(part), len(heads) - 1)
             page.freeze_panes(1, _place(heads, sheet.fixed) + 1 if sheet.fixed else 0)
@@ -183,11 +186,13 @@ class Book:
                     one_of = {"validate": "list", "source": [*sheet.choices[heading.column]]}
                     page.data_validation(1, column, len(part), column, one_of)
             if len(part):
+                # What is to be filled in keeps its own colour.
+                spans = _runs([heading.column not in sheet.fill_in for heading in heads])
                 # What comes first wins: amber is seen in a green row.
                 for look in ("bar", "scale", "risk", "loss", "warn", "chosen"):
                     for column, heading in enumerate(heads):
                         if heading.look == look and not empty[column]:
-                            self._look(page, look, column, len(part), len(heads))
+                            self._look(page, look, column, part, spans)
             elif sheet.stem in headings.ABSENT:
                 self.text(page, 1, 0, headings.ABSENT[sheet.stem].in_(self.language), "text")
 
@@ -226,7 +231,7 @@ class Book:
         if style in NUMBERS:
             looks["num_format"] = number_format(style, currency)
         elif style == "id":
-            looks["num_format"] = "@"
+            looks |= _INDENTED | {"num_format": "@"}
         elif style == "text":
             looks |= _INDENTED
         elif style == "long":
@@ -265,19 +270,28 @@ class Book:
                 elif heading.style in NUMBERS:
                     page.write_number(row, column, float(value), cell_format)
                 else:
-                    page.write_string(row, column, clean(str(value)), cell_format)
+                    page.write_string(row, column, shown(heading.style, str(value)), cell_format)
 
-    def _look(self, page: Any, look: str, column: int, rows: int, width: int) -> None:
+    def _look(
+        self,
+        page: Any,
+        look: str,
+        column: int,
+        frame: pd.DataFrame,
+        spans: Sequence[tuple[int, int]],
+    ) -> None:
         """Show in colour what a column is for."""
         from xlsxwriter.utility import xl_col_to_name
 
+        rows = len(frame)
         here = (1, column, rows, column)
-        if look in ("bar", "risk", "scale"):
-            colour = _RED if look == "risk" else _BLUE
-            bar = {"type": "data_bar", "bar_color": colour, "bar_solid": True}
-            if look != "scale":
-                bar |= {"min_type": "num", "min_value": 0, "max_type": "num", "max_value": 1}
-            page.conditional_format(*here, bar)
+        if look in ("bar", "risk"):
+            ends = {"min_type": "num", "min_value": 0, "max_type": "num", "max_value": 1}
+            page.conditional_format(*here, _bar(_RED if look == "risk" else _BLUE) | ends)
+        elif look == "scale":
+            # What briefs ask for is not counted in one unit.
+            for first, last in _stretches(frame):
+                page.conditional_format(first, column, last, column, _bar(_BLUE))
         elif look == "loss":
             red = self._made({"font_color": "#C00000"})
             page.conditional_format(
@@ -292,7 +306,37 @@ class Book:
             words = ",".join(f'{cell}="{word.in_(self.language)}"' for word in headings.CHOSEN)
             green = self._made({"bg_color": _GREEN})
             rule = {"type": "formula", "criteria": f"=OR({words})", "format": green}
-            page.conditional_format(1, 0, rows, width - 1, rule)
+            for first, last in spans:
+                page.conditional_format(1, first, rows, last, rule)
+
+
+def _bar(colour: str) -> dict[str, object]:
+    return {"type": "data_bar", "bar_color": colour, "bar_solid": True}
+
+
+def _stretches(frame: pd.DataFrame) -> list[tuple[int, int]]:
+    """Return the first and last row of each brief's rows that stand together."""
+    if "brief_id" not in frame:
+        return [(1, len(frame))]
+    brief = frame["brief_id"]
+    starts = [*(brief != brief.shift()).to_numpy().nonzero()[0].tolist(), len(frame)]
+    return [(start + 1, end) for start, end in pairwise(starts)]
+
+
+def _runs(wanted: Sequence[bool]) -> list[tuple[int, int]]:
+    """Return the first and last place of each run of places that are wanted.
+
+    Examples
+    --------
+    >>> _runs([True, True, False, True])
+    [(0, 1), (3, 3)]
+    """
+    found = []
+    for is_wanted, run in groupby(range(len(wanted)), key=wanted.__getitem__):
+        places = list(run)
+        if is_wanted:
+            found.append((places[0], places[-1]))
+    return found
 
 
 def _print_wide(page: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -21,10 +21,6 @@ from matcher.commands.shared import (
     read_time,
     terminal_of_run,
 )
-
-if TYPE_CHECKING:
-    from matcher.console import Terminal
-    from serving.workflow.files import Workflow
 
 
 def match(
@@ -132,7 +128,14 @@ def match(
     show_matches(terminal, result.matches, result.exclusions, source.tables.briefs, language)
     for file in files:
         terminal.say(f"Wrote {file}", file=str(file))
-    _say_workflow(terminal, work)
+    for made in work.folders:
+        terminal.say(f"Wrote {made}: outreach, contracts, calendar, monitoring", file=str(made))
+    for file in work.kept:
+        terminal.warn(
+            f"{file} is there already with other content and stays as it is; move it away to have "
+            "it written anew",
+            kept=str(file),
+        )
     terminal.say(f"Run {served.run.run_id} is published.", run_id=served.run.run_id)
     terminal.say(f"Open {pages[-1]} in a browser.", page=str(pages[-1]))
     if served.stale:
@@ -142,19 +145,6 @@ def match(
             stale=served.stale,
         )
         raise typer.Exit(STALE)
-
-
-def _say_workflow(terminal: Terminal, work: Workflow) -> None:
-    """Say where the files of the plans are, and which were left as they were."""
-    folders = sorted({path.parent for path in work.files if path.suffix == ".xlsx"})
-    for folder in (one for one in folders if one.name != "monitoring"):
-        terminal.say(f"Wrote {folder}: outreach, contracts, calendar, monitoring", file=str(folder))
-    for path in work.kept:
-        terminal.warn(
-            f"{path} is there already with other content and stays as it is; move it away to have "
-            "it written anew",
-            kept=str(path),
-        )
 
 
 def why(

@@ -103,44 +103,46 @@ def schedule(
     placed = {} if placed is None else placed
     chosen = campaign.chosen.to_dict("records")
     days, troubles = campaign_days(campaign.brief, as_of)
+    on = _placed(chosen, days, placed, campaign.brief_id)
     works = rival_work(campaign.brief, tables, as_of)
-    told: dict[str, list[str]] = {
-        row["kol_id"]: [CLASHES[name].in_(language) for name in troubles] for row in chosen
-    }
+    told: dict[str, list[str]] = {}
+    for row in chosen:
+        kol_id = row["kol_id"]
+        told[kol_id] = own = [CLASHES[name].in_(language) for name in troubles]
+        if kol_id not in on:
+            continue
+        if not free_days(row, days):
+            own.append(CLASHES["outside_window"].in_(language).format(window=window(row)))
+        own += _clashes(row, on, chosen, placed, campaign.brief_id, language)
+        own += _against(works.get(kol_id, ()), on[kol_id], language)
+    return _table(chosen, on, told, language)
+
+
+def _placed(
+    chosen: Sequence[Mapping[Any, Any]], days: Sequence[date], placed: Placed, brief_id: str
+) -> dict[str, date]:
+    """Give each KOL a day, whoever can least choose first; nobody where there is no day."""
     on: dict[str, date] = {}
     taken: Counter[tuple[str, date]] = Counter()
-    for row, target in sorted(
+    by_choice = sorted(
         zip(chosen, _shares(days, len(chosen)), strict=True),
         key=lambda both: (len(free_days(both[0], days)) or len(days), both[0]["priority"]),
-    ):
-        person = _person(row)
-        free = free_days(row, days)
-        if not free and days:
-            told[row["kol_id"]].append(
-                CLASHES["outside_window"].in_(language).format(window=window(row))
-            )
-        if not days:
-            continue
+    )
+    for row, target in by_choice if days else ():
+        person, platform = _person(row), str(row["platform"])
         near = [at for at, _, _ in placed.get(person, [])]
-        platform = str(row["platform"])
-        best = min(
-            free or days,
-            key=lambda at: (
-                taken[platform, at] + any(abs((at - b).days) < PERSON_DAYS for b in near),
-                abs((at - target).days),
-                at,
-            ),
-        )
+
+        def cost(
+            at: date, near: list[date] = near, platform: str = platform, target: date = target
+        ) -> tuple[int, int, date]:
+            repeats = any(abs((at - other).days) < PERSON_DAYS for other in near)
+            return taken[platform, at] + repeats, abs((at - target).days), at
+
+        best = min(free_days(row, days) or days, key=cost)
         on[row["kol_id"]] = best
         taken[platform, best] += 1
-        placed.setdefault(person, []).append((best, str(row["display_name"]), campaign.brief_id))
-    for row in chosen:
-        if row["kol_id"] in on:
-            told[row["kol_id"]] += _clashes(row, on, chosen, placed, campaign.brief_id, language)
-            told[row["kol_id"]] += _against(
-                works.get(row["kol_id"], ()), on[row["kol_id"]], language
-            )
-    return _table(chosen, on, told, language)
+        placed.setdefault(person, []).append((best, str(row["display_name"]), brief_id))
+    return on
 
 
 def campaign_days(brief: Mapping[str, Any], as_of: pd.Timestamp) -> tuple[list[date], list[str]]:

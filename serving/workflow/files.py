@@ -43,6 +43,12 @@ class Workflow:
     files: tuple[Path, ...] = ()
     kept: tuple[Path, ...] = ()
 
+    @property
+    def folders(self) -> list[Path]:
+        """The folder of each brief, in the order of the plans."""
+        of_books = (path for path in self.files if path.name.startswith("workflow."))
+        return [path.parent for path in of_books]
+
 
 def write_workflow(
     folder: Path,

@@ -15,6 +15,8 @@ from serving.workflow.campaign import Campaign, known
 OPEN_FROM, OPEN_TO, OPEN_ALONE = 0.7, 0.9, 0.85
 """Shares of the quote: an opening offer is not below the first nor above the second; the third is
 taken where nobody knows what peers ask."""
+ABOVE_QUOTE = 1.2
+"""Nobody pays more than this times the quote, licences and changes included."""
 MIN_RESERVES = 3
 """At least as many of those left out are listed as reserves, or as many as are chosen."""
 
@@ -61,16 +63,17 @@ def walk_away(campaign: Campaign, listed: pd.DataFrame) -> pd.Series[float]:
     """Return the price above which not to sign, for rows of a campaign's members.
 
     Of the chosen: the price at which they bring as much for money as the weakest of the plan, and
-    at most the higher of their quote and what the dearer quarter of peers asks. Of those left out:
-    the entry price. For conversion at most what the collaboration is expected to be worth, and
-    never above the brief's limit for one KOL.
+    above the quote no more than `ABOVE_QUOTE` of it and what the dearer quarter of peers asks. Of
+    those left out: the entry price. For conversion at most what the collaboration is expected to
+    be worth, and never above the brief's limit for one KOL.
     """
     all_chosen = campaign.chosen
     yields = all_chosen["value"].astype(float) / all_chosen["price"].astype(float)
     weakest = yields[yields > 0].min()
     of = listed[["price", "price_high", "value", "entry_price", "worth"]].astype(float)
     # An unknown bound binds nothing: `min` and `max` pass over nulls.
-    limit = of[["price", "price_high"]].max(axis=1)
+    peers = of[["price", "price_high"]].max(axis=1).where(of["price_high"].notna())
+    limit = pd.concat([of["price"] * ABOVE_QUOTE, peers], axis=1).min(axis=1)
     if weakest > 0:
         limit = pd.concat([limit, of["value"] / weakest], axis=1).min(axis=1)
     limit = limit.where(listed["chosen"].astype(bool), of["entry_price"])

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from openpyxl.utils import get_column_letter
 
 from features.formulas import harmless
+from matcher.advice import ADVICE
 from serving import headings, results, sheets, workbook
 from serving.cells import clean
 from serving.publish import Run
 from serving.workbook import write_files
+from tests.serving import campaign
 from tests.serving.campaign import RUN
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*extension is not supported:UserWarning")
@@ -176,7 +178,7 @@ def test_the_about_sheet_says_what_the_ranking_rests_on(tmp_path: Path) -> None:
     assert values(book["Matches"], "Basis") == ["content only"] * 3
     assert values(book["Matches"], "Fit") == [None] * 3
     spans = [str(r.sqref) for r in book["Matches"].conditional_formatting]
-    assert span(book["Matches"], "Score", 4) in spans
+    assert span(book["Matches"], "Score", 3) in spans  # a brief's own
     assert span(book["Matches"], "Fit", 4) not in spans
     assert hidden(book["Matches"], "Fit")
     assert not hidden(book["Matches"], "Score")
@@ -292,3 +294,121 @@ def test_drawn_places_are_marked(tmp_path: Path) -> None:
     told = pd.read_csv(tmp_path / RUN.run_id / "matches.en.csv", keep_default_na=False)
     assert told["Drawn"].tolist() == ["no", "yes", ""]
     assert told["Chance"].tolist() == ["1", "0.04", ""]
+
+
+# A whole campaign: what the other sheets say.
+
+
+def whole(folder: Path, language: str = "en", **changes: Any) -> Any:
+    values = {"details": campaign.details()} | changes
+    write_files(
+        folder,
+        RUN,
+        campaign.matches(),
+        campaign.exclusions(),
+        campaign.briefs(),
+        language,  # type: ignore[arg-type]
+        **values,
+    )
+    return openpyxl.load_workbook(folder / RUN.run_id / f"matches.{language}.xlsx")
+
+
+def test_there_is_a_sheet_for_all_there_is_to_tell_in_both_languages(tmp_path: Path) -> None:
+    for language in ("en", "zh"):
+        book = whole(tmp_path, language)
+        assert book.sheetnames == [
+            headings.SHEETS[name].in_(language)  # type: ignore[arg-type]
+            for name in (
+                *("plans", "planned", "matches", "options", "forecast", "risks", "steps"),
+                *("successors", "precedents", "exclusions", "about"),
+            )
+        ]
+        for sheet in book.worksheets[:-1]:
+            assert sheet.freeze_panes and sheet.freeze_panes.endswith("2")
+            assert sheet.auto_filter.ref.startswith("A1:")
+            heads = [cell.value for cell in sheet[1]]
+            assert len(set(heads)) == len(heads)
+
+
+def test_what_a_run_has_not_is_left_out_and_said(tmp_path: Path) -> None:
+    book = whole(tmp_path, details={})
+    assert book.sheetnames == ["Matches", "Forecast", "Excluded", "About"]
+    said = {row[0].value: row[1].value for row in book["About"].rows}
+    assert said["Not in this workbook · Plan"] == headings.ABSENT["planned"].en
+    assert not (tmp_path / RUN.run_id / "plan.en.csv").exists()
+
+
+def test_the_plan_has_totals_and_then_who_is_in_it_and_who_might_be(tmp_path: Path) -> None:
+    book = whole(tmp_path)
+    totals, plan = book["Plans"], book["Plan"]
+    assert values(totals, "Spent") == [26500]
+    assert values(totals, "Plan's value") == [31000]
+    assert values(totals, "Notes") == ["10% more budget would bring about 2,100 CNY"]
+    assert values(book["Budget steps"], "Share of budget") == [0.5]
+
+    assert values(plan, "KOL ID") == ["k1", "k3", "k2", "k4", "k5"]
+    assert values(plan, "Place") == ["chosen"] * 3 + ["left out"] * 2
+    assert values(plan, "Entry price") == [None, None, None, 18000, 900]
+    assert values(plan, "Cut needed") == [None, None, None, pytest.approx(0.1), pytest.approx(0.7)]
+    with (tmp_path / RUN.run_id / "plan.en.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["KOL ID"] for row in rows] == values(plan, "KOL ID")
+    assert (tmp_path / RUN.run_id / "plan.en.csv").read_bytes()[:3] == b"\xef\xbb\xbf"
+
+
+def test_matches_show_the_plan_the_value_of_money_and_what_to_watch(tmp_path: Path) -> None:
+    sheet = whole(tmp_path)["Matches"]
+    assert values(sheet, "Plan") == ["chosen", "chosen", "chosen", None, None, None]
+    assert values(sheet, "Value per 1,000")[:2] == [2500, 1875]
+    assert values(sheet, "Value in")[-1] == "saves + shares"
+    assert values(sheet, "Watch") == [
+        None,
+        "high risk",
+        None,
+        "expected loss; declining",
+        "expected loss; dearer than peers; drawn by chance",
+        "high risk",
+    ]
+    assert values(sheet, "Caution")[0] == "Many paid posts lately"
+    assert values(sheet, "Stage")[0] == "rising"
+    green = [
+        rule
+        for span in sheet.conditional_formatting
+        for rule in span.rules
+        if rule.type == "expression"
+    ]
+    assert [rule.formula for rule in green] == [['OR($I2="chosen",$I2="first",$I2="yes")']]
+
+
+def test_risks_come_with_evidence_what_to_do_and_a_clause(tmp_path: Path) -> None:
+    for language in ("en", "zh"):
+        sheet = whole(tmp_path, language)[headings.SHEETS["risks"].in_(language)]  # type: ignore[arg-type]
+        head = {h.column: h.head.in_(language) for h in headings.RISKS}  # type: ignore[arg-type]
+        advice = ADVICE["fraud"]
+        told = [values(sheet, head[name])[0] for name in ("kind", "response", "clause")]
+        assert told == [
+            getattr(advice, name).in_(language) for name in ("label", "response", "clause")
+        ]
+        assert values(sheet, head["score"]) == [0.5, 0.17, 0.5]
+        assert values(sheet, head["weight"]) == [0.6, 0.3, 0.6]
+    assert values(sheet, "证据")[0] == "可疑粉丝占比 50%"
+
+
+def test_modes_successors_and_precedents_name_the_match_they_belong_to(tmp_path: Path) -> None:
+    book = whole(tmp_path)
+    assert values(book["Modes"], "Recommended") == ["yes", None]
+    assert values(book["Modes"], "KOL") == ["小红", "小红"]
+    assert values(book["Successors"], "KOL") == ["老王聊车"]
+    assert values(book["Successors"], "Successor") == ["新车小李"]
+    assert values(book["Precedents"], "Brief") == ["夏季防晒上新"]
+    assert values(book["Precedents"], "Past brief") == ["去年防晒"]
+    assert values(book["Precedents"], "When") == ["2025-07-02"]
+
+
+def test_every_column_has_words_in_both_languages_and_one_meaning() -> None:
+    for name, heading in headings.COLUMNS.items():
+        told = (heading.head.zh, heading.head.en, heading.about.zh, heading.about.en)
+        assert all(text.strip() for text in told), name
+    for code in (text for codes in headings.WORDS.values() for text in codes.values()):
+        assert bool(code.zh) == bool(code.en)
+    assert {*headings.ABSENT, "about"} == {*headings.SHEETS}

@@ -60,12 +60,20 @@ def test_the_walk_away_price_is_what_value_supports() -> None:
     limit = by_kol(outreach(one(), "en"), "walk_away")
     # The weakest of the plan brings 5,900 for 8,000: it supports its quote and no more.
     assert limit["k2"] == 8000
-    # 20,000 would support 27,100, but nobody pays beyond what peers ask.
+    # It would support 27,100, but nobody pays beyond what peers ask.
     assert limit["k1"] == 14000
     # 6,600 supports 8,949; peers ask 7,000.
     assert limit["k3"] == 7000
     assert limit["k4"] == 18000
     assert limit["k5"] == 900
+
+    matches = made.matches()
+    matches["price_high"] = 99_999.0
+    details = made.details() | {"options": made.details()["options"].head(0)}
+    (found,) = campaigns(matches, details, made.tables(), AS_OF)
+    # A fifth above the quote at most, however dear peers are.
+    assert by_kol(outreach(found, "en"), "walk_away")["k1"] == 14400
+    assert by_kol(outreach(found, "en"), "walk_away")["k2"] == 8000
 
 
 def test_conversion_pays_no_more_than_it_earns_and_no_limit_of_the_brief_is_passed() -> None:
