@@ -75,14 +75,14 @@ def standing(matches: pd.DataFrame) -> pd.DataFrame:
 
 def lags(facts: Facts, name: str) -> bool:
     """Say whether a figure is known to be no better than that of half the candidates."""
-    return facts.get(name + ABOVE) < HALF
+    return facts.above(name) < HALF
 
 
 def against_candidates(facts: Facts, name: str, en: str, zh: str) -> Both:
     """Say how many of the brief's candidates a figure outdoes, if it is half of them."""
-    if not (facts.known(name) and facts.get(name + ABOVE) >= HALF):
+    if not (facts.known(name) and facts.above(name) >= HALF):
         return "", ""
-    share = place(facts.get(name + ABOVE))
+    share = place(facts.above(name))
     return f", {en} {share} of the candidates", f"，{zh} {share} 的备选达人"
 
 
@@ -109,4 +109,13 @@ def window(facts: Facts) -> Both:
     en, zh = f"the latest {counted(posts, 'post')}", f"{posts:.0f} 条作品"
     if math.isnan(days):
         return en, f"近 {zh}"
-    return f"{en} ({counted(math.ceil(days), 'day')})", f"近 {math.ceil(days)} 天 {zh}"
+    told = span(math.ceil(days))
+    return f"{en} (last {told[0]})", f"近 {told[1]} {zh}"
+
+
+def span(days: int) -> Both:
+    """Write a span of days; from four months on in months, rounded up."""
+    if days < 120:
+        return counted(days, "day"), f"{days} 天"
+    months = math.ceil(days / (365.25 / 12))
+    return counted(months, "month"), f"{months} 个月"

@@ -151,9 +151,11 @@ def _posts(best: pd.DataFrame, pairs: int) -> list[tuple[Post, ...]]:
     # Day 0 stands for a time that nobody told.
     told = best["published_at"] > pd.Timestamp(0, tz="UTC")
     days = best["published_at"].dt.strftime("%Y-%m-%d").where(told, "")
-    columns = (best[name] for name in ("pair", "post_id", "text", "cosine"))
-    for pair, post_id, text, cosine, sponsored, day in zip(*columns, paid, days, strict=True):
-        found[pair].append(Post(post_id, excerpt(text), cosine, sponsored, day))
+    # Many matches quote the same post.
+    shown = best["text"].map({text: excerpt(text) for text in best["text"].unique()})
+    columns = (best["pair"], best["post_id"], shown, best["cosine"], paid, days)
+    for pair, post_id, text, cosine, sponsored, day in zip(*columns, strict=True):
+        found[pair].append(Post(post_id, text, cosine, sponsored, day))
     return [tuple(posts) for posts in found]
 
 

@@ -62,9 +62,8 @@ class Facts:
     Attributes
     ----------
     signals : mapping
-        Signals by name, their standing among the brief's candidates (`ABOVE`,
-        `BELOW`), and the spans they
-        cover (`features.evidence.spans`); NaN where unknown.
+        Signals by name, their standing among the brief's candidates (`ABOVE`, `BELOW`), and the
+        spans they cover (`features.evidence.spans`); NaN where unknown.
     vertical, vertical_zh : str
         Vertical of the brief, and what the trade calls it in Chinese; empty where it names none.
     currency : str
@@ -92,6 +91,14 @@ class Facts:
     def get(self, name: str) -> float:
         """Return a signal, NaN where unknown."""
         return self.signals.get(name, math.nan)
+
+    def above(self, name: str) -> float:
+        """Return the share of the brief's candidates that a known signal outdoes, else NaN."""
+        return self.get(name + ABOVE) if self.known(name) else math.nan
+
+    def below(self, name: str) -> float:
+        """Return the share of the brief's candidates that outdo a known signal, else NaN."""
+        return self.get(name + BELOW) if self.known(name) else math.nan
 
     @property
     def has_peers(self) -> bool:

@@ -21,8 +21,10 @@ from matcher.figures import (
     wan,
 )
 
-LEAST = 0.01
-"""A growth, or a difference of prices, below this says nothing."""
+LEAST, LESS = 0.01, 0.05
+"""A growth of followers, and a difference of prices, below these say nothing."""
+BARGAIN = 0.75
+"""Share of candidates that must be dearer for a price to be called good value."""
 RISE = 0.1
 """Rise of views that is more than chance."""
 KEPT = 0.8
@@ -48,8 +50,8 @@ def price(facts: Facts) -> Reason | None:
         *("price.log", "price.per_view", f"price.per_view{ABOVE}", "price.per_engagement"),
         *(f"price.per_engagement{ABOVE}", "price.against_peers", "price.low", "price.high"),
     ]
-    told = joined(clauses, "，")
-    return Reason(told[0], told[1] + "，性价比高", facts.evidence(*shown))
+    told = joined(clauses, "；")
+    return Reason(told[0], told[1], facts.evidence(*shown))
 
 
 def _cost(facts: Facts) -> list[Both]:
@@ -60,19 +62,20 @@ def _cost(facts: Facts) -> list[Both]:
             "按近期播放中位数折算 CPM {}",
         ),
         "price.per_engagement": (
-            "{} an engagement at recent rates",
+            "{} per engagement at recent rates",
             "按近期互动折算单次互动成本 {}",
         ),
     }
-    best = max(kinds, key=lambda name: _number(facts.get(name + ABOVE)))
-    if not facts.get(best + ABOVE) >= HALF:
+    best = max(kinds, key=lambda name: _number(facts.above(name)))
+    if not facts.above(best) >= HALF:
         return []
     en, zh = money(exp(facts.get(best)), facts.currency)
-    share = place(facts.get(best + ABOVE))
+    share = place(facts.above(best))
+    bargain = "，性价比高" * (facts.above(best) >= BARGAIN)
     return [
         (
-            f"{kinds[best][0].format(en)}, less than {share} of the candidates",
-            f"{kinds[best][1].format(zh)}，低于 {share} 的备选达人",
+            f"{kinds[best][0].format(en)}, cheaper than {share} of the candidates",
+            f"{kinds[best][1].format(zh)}，低于 {share} 的备选达人{bargain}",
         )
     ]
 
@@ -86,16 +89,16 @@ def _below_peers(facts: Facts) -> list[Both]:
         return [
             (
                 f"below what similar KOLs usually ask ({low_en.removesuffix(unit)}–{high_en})",
-                f"低于同类达人常见报价（{low_zh.split()[0]}–{high_zh}）",
+                f"报价低于同类达人常见区间（{low_zh.split()[0]}–{high_zh}）",
             )
         ]
     cheaper = 1 - exp(facts.get("price.against_peers"))
-    if not (facts.known("price.against_peers") and facts.has_peers and cheaper >= LEAST):
+    if not (facts.known("price.against_peers") and facts.has_peers and cheaper >= LESS):
         return []
     return [
         (
             f"{place(cheaper)} below the median of the same tier on the platform",
-            f"比同平台同量级达人的中位报价低 {place(cheaper)}",
+            f"报价比同平台同量级达人的中位数低 {place(cheaper)}",
         )
     ]
 
@@ -154,7 +157,7 @@ def growth(facts: Facts) -> Reason | None:
     if facts.known(name) and rate >= LEAST and not lags(facts, name):
         days = facts.get("growth.days")
         en, zh = (f" over {days:.0f} days", f"近 {days:.0f} 天") if days >= 1 else ("", "")
-        than = against_candidates(facts, name, "faster than", "快于")
+        than = against_candidates(facts, name, "faster than", "涨速快于")
         return Reason(
             f"Followers grow by {percent(rate, 1)} a month{en}{than[0]}",
             f"{zh}月均涨粉 {percent(rate, 1)}{than[1]}",
@@ -194,7 +197,7 @@ def record(facts: Facts) -> Reason | None:
         *_ties(facts),
         *_results(facts),
     ]
-    if len(clauses) == 1 and count < FEW and not facts.get(f"record.delivered{ABOVE}") >= HALF:
+    if len(clauses) == 1 and count < FEW:
         return None
     en, zh = joined(clauses[:3], "，")
     shown = ("delivered", "brand_signed", "vertical_signed", "conversion", "views_per_cost")
@@ -206,7 +209,7 @@ def cancelled(facts: Facts) -> float:
     rate, delivered = facts.get("record.cancelled_rate"), facts.get("record.delivered")
     if not (0 <= rate < 1 and delivered >= 0):
         return 0.0
-    return max(round((rate * (delivered + 5.0) - 0.5) / (1.0 - rate)), 0)
+    return max(round(min((rate * (delivered + 5.0) - 0.5) / (1.0 - rate), 1e9)), 0)
 
 
 def _ties(facts: Facts) -> list[Both]:
@@ -225,17 +228,17 @@ def _ties(facts: Facts) -> list[Both]:
 def _results(facts: Facts) -> list[Both]:
     told = []
     cpm, rate = "record.views_per_cost", "record.conversion"
-    if facts.known(cpm) and facts.currency and facts.get(cpm + ABOVE) >= HALF:
+    if facts.known(cpm) and facts.currency and facts.above(cpm) >= HALF:
         en, zh = money(cost_of_views(facts.get(cpm)), facts.currency)
-        share = place(facts.get(cpm + ABOVE))
+        share = place(facts.above(cpm))
         told.append(
             (
-                f"at a CPM of {en}, less than {share} of the candidates",
+                f"at a CPM of {en}, cheaper than {share} of the candidates",
                 f"实际 CPM {zh}，低于 {share} 的备选达人",
             )
         )
-    if facts.known(rate) and facts.get(rate + ABOVE) >= HALF:
-        share, told_rate = place(facts.get(rate + ABOVE)), percent(facts.get(rate), 1)
+    if facts.known(rate) and facts.above(rate) >= HALF:
+        share, told_rate = place(facts.above(rate)), percent(facts.get(rate), 1)
         told.append(
             (
                 f"{told_rate} of clicks became orders, above {share} of the candidates",
@@ -263,9 +266,9 @@ def style(facts: Facts) -> Reason | None:
 def reputation(facts: Facts) -> Reason | None:
     """Speak of a clean record, where others have none."""
     name = "reputation.incidents"
-    if facts.get(name) != 0 or not facts.get(name + ABOVE) >= SOME:
+    if facts.get(name) != 0 or not facts.above(name) >= SOME:
         return None
-    share = place(facts.get(name + ABOVE))
+    share = place(facts.above(name))
     return Reason(
         f"0 incidents on record, while {share} of the candidates have some",
         f"负面舆情记录 0 起，而 {share} 的备选达人有过记录",
@@ -276,9 +279,9 @@ def reputation(facts: Facts) -> Reason | None:
 def rivalry(facts: Facts) -> Reason | None:
     """Speak of no work for competitors, where others have some."""
     name = "rivalry.recent"
-    if facts.get(name) != 0 or not facts.get(name + ABOVE) >= SOME:
+    if facts.get(name) != 0 or not facts.above(name) >= SOME:
         return None
-    share = place(facts.get(name + ABOVE))
+    share = place(facts.above(name))
     return Reason(
         f"0 posts or deals for competitors in {facts.rivalry_days} days, while {share} of the "
         "candidates had some",

@@ -30,6 +30,7 @@ from matcher.explain import by_family, explain, explain_draw, facts_of
 from matcher.explore import choose_places
 from matcher.forecast import VIEWS, Forecaster
 from matcher.likeness import likeness, likeness_contributions
+from matcher.precedents import precedents
 from matcher.prices import price_bands
 from matcher.retrieval import Retrieval
 from matcher.returns import returns
@@ -251,7 +252,10 @@ class Matcher(Fitted):
         self, found: Candidates, history: History, pipeline: FeaturePipeline
     ) -> dict[str, pd.DataFrame]:
         """Tell more of the matches of some briefs, by the name of a table."""
-        return {}
+        horizon = self.config.training.horizon_days
+        return {
+            "precedents": precedents(found.pairs, history, pipeline, horizon),
+        }
 
     def _check_use(self, pipeline: FeaturePipeline) -> None:
         """Refuse vectors or signals that the model was not trained on."""

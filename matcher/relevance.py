@@ -6,11 +6,9 @@ from matcher.comparisons import HALF, Both, against_candidates, lags
 from matcher.figures import ABOVE, Facts, Post, Reason, percent, place
 
 TOPICAL = 0.2
-"""Share of recent posts on the brief's vertical, and likeness of a text, that speak for a KOL."""
+"""Share of recent posts on the brief's vertical, and likeness, that speak for a KOL."""
 MATCHING = 0.6
 """Audience match that speaks for a KOL where there is nobody to compare with."""
-LEAST = 0.01
-"""A cosine below this says nothing."""
 QUOTED = 2
 """Posts that a reason quotes."""
 
@@ -62,12 +60,12 @@ def _quote(post: Post) -> Both:
 def affinity(facts: Facts) -> Reason | None:
     """Speak of likeness to who suited past briefs."""
     name = "affinity.posts_recent"
-    if not facts.get(name + ABOVE) >= HALF:
+    if not facts.above(name) >= HALF:
         return None
-    share = place(facts.get(name + ABOVE))
+    share = place(facts.above(name))
     return Reason(
         f"Judged by who suited past briefs, fits this one better than {share} of the candidates",
-        f"参照历史选人结果，与本次需求的契合度高于 {share} 的备选达人",
+        f"参照以往同类需求的选人结果，契合度高于 {share} 的备选达人",
         facts.evidence(name, name + ABOVE),
     )
 
@@ -75,9 +73,9 @@ def affinity(facts: Facts) -> Reason | None:
 def vectors(facts: Facts) -> Reason | None:
     """Speak of users' own vectors."""
     name = "vectors.mean_cosine"
-    if not facts.get(name) >= LEAST or lags(facts, name):
+    if not facts.get(name) >= TOPICAL or lags(facts, name):
         return None
-    than = against_candidates(facts, name, "more than", "高于")
+    than = against_candidates(facts, name, "better than", "高于")
     return Reason(
         f"By your own profiles KOL and brief fit by {facts.get(name):.2f}{than[0]}",
         f"按自有画像数据，与需求的契合度 {facts.get(name):.2f}{than[1]}",
@@ -93,7 +91,7 @@ def audience(facts: Facts) -> Reason | None:
         return None
     if not facts.known(name + ABOVE) and match < MATCHING:
         return None
-    than = against_candidates(facts, name, "more than", "高于")
+    than = against_candidates(facts, name, "better than", "高于")
     return Reason(
         f"Audience matches the target group by {percent(match)}{than[0]}",
         f"粉丝画像与目标人群匹配度 {percent(match)}{than[1]}",

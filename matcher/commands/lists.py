@@ -162,14 +162,14 @@ def why(
 ) -> None:
     """Say why one of two KOLs is ranked above the other, by a published run."""
     from features.errors import UserError
+    from features.lake import home_of
     from matcher.contrast import contrast, sides
     from serving.publish import latest_run, read_run
 
-    terminal = terminal_of_run()
-    home = existing(data)
+    home = home_of(existing(data))
     latest = latest_run(home)
     if latest is None:
-        raise UserError(f"Got {home} without a published run; make one with `kolmatch match`")
+        raise UserError(f"Got {data} without a published run; make one with `kolmatch match`")
     matches = read_run(home, run_id or latest.run_id).matches
     briefs = sorted(set(matches["brief_id"]))
     brief_id = brief or (briefs[0] if len(briefs) == 1 else None)
@@ -184,4 +184,4 @@ def why(
         )
     one, other = sides(matches.loc[list(kols)])
     sentences = contrast(one, other, language)
-    terminal.say(("" if language == "zh" else " ").join(sentences), sentences=sentences)
+    typer.echo(("" if language == "zh" else " ").join(sentences))

@@ -1,5 +1,6 @@
 import json
 import logging
+import re
 import shutil
 import subprocess
 import sys
@@ -21,14 +22,14 @@ from matcher.commands.shared import BAD_DATA, BUSY, OK, REFUSED, STALE, USAGE
 from matcher.config import Config
 from matcher.model import Matcher
 from matcher.registry import CHALLENGER, CHAMPION, Loaded, Registry
-from serving.publish import Run, latest_run, publish
+from serving.publish import Run, latest_run, publish, read_run
 from training.retrain import Retrained
 from training.verdict import Check, Verdict
 
 AS_OF = ("--as-of", "2026-06-30")
 COMMANDS = (
     *("check", "ingest", "simulate", "train", "evaluate", "promote", "rollback", "match"),
-    *("reconcile", "drift", "tune", "retrain"),
+    *("reconcile", "drift", "tune", "retrain", "why"),
 )
 
 
@@ -273,6 +274,30 @@ def test_match_without_a_champion_ranks_by_likeness(kolmatch: Kolmatch, files: P
     assert set(table["Basis"]) == {"content only"}
     assert set(table["Rank"]) == {"1", "2", "3"}
     assert Path("lists/night/matches.en.xlsx").is_file()
+
+
+def test_why_one_is_above_another_is_told_by_a_published_run(
+    kolmatch: Kolmatch, files: Path
+) -> None:
+    none = kolmatch("why", files, "--kols", "a", "b")
+    assert none.code == USAGE
+    assert "without a published run; make one with `kolmatch match`" in none.err
+    assert kolmatch("match", files, *AS_OF, "--out", "lists", "--top", "3").code == OK
+    latest = latest_run(files / ".kolmatch")
+    assert latest is not None
+    matches = read_run(files / ".kolmatch", latest.run_id).matches
+    brief = matches["brief_id"].value_counts().idxmax()
+    first, second = matches.loc[matches["brief_id"] == brief, "kol_id"].iloc[[2, 0]]
+    asked = ("why", files, "--run", latest.run_id, "--brief", brief, "--kols", first, second)
+    said = kolmatch(*asked, "--language", "zh")
+    assert (said.code, said.err) == (OK, "")
+    assert re.search("排第 1 位，.*排第 3 位", said.out)
+    assert re.search(r"ranks 1, .* ranks 3", kolmatch(*asked).out)
+
+    unknown = kolmatch("why", files, "--brief", brief, "--kols", first, "nope")
+    assert unknown.code == USAGE
+    assert "Got KOLs ['nope'] but expected --kols with two of the 3 matches" in unknown.err
+    assert "expected --brief with one of" in kolmatch("why", files, "--kols", first, second).err
 
 
 def test_no_open_brief_is_no_fault(kolmatch: Kolmatch, files: Path) -> None:

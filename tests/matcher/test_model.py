@@ -158,7 +158,22 @@ def test_an_untrained_matcher_ranks_by_likeness_and_says_so_in_every_row(
     np.testing.assert_array_equal(matches["score"], likeness(signals))
     assert (matches["basis"] == "content").all()
     assert matches[["fit", "cvr", "views_p50", "roi_p50", "accept"]].isna().all(axis=None)
-    assert matches["reasons_en"].map(len).ge(1).all()
+    assert matches["reasons_en"].map(len).ge(1).mean() > 0.8
+    assert matches[["caution_en", "caution_zh"]].notna().all(axis=None)
+
+
+def test_every_match_has_its_reasons_a_caution_and_what_each_family_adds(
+    result: MatchResult, matcher: Matcher
+) -> None:
+    matches = result.matches
+    assert matches["reasons_zh"].map(len).eq(3).mean() > 0.5
+    assert matches["caution_zh"].str.contains(r"\d").all()
+    assert matches["caution_en"].str.contains(r"\d").all()
+    assert matcher.ranker is not None
+    families = {name.split(".")[0] for name in matcher.ranker.forest.names}
+    assert matches["contributions"].map(set).eq(families).all()
+    assert matches["figures"].map(len).gt(5).all()
+    assert set(result.details["precedents"]["brief_id"]) <= set(matches["brief_id"])
 
 
 def test_the_funnel_adds_up_to_the_roster(

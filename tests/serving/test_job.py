@@ -118,7 +118,7 @@ def test_without_a_model_the_users_own_vectors_count(
     ).assign(observed_at="1970-01-01", vector=[[1.0, 0.0]] * (len(world.tables.briefs) + 40))
     tables = world.tables.replace(vectors=SPECS["vectors"].conform(vectors))
     told = _serve(tmp_path, world, word_embeddings, tables=tables).result.matches["reasons_en"]
-    assert told.map(lambda lines: any("Your own embeddings" in line for line in lines)).any()
+    assert told.map(lambda lines: any("your own profiles" in line for line in lines)).any()
 
 
 def test_no_open_brief_is_told_with_what_to_do(
