@@ -43,7 +43,6 @@ LABELS: dict[str, Text] = {
     "brief.blocked": Text("禁用词", "Words to avoid"),
     "brief.any": Text("不限", "any"),
     "brief.id": Text("需求编号", "Brief"),
-    "brief.text": Text("品牌需求", "The brief"),
     "until": Text("{from} 至 {to}", "{from} to {to}"),
     "from": Text("{from} 起", "from {from}"),
     "to": Text("{to} 前", "until {to}"),
@@ -75,11 +74,10 @@ LABELS: dict[str, Text] = {
     "kpi.platforms.one": Text("集中于{name}", "all on {name}"),
     "kpi.views": Text("预估总播放", "Expected views"),
     "kpi.reach": Text("去重触达人数", "Unique reach"),
-    "kpi.reach.sub": Text("同一人只计一次", "people, each counted once"),
+    "kpi.reach.sub": Text("同一人只计一次", "different people"),
     "kpi.cpm": Text("综合 CPM", "Blended CPM"),
     "kpi.cpm.sub": Text("千次播放成本", "cost of 1,000 views"),
     "kpi.risk": Text("组合风险", "Risk of the plan"),
-    "kpi.risk.sub": Text("按投放金额加权", "weighted by spend"),
     "kpi.matched": Text("推荐达人", "KOLs matched"),
     "kpi.matched.sub": Text("从 {n} 位中筛选", "out of {n} screened"),
     "kpi.price": Text("报价中位数", "Median price"),
@@ -122,7 +120,6 @@ LABELS: dict[str, Text] = {
         "Budget across, {value} up; the band is the 80% interval, the dot this step",
     ),
     "plan.split": Text("费用分布", "Where the money goes"),
-    "plan.by": Text("按", "by"),
     "plan.notes": Text("要点", "Notes"),
     "plan.left": Text("未入选达人与入选价", "Left out, and the price at which they would enter"),
     "plan.left.about": Text(
@@ -141,7 +138,6 @@ LABELS: dict[str, Text] = {
     "plan.status.time_limit": Text(
         "限时内的最好结果，距最优不超过 {gap}", "Best within the time limit, at most {gap} off"
     ),
-    "plan.status.infeasible": Text("无可行解", "infeasible"),
     "plan.empty": Text("这一档没有入选达人", "Nobody is in the plan at this step"),
     "plan.in": Text("入选", "In plan"),
     # -- the list ----------------------------------------------------------------------------
@@ -195,7 +191,6 @@ LABELS: dict[str, Text] = {
     "kol.followers.short": Text("{n}粉", "{n}"),
     "kol.stage": Text("账号阶段", "Stage"),
     "kol.halving": Text("180 天内互动腰斩概率", "Engagement halves in 180 days"),
-    "kol.halving.short": Text("腰斩概率 {share}", "{share} chance to halve"),
     "kol.reasons": Text("推荐理由", "Why this KOL"),
     "kol.caution": Text("需要留意", "One caution"),
     "kol.forecast": Text("效果预估", "Forecast"),
@@ -203,7 +198,6 @@ LABELS: dict[str, Text] = {
         "区间为 P10–P90：十次合作约八次落在其中",
         "P10–P90: about eight collaborations in ten fall inside",
     ),
-    "kol.returns": Text("性价比", "Value for money"),
     "kol.price.band": Text("同平台同量级同形式报价 {low}–{high}", "similar KOLs ask {low}–{high}"),
     "kol.price.within": Text("处于同类区间", "within the usual band"),
     "kol.price.above": Text("高于同类区间", "above the usual band"),
@@ -241,7 +235,6 @@ LABELS: dict[str, Text] = {
     "kol.active": Text("活跃粉丝 {share}", "{share} active followers"),
     "kol.suspicious": Text("疑似水粉 {share}", "{share} suspicious followers"),
     "kol.mcn": Text("机构 {name}", "MCN {name}"),
-    "kol.id": Text("达人ID", "KOL ID"),
     "f.views": Text("播放量", "Views"),
     "f.engagements": Text("互动量", "Engagements"),
     "f.orders": Text("订单量", "Orders"),
@@ -275,6 +268,7 @@ LABELS: dict[str, Text] = {
         "越靠左上越划算；实心为入选达人，斜线为组合的平均性价比",
         "Up and left is better value; filled are in the plan, the line is the plan’s average",
     ),
+    "chart.scatter.list": Text("越靠左上越划算", "Up and left is better value"),
     "chart.scatter.desc": Text(
         "{n} 位达人，横轴报价，纵轴{value}，两轴均为对数。入选 {k} 位。",
         "{n} KOLs by price (across) and {value} (up), both logarithmic; {k} are in the plan.",
@@ -296,7 +290,6 @@ LABELS: dict[str, Text] = {
         "{name}的粉丝数从 {from} 变为 {to}", "{name}’s followers went from {from} to {to}"
     ),
     "chart.price": Text("报价", "Price"),
-    "chart.budget": Text("预算", "Budget"),
     "dim.gender": Text("性别", "Gender"),
     "dim.age": Text("年龄", "Age"),
     "dim.region": Text("地域", "Region"),
@@ -332,7 +325,6 @@ LABELS: dict[str, Text] = {
     "print.for": Text("致", "Prepared for"),
     "print.list": Text("推荐名单", "The list"),
     "print.list.first": Text("推荐名单（前 {n} 位）", "The list (first {n})"),
-    "print.kols": Text("达人详情", "The KOLs"),
     # -- the index ---------------------------------------------------------------------------
     "index.title": Text("达人投放建议", "KOL proposals"),
     "index.about": Text("{n} 个需求", "{n} briefs"),

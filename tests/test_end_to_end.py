@@ -12,6 +12,7 @@ import pytest
 from features.lake import Lake
 from matcher.cli import main
 from matcher.registry import CHAMPION, Registry
+from serving.page import page_name
 from serving.publish import read_run, runs
 
 SETTINGS = """
@@ -93,20 +94,28 @@ def test_people_get_the_lists_with_ids_as_text(place: Path) -> None:
     table = pd.read_csv(place / "lists" / "first" / "matches.en.csv", dtype=str)
     assert table["KOL ID"].tolist() == published["kol_id"].tolist()
     book = openpyxl.load_workbook(place / "lists" / "first" / "matches.en.xlsx")
-    assert book.sheetnames == ["Matches", "Excluded", "About"]
+    assert book.sheetnames[0] == "Matches"
+    assert book.sheetnames[-2:] == ["Excluded", "About"]
     head, *rows = book["Matches"].iter_rows()
     at = [cell.value for cell in head].index("KOL ID")
     assert [row[at].value for row in rows] == published["kol_id"].tolist()
     assert {(row[at].data_type, row[at].number_format) for row in rows} == {("s", "@")}
 
 
-def test_the_same_run_again_changes_no_byte(place: Path) -> None:
+def test_the_same_run_again_changes_no_byte_and_ends_with_the_page_to_open(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = place / "lists" / "first"
-    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
     listed = runs(place / "lake")
     _run("match", place / "lake", "--as-of", AS_OF, "--out", place / "lists", "--run-id", "first")
-    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+    assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
     assert runs(place / "lake") == listed
+    told = capsys.readouterr().err.replace("\n", "")  # a console folds long lines
+    assert told.endswith(f"Open {folder / 'index.html'} in a browser.")
+    published = read_run(place / "lake", "first")
+    pages = {file.name for file in folder.glob("brief-*.html")}
+    assert pages == {page_name(brief_id) for brief_id in set(published.exclusions["brief_id"])}
 
 
 def test_the_lists_can_be_had_in_chinese(place: Path) -> None:

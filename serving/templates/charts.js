@@ -93,14 +93,14 @@ function spark(points, title, about, colour = HUES[0]) {
   const days = points.map(([day]) => Date.parse(day));
   const counts = points.map(([, n]) => n);
   const low = least(counts), high = most(counts);
-  const x = (n) => 2 + ((n - days[0]) / (days.at(-1) - days[0] || 1)) * (width - 6);
+  const x = (n) => 2 + ((n - days[0]) / (last(days) - days[0] || 1)) * (width - 6);
   const y = (n) => height - 5 - ((n - low) / (high - low || 1)) * (height - 12);
   const line = points.map(([, n], at) => `${at ? "L" : "M"}${x(days[at]).toFixed(1)} ${y(n).toFixed(1)}`).join("");
   return chart(
     width, height, title, about,
-    s("path", { d: `${line}L${x(days.at(-1)).toFixed(1)} ${height}L${x(days[0]).toFixed(1)} ${height}Z`, fill: colour, "fill-opacity": 0.09 }),
+    s("path", { d: `${line}L${x(last(days)).toFixed(1)} ${height}L${x(days[0]).toFixed(1)} ${height}Z`, fill: colour, "fill-opacity": 0.09 }),
     s("path", { d: line, fill: "none", stroke: colour, "stroke-width": 1.75, "stroke-linejoin": "round", "vector-effect": "non-scaling-stroke" }),
-    s("circle", { cx: x(days.at(-1)), cy: y(counts.at(-1)), r: 2.6, fill: colour }),
+    s("circle", { cx: x(last(days)), cy: y(last(counts)), r: 2.6, fill: colour }),
   );
 }
 
@@ -121,10 +121,14 @@ function split_bar(parts, shown) {
 function share_rows(mix, target, names, limit = 6) {
   const wanted = target || {};
   const keys = [...new Set([...Object.keys(mix), ...Object.keys(wanted)])];
-  keys.sort((a, b) => Math.max(mix[b] || 0, wanted[b] || 0) - Math.max(mix[a] || 0, wanted[a] || 0));
+  const size = (key) => Math.max(mix[key] || 0, wanted[key] || 0);
+  keys.sort((a, b) => size(b) - size(a));
   const top = Math.max(0.01, most(keys.map((key) => Math.max(mix[key] || 0, wanted[key] || 0))));
   const wide = (n) => `${((100 * n) / top).toFixed(1)}%`;
-  return keys.slice(0, limit).map((key) =>
+  const shown = keys.slice(0, limit);
+  // Ages go by age, all else by size.
+  if (shown.every((key) => /^\d/.test(key))) shown.sort((a, b) => parseInt(a, 10) - parseInt(b, 10));
+  return shown.map((key) =>
     h("div", { class: "share" },
       span("key", bdi(names(key))),
       h("span", { class: "track", "aria-hidden": "true" },

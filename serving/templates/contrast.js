@@ -28,7 +28,7 @@ function tellings(families, best, rest) {
 
 function is_better(figure, best, rest) {
   if (figure.kind === "money" && best.currency !== rest.currency) return false;
-  const [x, y] = [best, rest].map((side) => (Object.hasOwn(side.figures, figure.name) ? side.figures[figure.name] : null));
+  const [x, y] = [best, rest].map((side) => (holds(side.figures, figure.name) ? side.figures[figure.name] : null));
   return Boolean(x && y) && x[1] !== y[1] && x[2] !== y[2] && (x[0] - y[0]) * figure.better > 0;
 }
 

@@ -44,6 +44,8 @@ function fill(element, ...children) {
 const span = (kind, ...children) => h("span", { class: kind }, ...children);
 // What somebody wrote may run from right to left: it must not turn what stands around it.
 const bdi = (text) => h("bdi", null, text);
+const holds = (object, key) => Object.prototype.hasOwnProperty.call(object, key);
+const last = (list) => list[list.length - 1];
 const known = (value) => value !== null && value !== undefined;
 const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
 const most = (numbers) => numbers.reduce((top, number) => Math.max(top, number), -Infinity);

@@ -74,7 +74,7 @@ function brief_row(brief) {
     h("td", { ...label("index.matched"), class: "num" }, count(brief.matched)),
     h("td", { ...label("index.planned"), class: "num" }, count(plan.kols)),
     h("td", { ...label("index.spend"), class: "num strong" }, cash(plan.spent)),
-    h("td", { ...label("index.value"), class: "num" }, known(plan.value) ? [worth(plan.value, brief.currency, brief.goal), " ", span("muted small", told("label", Object.hasOwn(DATA.words.label, `value.short.${brief.goal}`) ? `value.short.${brief.goal}` : "value.short"))] : NONE),
+    h("td", { ...label("index.value"), class: "num" }, known(plan.value) ? [worth(plan.value, brief.currency, brief.goal), " ", span("muted small", told("label", holds(DATA.words.label, `value.short.${brief.goal}`) ? `value.short.${brief.goal}` : "value.short"))] : NONE),
     h("td", { ...label("index.ends"), class: "nowrap" }, brief.ends || NONE));
 }
 

@@ -36,7 +36,7 @@ function scatter(wide = 600) {
     fill: planned(kol) ? HUES[0] : "#fff", stroke: planned(kol) ? "#fff" : "#98a1b0", "stroke-width": 1.5, style: { cursor: "pointer" }, on: { click: () => open_kol(kol) },
   }), () => [h("b", null, bdi(name_of(kol))), h("br"), `${money(kol.price, kol.currency)} · ${title} ${shown(worth_of(kol))}`]);
   return [
-    h("h3", null, t("chart.scatter")), h("p", { class: "about" }, t("chart.scatter.about")),
+    h("h3", null, t("chart.scatter")), h("p", { class: "about" }, t(inside.length ? "chart.scatter.about" : "chart.scatter.list")),
     h("div", { class: "chart" }, chart(width, height, t("chart.scatter"), about,
       ticks(y, 6).map((n) => [
         s("line", { class: "rule", x1: left, x2: width - 8, y1: y.place(n), y2: y.place(n) }),

@@ -42,7 +42,7 @@ function stage_tag(kol) {
 }
 
 function growth_of(points) {
-  return points && points[0][1] > 0 ? points.at(-1)[1] / points[0][1] - 1 : null;
+  return points && points[0][1] > 0 ? last(points)[1] / points[0][1] - 1 : null;
 }
 
 function detail(kol, level = "h2") {
@@ -148,7 +148,7 @@ function modes(kol) {
       h("tbody", null, sorted.map((option) => h("tr", null,
         h("td", { class: option.recommended ? "on" : "" }, span("strong", word("mode", option.mode)),
           option.recommended && [" ", h("span", { class: "tag brand" }, t("kol.recommended"))],
-          known(option.signed) && span("sub", t("kol.signed", { n: option.signed })),
+          option.signed > 0 && span("sub", t("kol.signed", { n: option.signed })),
           either(option.why) && h("p", { class: "small muted" }, either(option.why))),
         h("td", { class: "num" }, money(option.price, option.currency)),
         h("td", { class: "num" }, count(mid(option.views))),
@@ -160,7 +160,7 @@ function modes(kol) {
 function risks(kol) {
   if (!kol.risks) return h("p", { class: "muted" }, t("kol.risks.none"));
   return kol.risks.map((risk, at) => {
-    const advice = Object.hasOwn(DATA.advice, risk.kind) ? DATA.advice[risk.kind] : {};
+    const advice = holds(DATA.advice, risk.kind) ? DATA.advice[risk.kind] : {};
     const level = risk_level(risk.score);
     const lines = [
       ["kol.evidence", all(risk.evidence).length > 0 && h("ul", null, all(risk.evidence).map((line) => h("li", null, bdi(line))))],
@@ -192,7 +192,7 @@ function growth(kol) {
 }
 
 function line_card(title, points, name, colour, face) {
-  const [from, to] = [count(points[0][1]), count(points.at(-1)[1])];
+  const [from, to] = [count(points[0][1]), count(last(points)[1])];
   return h("div", { class: "line" },
     h("div", { class: "top" }, face, span("name", bdi(title)), span("change", signed(growth_of(points)))),
     spark(points, title, t("chart.growth.desc", { name, from, to }), colour),

@@ -20,11 +20,11 @@ function plan_section() {
 }
 
 function slider() {
-  const last = PLANS.length - 1;
+  const end = PLANS.length - 1;
   const spoken = (plan) => t("plan.step", { budget: brief_money(plan.budget, plan.currency), share: percent(plan.step) });
-  const done = () => `${(100 * step) / (last || 1)}%`;
+  const done = () => `${(100 * step) / (end || 1)}%`;
   const input = h("input", {
-    type: "range", style: { "--done": done() }, id: "step", min: 0, max: last, step: 1, value: step, disabled: !last,
+    type: "range", style: { "--done": done() }, id: "step", min: 0, max: end, step: 1, value: step, disabled: !end,
     "aria-label": t("plan.slider"), "aria-valuetext": spoken(plan_now()),
     on: {
       input: (event) => {
@@ -36,7 +36,7 @@ function slider() {
     },
   });
   const marks = PLANS.map((plan, at) => h("span", {
-    class: at === 0 || at === last ? "edge" : "", "data-step": at, style: { left: `${(100 * at) / (last || 1)}%` },
+    class: at === 0 || at === end ? "edge" : "", "data-step": at, style: { left: `${(100 * at) / (end || 1)}%` },
   }, percent(plan.step)));
   return h("div", { class: "slider" },
     h("p", { class: "now" }, h("small", null, t("plan.budget")), h("span", { id: "step-budget" }), h("small", { id: "step-share" })),
@@ -104,7 +104,7 @@ function curve() {
   const ends = told_plans.flatMap((plan) => [plan.value, ...(plan.values || [])]).filter(known);
   const x = scale(told_plans.map((plan) => plan.budget), left, width - 14, false);
   const budgets = told_plans.map((plan) => plan.budget);
-  const across = (n) => left + ((n - budgets[0]) / (budgets.at(-1) - budgets[0] || 1)) * (width - 24 - left);
+  const across = (n) => left + ((n - budgets[0]) / (last(budgets) - budgets[0] || 1)) * (width - 24 - left);
   const y = scale([0, ...ends], height - bottom, 12, false);
   const line = (at) => told_plans.map((plan, i) => `${i ? "L" : "M"}${across(plan.budget).toFixed(1)} ${y.place(at(plan)).toFixed(1)}`).join("");
   const back = (at) => [...told_plans].reverse().map((plan) => `L${across(plan.budget).toFixed(1)} ${y.place(at(plan)).toFixed(1)}`).join("");
@@ -113,7 +113,7 @@ function curve() {
   const currency = told_plans[0].currency;
   const now = plan_now();
   const description = told_plans.map((plan) => `${brief_money(plan.budget, plan.currency)}: ${worth(plan.value, plan.currency)}`).join("; ");
-  const edges = [told_plans[0], told_plans.at(-1)];
+  const edges = [told_plans[0], last(told_plans)];
   if (feasible(now) && !edges.includes(now)) edges.push(now);
   const clear = edges.filter((plan) => plan === now || !feasible(now) || Math.abs(across(plan.budget) - across(now.budget)) > 58);
   return [...head, h("div", { class: "chart" }, chart(width, height, t("plan.curve"), description,

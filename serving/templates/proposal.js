@@ -50,8 +50,12 @@ function facts() {
     [t("brief.period"), period],
     [t("brief.wanted"), known(brief.wanted) && count(brief.wanted)],
     [t("brief.max_price"), known(brief.max_price) && money(brief.max_price, brief.currency)],
+    [t("brief.min_followers"), brief.min_followers > 0 && count(brief.min_followers)],
+    [t("brief.max_risk"), known(brief.max_risk) && percent(brief.max_risk)],
     [t("brief.product_price"), known(brief.product_price) && money(brief.product_price, brief.currency)],
+    [t("brief.margin"), known(brief.margin) && percent(brief.margin)],
     [t("brief.audience"), target_words()],
+    [t("brief.blocked"), brief.blocked_terms && bdi(brief.blocked_terms.join(language === "zh" ? "、" : ", "))],
   ].filter(([, figure]) => figure);
 }
 

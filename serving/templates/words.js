@@ -34,7 +34,7 @@ function rich(key, values) {
 
 function told(group, code) {
   const words = DATA.words[group];
-  const text = Object.hasOwn(words, code) ? words[code] : null;
+  const text = holds(words, code) ? words[code] : null;
   return text ? text[language] : code;
 }
 
@@ -43,7 +43,7 @@ const word = (group, code) => (known(code) ? told(group, code) : NONE);
 // A region or vertical by its code, or as somebody wrote it.
 function named(group, code) {
   const names = (DATA.names || {})[group] || {};
-  return Object.hasOwn(names, code) ? names[code][language] : code;
+  return holds(names, code) ? names[code][language] : code;
 }
 
 // Words that come in both languages, or in one.
@@ -66,7 +66,7 @@ function count(number) {
 }
 
 const sign = (currency) =>
-  !currency ? "" : Object.hasOwn(SIGNS, currency) ? SIGNS[currency] : `${currency} `;
+  !currency ? "" : holds(SIGNS, currency) ? SIGNS[currency] : `${currency} `;
 
 function money(number, currency) {
   if (!known(number)) return NONE;
@@ -103,7 +103,7 @@ function rate(share) {
 
 // The unit of the brief's goal.
 const goal = () => (DATA.brief || {}).goal;
-const has = (key) => Object.hasOwn(DATA.words.label, key);
+const has = (key) => holds(DATA.words.label, key);
 const value_label = () => (has(`value.${goal()}`) ? t(`value.${goal()}`) : t("value"));
 const value_short = () => (has(`value.short.${goal()}`) ? t(`value.short.${goal()}`) : t("value.short"));
 function worth(number, currency, of = goal()) {

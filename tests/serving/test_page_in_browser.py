@@ -379,6 +379,15 @@ def test_the_index_searches_and_leads_to_the_brief_in_the_readers_language(visit
     assert one.page.locator("#none").is_visible()
 
 
+def test_whoever_blocks_scripts_still_reads_the_list(browser: Any, site: dict[str, Path]) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(site["few"].as_uri())
+    assert page.locator("noscript table tbody tr").count() == 6
+    assert "栗子护肤日记" in page.locator("noscript").inner_text()
+    context.close()
+
+
 def test_the_brief_that_nobody_matches_says_so(visit: Opens) -> None:
     one = visit("nobody")
     assert "没有符合条件的达人" in one.text("#matches")
