@@ -28,7 +28,7 @@ from training.verdict import Check, Verdict
 AS_OF = ("--as-of", "2026-06-30")
 COMMANDS = (
     *("check", "ingest", "simulate", "train", "evaluate", "promote", "rollback", "match"),
-    *("reconcile", "drift", "tune", "retrain"),
+    *("reconcile", "drift", "tune", "retrain", "brief"),
 )
 
 
