@@ -177,12 +177,10 @@ def _line(name: str, score: Score) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "sets", nargs="*", default=["held_apart"], choices=SETS, help="Sets to read."
-    )
+    parser.add_argument("sets", nargs="*", help=f"Sets to read: {', '.join(SETS)}.")
     parser.add_argument("--faults", action="store_true", help="List what was read wrong.")
     options = parser.parse_args()
-    for name in options.sets:
+    for name in options.sets or SETS[-1:]:
         as_of, briefs = load(name)
         languages = Counter(brief["gold"]["language"] for brief in briefs)
         told = ", ".join(f"{count} {lang}" for lang, count in sorted(languages.items()))

@@ -96,7 +96,7 @@ def read_sheets(path: Path) -> list[Sheet]:
 
 
 def _read_csv(path: Path) -> list[Sheet]:
-    with path.open(encoding=_encoding(path), newline="") as lines:
+    with path.open(encoding=encoding_of(path), newline="") as lines:
         limit = csv.field_size_limit(_FIELD_LIMIT)
         try:
             return _parse_csv(path.name, lines)
@@ -105,7 +105,14 @@ def _read_csv(path: Path) -> list[Sheet]:
             csv.field_size_limit(limit)
 
 
-def _encoding(path: Path) -> str:
+def encoding_of(path: Path) -> str:
+    """Return the encoding of a text file.
+
+    Raises
+    ------
+    FileError
+        If it is text in none that is read.
+    """
     with path.open("rb") as stream:
         start = stream.read(4096)
     if start.startswith(codecs.BOM_UTF8):

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from matcher.commands import data, lists, models, planning, succession, upkeep
+from matcher.commands import data, intake, lists, models, planning, succession, upkeep
 from matcher.commands.shared import BAD_DATA, EPILOG, OK, STATE, USAGE, terminal_of_run
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app = typer.Typer(
 for command in (
     data.check,
     data.ingest,
+    intake.brief,
     data.simulate,
     models.train,
     models.evaluate,

@@ -47,7 +47,9 @@ print([name for name in heavy if name in sys.modules], logging.getLogger().handl
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["vocabulary.toml", "headers.toml", "simulate/verticals.toml"])
+@pytest.mark.parametrize(
+    "name", ["vocabulary.toml", "headers.toml", "simulate/verticals.toml", "brieftext/words.toml"]
+)
 def test_data_files_travel_with_the_package(name: str) -> None:
     assert files("features").joinpath(name).is_file()
 

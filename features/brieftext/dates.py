@@ -58,11 +58,6 @@ _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
             rf"(?![\d.%万wk元位个]))?",
         ),
         (
-            "us",
-            rf"(?<![\d.])(?P<m1>{_NUMBER})\.(?P<d1>{_DAY})(?=号|日|开|截|前|起|上线|发|结束|启动|"
-            rf"之前|晚|当天)",
-        ),
-        (
             "chinese_part",
             rf"(?:(?P<y1>{_YEAR}|今|明)年)?(?P<m1>{_NUMBER}|{_CN_NUMBER})月(?:份)?(?P<p1>{_PART})"
             rf"(?:{_TO}(?:(?P<m2>{_NUMBER}|{_CN_NUMBER})月(?:份)?)?(?P<p2>{_PART}))?",
@@ -81,6 +76,11 @@ _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
             "dotted",
             rf"(?<![\d.,$¥])(?P<m1>{_NUMBER})(?P<sep>[./])(?P<d1>{_DAY}){_TO}"
             rf"(?:(?P<m2>{_NUMBER})(?P=sep))?(?P<d2>{_DAY})(?![\d.%万wkm元]| ?[km](?![a-z]))",
+        ),
+        (
+            "us",
+            rf"(?<![\d.])(?P<m1>{_NUMBER})\.(?P<d1>{_DAY})(?=号|日|开|截|前|起|上线|发|结束|启动|"
+            rf"之前|晚|当天)",
         ),
         (
             "english_days",
@@ -153,6 +153,7 @@ _STARTS = re.compile(
     r"^(?:日|号|当天)?(?:起|开始|以后|之后|后|启动|开启|正式|开播|上线|发布|首发|开售|"
     r" ?(?:onwards?|start|launch|kick-?off))"
 )
+_ONWARDS = re.compile(r"^(?:份)?(?:起|开始|以后|之后|后|启动|开启| ?onwards?)")
 _LABEL_END = re.compile(r"(?:结束|截止)(?:时间|日期)?[:|]$|(?<![a-z])(?:end|end date|ends)[:|] ?$")
 _LABEL_START = re.compile(
     r"(?:开始|起始|启动)(?:时间|日期)?[:|]$|(?<![a-z])(?:start|start date|starts)[:|] ?$"
@@ -408,7 +409,10 @@ def _role(plain: Plain, span: Span) -> tuple[str, bool]:
     if _LABEL_START.search(before):
         return "from", True
     if span.first == span.last or not span.exact:
-        if _STARTS.match(after) or (_FROM.search(before[-14:]) and span.exact):
+        # A month in which it goes live is the whole of it; only a day begins anything.
+        if (_STARTS if span.exact else _ONWARDS).match(after) or (
+            _FROM.search(before[-14:]) and span.exact
+        ):
             return "from", True
         if span.first == span.last:
             # One day alone is when it goes live.

@@ -23,6 +23,7 @@ Why = Literal[
     "words",
     "birth",
     "first",
+    "heading",
 ]
 """Why a value is a guess: each is a convention that `matcher.briefing` puts in words."""
 

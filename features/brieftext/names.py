@@ -214,6 +214,8 @@ def _brand_of_title(plain: Plain) -> Found | None:
     text = half_width(str(heading.value))
     if framed := re.match(r"[【\[「《]([^】\]」》]{2,16})[】\]」》]", text):
         text = framed[1]
+        if _may_be_brand(text) and not _is_common(text) and not _HEADING.search(text):
+            return Found(text, (str(heading.value),), "words")
     match = _BRAND_ENDS.search(text)
     ends = [match.start()] if match else []
     plain_title = Plain.of(text)
@@ -275,7 +277,7 @@ def title(plain: Plain) -> Found | None:
         if line.startswith(("# ", "##")) and len(name) <= _LONGEST_TITLE:
             return Found(name, (name,))
         if _is_title(name):
-            return Found(name, (name,), "first")
+            return Found(name, (name,), "heading")
         if not _LABELLED.match(name):
             return None
     return None

@@ -33,9 +33,9 @@ class Plain:
 
     Examples
     --------
-    >>> plain = Plain.of("预算： ３０ 万")
-    >>> plain.text, plain.quote(3, 6)
-    ('预算:30万', '３０ 万')
+    >>> plain = Plain.of("预算 ３０ 万")
+    >>> plain.text, plain.quote(2, 5)
+    ('预算30万', '３０ 万')
     """
 
     original: str

@@ -39,7 +39,7 @@ def understand(text: str, today: date) -> Understood:
     body = clean(text)
     told: dict[str, Found | None] = {
         "text": Found(body, ()),
-        "language": Found(language(plain.text), ()) if body else None,
+        "language": Found(language(plain.text), (), "words") if body else None,
         "brand_name": names.brand(plain),
         "title": names.title(plain),
         "goal": choices.goal(plain),

@@ -8,6 +8,7 @@ from functools import cache
 from features.brieftext.findings import Found
 from features.brieftext.plain import Plain
 from features.brieftext.words import data, either
+from features.cells import half_width
 
 _LIST = r"(?P<list>[^。;!?\n]{1,160})"
 _SIGN = (
@@ -73,6 +74,7 @@ _EXCLUDED = tuple(
         r"list))*(?: ?(?:are|is|:|\|))+ ?(?P<list>[^。;!?\n]{1,160})",
     )
 )
+_RUN = re.compile(r"@[\w.\-]{2,30}(?:[,、/ ]|and |or |和|或)+$")
 _HANDLE = re.compile(r"@[\w.\-]{2,30}")
 _QUOTED = re.compile(
     r"\"([^\"\n]{1,30})\"|「([^」\n]{1,30})」|『([^』\n]{1,30})』|《([^》\n]{1,30})》|"
@@ -107,7 +109,7 @@ _SPLIT = re.compile(
 )
 _MARKS = re.compile(r"[、,/;|]|(?<=[^、])(?:以及|及|和)(?=[^、]+$)")
 _NO_NAME = re.compile(
-    r"负面|上次|之前|往期|近|不|没|合作|达人|博主|个月|天内|过|请|需要|可以|优先|账号|的|投放|"
+    r"预算|粉丝|平台|目标|时间|售价|毛利|\d[\d.]*(?:万|w(?![a-z])|元|%)|负面|上次|之前|往期|近|不|没|合作|达人|博主|个月|天内|过|请|需要|可以|优先|账号|的|投放|"
     r"期间|同期|半年|一年|竞品|竞对|同类|其他|其它|任何|同行|品类|友商|广告|"
     r"(?<![a-z])(?:the|last|past|days?|months?|any|other|similar|competitors?|competing|"
     r"competitor|creators?|influencers?|within|please|recent|recently|brands?|no|not|us|we|our|"
@@ -203,10 +205,13 @@ def excluded_kols(plain: Plain) -> Found | None:
         # In the original, where a blank ends a name in Chinese.
         begin = next((i for i, at in enumerate(plain.at) if at >= match.start()), 0)
         close = next((i for i, at in enumerate(plain.at) if at >= match.end()), len(plain.text))
-        start, end = plain.sentence(begin)
-        before, after = plain.text[start:begin], plain.text[close:end]
+        first = begin
+        while run := _RUN.search(plain.text[max(0, first - 40) : first]):
+            first -= len(run[0])
+        start, end = plain.clause(first)[0], plain.clause(close)[1]
+        before, after = plain.text[start:first], plain.text[close:end]
         if _refusing().search(before[-60:]) or _refusing().search(after[:14]):
-            names[match[0].lstrip("@").rstrip(".")] = None
+            names[half_width(match[0]).lstrip("@").rstrip(".")] = None
             quotes[plain.shown(max(start, begin - 20), close)] = None
     kept = _no_twice(names)
     return Found(kept, tuple(quotes)) if kept else None

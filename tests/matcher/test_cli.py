@@ -29,7 +29,7 @@ from training.verdict import Check, Verdict
 AS_OF = ("--as-of", "2026-06-30")
 COMMANDS = (
     *("check", "ingest", "simulate", "train", "evaluate", "promote", "rollback", "match"),
-    *("reconcile", "drift", "tune", "retrain", "plan", "why", "successors"),
+    *("reconcile", "drift", "tune", "retrain", "plan", "why", "successors", "brief"),
 )
 
 
