@@ -333,7 +333,7 @@ def expected_views(bounds: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     from scipy.special import ndtr
 
-    low, middle, high = bounds.T
+    low, middle, high = np.minimum(bounds, np.log(MOST)).T
     below, above = (middle - low) / P90, (high - middle) / P90
     skew = np.exp(below**2 / 2) * ndtr(-below) + np.exp(above**2 / 2) * ndtr(above)
     mean = np.exp(middle) * np.where(np.isnan(skew), 1.0, skew) - 1

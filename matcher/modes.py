@@ -122,8 +122,8 @@ def recommended(options: pd.DataFrame) -> NDArray[np.bool_]:
 
     The one that promises most for its price: in worth or, where that cannot be told, in what the
     goal counts. Where neither can, the one that serves the goal best and in which the KOL has
-    worked most: a first collaboration counts as much as one step of `SERVES`, and so do the next
-    two, and the next four. Of equals the cheapest, and then the first by name.
+    worked most: three collaborations count as much as one step of `SERVES`, fifteen as two. Of
+    equals the cheapest, and then the first by name.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def recommended(options: pd.DataFrame) -> NDArray[np.bool_]:
     price = options["price"].to_numpy(dtype=np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         promised = np.where(price > 0, worth / price, np.where(worth > 0, np.inf, worth))
-    experience = np.log2(1 + options["signed"].fillna(0.0).to_numpy(dtype=np.float64))
+    experience = np.log2(1 + options["signed"].fillna(0.0).to_numpy(dtype=np.float64)) / 2
     order = pd.DataFrame(
         {
             "row": pd.factorize(options["row"])[0],

@@ -46,6 +46,8 @@ AIMS: Mapping[str, Text] = MappingProxyType(
         "conversion": Text("转化", "conversion"),
     }
 )
+CLOSE = 0.95
+"""Who promises more than this share of the best is hardly worse."""
 UNITS = (100.0, 1_000.0, 10_000.0)
 """Amounts of money by which a promise is told: the least that brings something worth a figure."""
 
@@ -150,11 +152,20 @@ def _best(best: Option, others: list[Option]) -> Text:
         )
     elif promised and not math.isnan(best.promised):
         second = max(promised, key=lambda other: other.promised)
-        amount = _unit(best)
+        told = _promise(second, _unit(best))
+        close = second.promised > CLOSE * best.promised
+        more = Text("略高于", "slightly more than") if close else Text("高于", "more than")
         parts.append(
             Text(
-                f"高于次优的{second.label.zh}（{_promise(second, amount).zh}）",
-                f"more than the next best, {second.label.en} ({_promise(second, amount).en})",
+                f"{more.zh}次优的{second.label.zh}（{told.zh}）",
+                f"{more.en} the next best, {second.label.en} ({told.en})",
+            )
+        )
+    elif math.isnan(best.promised):
+        parts.append(
+            Text(
+                "尚无成效数据，按目标契合与合作经验综合首选",
+                "first by purpose and experience, since no results have been learned from",
             )
         )
     parts.append(_experience(best))

@@ -6,7 +6,7 @@ from features.history import History, roster
 from features.pipeline import FeaturePipeline
 from features.simulate import World
 from features.vectors import Embeddings
-from matcher.candidates import candidates
+from matcher.candidates import Candidates, candidates
 from matcher.config import Config
 
 
@@ -61,39 +61,33 @@ def test_kept_rows_come_in_the_order_asked_for(world: World, word_embeddings: Em
 def test_a_kol_whose_cheapest_mode_is_for_another_time_may_serve_in_another(
     world: World, word_embeddings: Embeddings
 ) -> None:
-    tables, brief = world.tables, world.tables.briefs["brief_id"].iloc[-1]
+    briefs = world.tables.briefs.assign(modes=[()] * len(world.tables.briefs))
+    tables = world.tables.replace(briefs=SPECS["briefs"].conform(briefs))
     pipeline = FeaturePipeline(Config().features, word_embeddings)
-    asked = _asked([brief], [world.as_of])
-    (before,) = candidates(asked, History(tables), pipeline, Config())
-    kol_id = before.pairs["kol_id"].iloc[0]
-    first = before.offers.iloc[0]
-    mine = tables.rates["kol_id"] == kol_id
-    allowed = tables.briefs.set_index("brief_id")["modes"][brief]
-    other = next(mode for mode in allowed or ("q_and_a", "sponsorship") if mode != first["mode"])
+    brief_ids = briefs.loc[briefs["decided_at"].isna(), "brief_id"].tolist()
+    asked = _asked(brief_ids, [world.as_of] * len(brief_ids))
+
+    def of_first(rates: pd.DataFrame) -> Candidates:
+        (found,) = candidates(asked, History(tables.replace(rates=rates)), pipeline, Config())
+        same = found.pairs[["brief_id", "kol_id"]] == first[["brief_id", "kol_id"]]
+        return found.of(found.pairs.index[same.all(axis=1)])
+
+    (found,) = candidates(asked, History(tables), pipeline, Config())
+    first = found.pairs.iloc[0]
+    price, currency = found.offers[["price", "currency"]].iloc[0]
+    mine = tables.rates["kol_id"] == first["kol_id"]
     later = world.as_of + pd.Timedelta(days=900)
     away = tables.rates.assign(available_from=tables.rates["available_from"].mask(mine, later))
     away["available_to"] = away["available_to"].mask(mine)
-    (gone,) = candidates(asked, History(tables.replace(rates=away)), pipeline, Config())
-    assert kol_id not in set(gone.pairs["kol_id"])
-    assert gone.funnel.set_index("reason")["kols"]["availability"] >= 1
+    assert of_first(away).pairs.empty
 
-    dear = (
-        away[mine]
-        .tail(1)
-        .assign(
-            mode=other,
-            price=first["price"] + 1,
-            quoted_at=world.as_of - pd.Timedelta(minutes=1),
-            valid_until=pd.NaT,
-            available_from=pd.NaT,
-        )
-    )
-    more = SPECS["rates"].conform(pd.concat([away, dear], ignore_index=True))
-    (after,) = candidates(asked, History(tables.replace(rates=more)), pipeline, Config())
-    row = after.pairs.index[after.pairs["kol_id"] == kol_id]
-    assert after.offers.loc[row, ["mode", "price"]].to_numpy().tolist() == [
-        [other, first["price"] + 1]
-    ]
-    assert after.pairs.loc[row, "mode"].tolist() == [other]
-    signals = pipeline.transform(after.pairs, History(tables.replace(rates=more)))
-    pd.testing.assert_frame_equal(after.signals, signals, check_exact=True)
+    dear = {
+        **{"kol_id": first["kol_id"], "mode": "joint_development", "price": price + 1},
+        **{"currency": currency, "quoted_at": world.as_of - pd.Timedelta(minutes=1)},
+    }
+    more = pd.concat([away, SPECS["rates"].conform(pd.DataFrame([dear]))], ignore_index=True)
+    again = of_first(more)
+    terms = again.offers[["mode", "price"]].assign(asked=again.pairs["mode"])
+    assert terms.to_numpy().tolist() == [["joint_development", price + 1, "joint_development"]]
+    signals = pipeline.transform(again.pairs, History(tables.replace(rates=more)))
+    pd.testing.assert_frame_equal(again.signals, signals, check_exact=True)

@@ -164,7 +164,7 @@ def test_without_forecasts_purpose_and_experience_decide(
     options = settle(found, history, pipeline, NOTHING).options
     assert options is not None
     assert options[["value", "brings", "views_p50"]].isna().all(axis=None)
-    suits = options["serves"] + np.log2(1 + options["signed"])
+    suits = options["serves"] + np.log2(1 + options["signed"]) / 2
     best = suits.groupby(options["row"]).transform("max")
     assert (suits == best)[options["recommended"]].all()
     # Not one mode for all, and not the cheapest for all.

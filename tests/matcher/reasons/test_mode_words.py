@@ -42,10 +42,10 @@ def test_the_best_is_compared_with_the_next_best_in_real_figures() -> None:
 
 
 def test_counts_are_told_where_worth_is_unknown_and_nothing_where_nobody_knows() -> None:
-    options = _options(value=np.nan, signed=np.nan)
+    options = _options(value=np.nan, signed=np.nan, brings=[100.0, 49.0])
     best, _ = _said(options, "conversion")
-    assert best[0] == "每 1,000 元报价预计带来 10 单；高于次优的广告植入（10 单）"
-    assert best[1].startswith("About 10 orders expected per 1,000 CNY of price; ")
+    assert best[0] == "每 1,000 元报价预计带来 10 单；略高于次优的广告植入（9.8 单）"
+    assert best[1].startswith("About 10 orders expected per 1,000 CNY of price; slightly more than")
 
 
 @pytest.mark.parametrize(
@@ -77,12 +77,15 @@ def test_the_only_one_says_so() -> None:
 
 def test_without_forecasts_purpose_and_experience_speak() -> None:
     options = _options(value=np.nan, brings=np.nan)
-    assert _said(options, "conversion") == [
-        [
-            "契合转化目标；已签约直播带货 6 次",
-            "Made for conversion; 6 live commerce collaborations signed",
-        ],
-        ["有助于转化目标；暂无广告植入合作记录", "Helps conversion; no ad placement on record"],
+    best, other = _said(options, "conversion")
+    assert best == [
+        "契合转化目标；尚无成效数据，按目标契合与合作经验综合首选；已签约直播带货 6 次",
+        "Made for conversion; first by purpose and experience, since no results have been learned "
+        "from; 6 live commerce collaborations signed",
+    ]
+    assert other == [
+        "有助于转化目标；暂无广告植入合作记录",
+        "Helps conversion; no ad placement on record",
     ]
     nothing = _options(value=np.nan, brings=np.nan, signed=np.nan).head(1)
     assert _said(nothing, None)[0][0] == "需求允许的形式中，该达人仅报价这一种"
