@@ -16,6 +16,7 @@ from features.simulate import World, simulate
 from features.tables import Tables
 from features.vectors import Embeddings
 from matcher.config import Config, HeadConfig, RankerConfig, TrainingConfig
+from training.fit import Fit, Plan, fit_plan, plan_by_time
 
 FIRST = pd.Timestamp("2025-01-01", tz="UTC")
 
@@ -80,6 +81,17 @@ def history(world: World) -> History:
 @pytest.fixture(scope="session")
 def pipeline(config: Config, embeddings: Embeddings) -> FeaturePipeline:
     return FeaturePipeline(config.features, embeddings)
+
+
+@pytest.fixture(scope="session")
+def plan(world: World, config: Config) -> Plan:
+    return plan_by_time(world.tables, config)
+
+
+@pytest.fixture(scope="session")
+def fit(plan: Plan, history: History, pipeline: FeaturePipeline, config: Config) -> Fit:
+    """Return a model of the small world, with its examples; made once, so leave it as it is."""
+    return fit_plan(plan, history, pipeline, config)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from features.history import History
-from features.pipeline import FeaturePipeline
 from features.simulate import World
 from features.tables import Tables
 from features.vectors import Embeddings
@@ -23,20 +22,10 @@ from training.drift import (
     measure_drift,
     roster_summary,
 )
-from training.fit import Fit, Plan, fit_plan, plan_by_time
+from training.fit import Fit, Plan
 from training.summary import SignalSummary
 
 SETTINGS = UpkeepConfig(least_rows=10, least_briefs=3, recent_briefs=25)
-
-
-@pytest.fixture(scope="module")
-def plan(world: World, config: Config) -> Plan:
-    return plan_by_time(world.tables, config)
-
-
-@pytest.fixture(scope="module")
-def fit(plan: Plan, history: History, pipeline: FeaturePipeline, config: Config) -> Fit:
-    return fit_plan(plan, history, pipeline, config)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +35,7 @@ def summary(fit: Fit, plan: Plan, history: History, config: Config) -> SignalSum
 
 @pytest.fixture(scope="module")
 def taught(plan: Plan) -> frozenset[str]:
-    return frozenset([*plan.briefs("train"), *plan.briefs("valid")])
+    return frozenset(plan.taught)
 
 
 def look(

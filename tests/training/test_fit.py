@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -13,7 +14,7 @@ from features.pipeline import FeaturePipeline
 from features.simulate import World
 from features.tables import Tables
 from matcher.config import Config, TrainingConfig
-from training.examples import Examples, build_examples, graded_pairs
+from training.examples import Examples
 from training.fit import (
     LATE,
     WHENEVER,
@@ -41,15 +42,8 @@ WEEKLY = [
 
 
 @pytest.fixture(scope="module")
-def plan(history: History, config: Config) -> Plan:
-    return plan_by_time(history.tables, config)
-
-
-@pytest.fixture(scope="module")
-def examples(history: History, pipeline: FeaturePipeline, plan: Plan, config: Config) -> Examples:
-    tables, settings = history.tables, config.training
-    graded = graded_pairs(tables, plan.briefs("train"), plan.known_before, settings)
-    return build_examples(tables, history, pipeline, graded, settings, config.seed)
+def examples(fit: Fit) -> Examples:
+    return fit.examples
 
 
 # -- plans -----------------------------------------------------------------------------------
@@ -367,8 +361,9 @@ def test_where_there_are_outcomes_they_are_the_basis(
 
 
 @pytest.fixture(scope="module")
-def fit(examples: Examples, plan: Plan, config: Config, pipeline: FeaturePipeline) -> Fit:
-    return Fit(fit_matcher(examples, plan, config, pipeline), examples, pipeline)
+def plain(fit: Fit, plan: Plan, config: Config) -> Fit:
+    """Return the same before its refit."""
+    return replace(fit, matcher=fit_matcher(fit.examples, plan, config, fit.pipeline, fit.answers))
 
 
 def spoilt(fit: Fit, briefs: pd.Index) -> Fit:
@@ -380,15 +375,15 @@ def spoilt(fit: Fit, briefs: pd.Index) -> Fit:
     return Fit(fit.matcher, Examples(pairs, fit.examples.signals), fit.pipeline, fit.answers)
 
 
-def test_refitted_forecasts_learn_from_all_but_the_test(fit: Fit, plan: Plan) -> None:
-    again = refitted(fit, plan).matcher
-    assert refitted(spoilt(fit, plan.briefs("test")), plan).matcher.hash == again.hash
+def test_refitted_forecasts_learn_from_all_but_the_test(plain: Fit, plan: Plan) -> None:
+    again = refitted(plain, plan).matcher
+    assert refitted(spoilt(plain, plan.briefs("test")), plan).matcher.hash == again.hash
     for part in ("train", LATE, "valid"):
-        assert refitted(spoilt(fit, plan.briefs(part)), plan).matcher.hash != again.hash
+        assert refitted(spoilt(plain, plan.briefs(part)), plan).matcher.hash != again.hash
 
 
-def test_a_refit_keeps_what_the_validation_part_told(fit: Fit, plan: Plan) -> None:
-    before, after = fit.matcher, refitted(fit, plan).matcher
+def test_a_refit_keeps_what_the_validation_part_told(plain: Fit, plan: Plan) -> None:
+    before, after = plain.matcher, refitted(plain, plan).matcher
     assert before.forecaster is not None
     assert after.forecaster is not None
     assert after.forecaster.heads.keys() == before.forecaster.heads.keys()
@@ -400,8 +395,8 @@ def test_a_refit_keeps_what_the_validation_part_told(fit: Fit, plan: Plan) -> No
     assert after.scout != before.scout
 
 
-def test_a_refit_follows_the_truth_more_closely(fit: Fit, plan: Plan, world: World) -> None:
-    test = fit.examples.of(plan.briefs("test"))
+def test_a_refit_follows_the_truth_more_closely(plain: Fit, plan: Plan, world: World) -> None:
+    test = plain.examples.of(plan.briefs("test"))
     asked = test.pairs[["brief_id", "kol_id"]].assign(mode="ad_placement")
     truth = np.log(world.truth(asked)["views"].to_numpy())
     told = np.isfinite(truth)
@@ -411,13 +406,13 @@ def test_a_refit_follows_the_truth_more_closely(fit: Fit, plan: Plan, world: Wor
         said = fit.matcher.forecaster.heads["views"].log(test.signals)
         return float(np.std((said - truth)[told]))
 
-    assert error(refitted(fit, plan)) < error(fit)
+    assert error(refitted(plain, plan)) < error(plain)
 
 
-def test_where_nothing_is_forecast_there_is_nothing_to_refit(fit: Fit, plan: Plan) -> None:
-    judged = fit.examples.pairs.assign(judged=True, achieved=np.nan)
+def test_where_nothing_is_forecast_there_is_nothing_to_refit(plain: Fit, plan: Plan) -> None:
+    judged = plain.examples.pairs.assign(judged=True, achieved=np.nan)
     judged[["views", "engagements", "spread", "clicks", "orders"]] = np.nan
-    examples = Examples(judged, fit.examples.signals)
-    matcher = fit_matcher(examples, plan, fit.matcher.config, fit.pipeline)
-    only = Fit(matcher, examples, fit.pipeline)
+    examples = Examples(judged, plain.examples.signals)
+    matcher = fit_matcher(examples, plan, plain.matcher.config, plain.pipeline)
+    only = Fit(matcher, examples, plain.pipeline)
     assert refitted(only, plan) is only

@@ -18,7 +18,7 @@ from matcher.registry import Registry
 from training import guards, leaks
 from training.contest import CHALLENGER, CHAMPION, Contest, Corner, contest
 from training.examples import Examples
-from training.fit import Fit, Plan, fit_matcher, fit_plan, plan_by_time
+from training.fit import Fit, Plan, fit_matcher
 from training.gate import _enough, _same_scores, decide, judge, probe, take_over
 from training.job import Trained, train
 from training.slices import slices_of
@@ -27,16 +27,6 @@ from training.verdict import Check, Verdict
 from training.window import Past, Window, taught_by, window
 
 SETTINGS = GateConfig(least_briefs=5, detectable=1.0, most_gain=1.0, drift=50.0)
-
-
-@pytest.fixture(scope="module")
-def plan(world: World, config: Config) -> Plan:
-    return plan_by_time(world.tables, config)
-
-
-@pytest.fixture(scope="module")
-def fit(plan: Plan, history: History, pipeline: FeaturePipeline, config: Config) -> Fit:
-    return fit_plan(plan, history, pipeline, config)
 
 
 @pytest.fixture(scope="module")

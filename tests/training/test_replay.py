@@ -1,21 +1,15 @@
 import numpy as np
 import pandas as pd
-import pytest
 
 from features.history import History
 from features.pipeline import FeaturePipeline
 from features.simulate import World
 from matcher.config import Config
 from matcher.model import Matcher
-from training.fit import Fit, fit_plan, plan_by_time
+from training.fit import Fit
 from training.replay import log_value
 
 ALL = pd.Index([f"b{i:05d}" for i in range(1, 91)])
-
-
-@pytest.fixture(scope="module")
-def fit(world: World, history: History, pipeline: FeaturePipeline, config: Config) -> Fit:
-    return fit_plan(plan_by_time(world.tables, config), history, pipeline, config)
 
 
 def test_a_models_choice_is_valued_against_the_agencys_own(fit: Fit, history: History) -> None:
