@@ -117,8 +117,10 @@ def order_by_brief(
         if within is not None:
             better &= np.logical_or.outer(within[rows], within[rows])
         if better.any():
-            higher = np.sign(np.subtract.outer(score[rows], score[rows]))[better]
-            found[str(brief)] = float((np.nan_to_num(higher) + 1).mean() / 2)
+            # Two that no rule can score are minus infinity both: equals, and no difference.
+            own = score[rows]
+            above, below = np.greater.outer(own, own), np.less.outer(own, own)
+            found[str(brief)] = float((1.0 + above - below)[better].mean() / 2)
     return pd.Series(found, dtype=np.float64).rename_axis("brief_id")
 
 
