@@ -8,8 +8,9 @@ which would have brought most for its price.
     python benchmarks/modes.py --kols 800 --briefs 400 --seeds 0 1 2
 
 ``nothing learned`` goes by what a mode is for and by experience, as before any outcome is known;
-``modes left out`` does not learn what a mode adds. ``per money`` is what the chosen modes bring for the same money, as a share of what the best ones would;
-``of the best twenty`` the same for the KOLs that the model ranks first.
+``modes left out`` does not learn what a mode adds. ``per money`` is what the chosen modes bring for
+the same money, as a share of what the best ones would; ``of the best twenty`` the same for the KOLs
+that the model ranks first.
 """
 
 from __future__ import annotations
