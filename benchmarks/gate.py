@@ -257,8 +257,7 @@ def _spoilt(
     rng: np.random.Generator,
 ) -> pd.DataFrame:
     if mode == "half a year old":
-        asked = pairs[["brief_id", "kol_id", "as_of"]]
-        return world.pipeline.transform(asked.assign(as_of=asked["as_of"] - AGE), world.history)
+        return world.pipeline.transform(pairs.assign(as_of=pairs["as_of"] - AGE), world.history)
     columns = [name for name in signals if name.startswith(f"{family}.")]
     if mode == "unknown":
         return signals.assign(**dict.fromkeys(columns, np.nan))

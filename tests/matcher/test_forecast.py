@@ -218,4 +218,4 @@ def test_the_mean_of_views_is_that_of_drawn_futures() -> None:
     told = expected_views(blank)
     assert told[0] == pytest.approx(10.0)
     assert np.isnan(told[1])
-    assert told[2] == MOST
+    assert 1e11 < told[2] <= MOST

@@ -44,7 +44,7 @@ def test_every_space_gives_signals_that_the_pipeline_gives_again(
     assert list(found.signals) == learned.names
     assert affinity(found).notna().mean().min() > 0.2
     test = found.of(plan.briefs("test"))
-    again = learned.transform(test.pairs[["brief_id", "kol_id", "as_of"]], history)
+    again = learned.transform(test.pairs, history)
     pd.testing.assert_frame_equal(again, test.signals, check_exact=True)
 
 

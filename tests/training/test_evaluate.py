@@ -134,7 +134,7 @@ def graded(history: History, pipeline: FeaturePipeline, config: Config, day: Day
     whenever = pd.Series(day(4000), index=pd.Index(briefs))
     pairs = graded_pairs(history.tables, whenever.index, whenever, config.training)
     pairs = pairs.assign(known=True)
-    return Examples(pairs, pipeline.transform(pairs[["brief_id", "kol_id", "as_of"]], history))
+    return Examples(pairs, pipeline.transform(pairs, history))
 
 
 def test_the_three_views_of_a_log(

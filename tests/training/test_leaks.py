@@ -26,7 +26,7 @@ def assert_signals_are_of_their_time(
 ) -> None:
     """Assert that what a model learns from was known at each decision, to the last bit."""
     for as_of, pairs in examples.pairs.groupby("as_of"):
-        then = pipeline.transform(pairs[["brief_id", "kol_id", "as_of"]], tables.as_of(as_of))
+        then = pipeline.transform(pairs, tables.as_of(as_of))
         pd.testing.assert_frame_equal(examples.signals.loc[pairs.index], then, check_exact=True)
 
 

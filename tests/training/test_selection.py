@@ -25,7 +25,7 @@ def log(day: Day, rows: list[dict[str, object]]) -> Tables:
 
 def told(tables: Tables, known_before: pd.Series | None = None) -> dict[str, str]:
     found = choices(tables, known_before)
-    assert list(found) == ["brief_id", "kol_id", "choice", "position", "propensity"]
+    assert list(found) == ["brief_id", "kol_id", "mode", "choice", "position", "propensity"]
     return dict(zip(found["kol_id"], found["choice"], strict=True))
 
 
