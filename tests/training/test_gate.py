@@ -18,7 +18,7 @@ from matcher.registry import Registry
 from training import guards, leaks
 from training.contest import CHALLENGER, CHAMPION, Contest, Corner, contest
 from training.examples import Examples
-from training.fit import Fit, Plan, fit_matcher
+from training.fit import LATE, Fit, Plan, fit_matcher
 from training.gate import _enough, _same_scores, decide, judge, probe, take_over
 from training.job import Trained, train
 from training.slices import slices_of
@@ -63,10 +63,17 @@ def _scoring(corner: Corner, **columns: Any) -> Corner:
 
 
 @pytest.fixture(scope="module")
-def whole(met: Contest, fit: Fit) -> Contest:
-    """Return a contest on every brief, for scores that are made up."""
-    corner = Corner.of(fit.matcher, fit.examples.signals)
-    return replace(met, pairs=fit.examples.pairs, challenger=corner, champion=corner)
+def examples(fit: Fit, plan: Plan) -> Examples:
+    """Return the pairs of the training, validation and test parts."""
+    some = fit.examples.of(plan.part.index[plan.part != LATE])
+    return Examples(some.pairs.reset_index(drop=True), some.signals.reset_index(drop=True))
+
+
+@pytest.fixture(scope="module")
+def whole(met: Contest, examples: Examples, plan: Plan, config: Config, fit: Fit) -> Contest:
+    """Return a contest on all of them, for scores that are made up."""
+    corner = Corner.of(fit_matcher(examples, plan, config, fit.pipeline), examples.signals)
+    return replace(met, pairs=examples.pairs, challenger=corner, champion=corner)
 
 
 @pytest.fixture(scope="module")
@@ -208,14 +215,14 @@ def test_what_the_score_reads_beside_its_forests_carries_it(met: Contest) -> Non
 
 
 def test_a_lead_that_hangs_on_a_leaked_column_is_refused(
-    fit: Fit,
+    examples: Examples,
     plan: Plan,
     whole: Contest,
     config: Config,
     pipeline: FeaturePipeline,
     learned: SignalSummary,
 ) -> None:
-    leak, (pairs, known) = "record.conversion", (fit.examples.pairs, fit.examples.signals)
+    leak, (pairs, known) = "record.conversion", (examples.pairs, examples.signals)
     signals = known.assign(**{leak: pairs["grade"].where(pairs["known"])})
     matcher = fit_matcher(Examples(pairs, signals), plan, config, pipeline)
     said = _said(replace(whole, challenger=Corner.of(matcher, signals)), learned)
