@@ -94,7 +94,7 @@ def test_people_get_the_lists_with_ids_as_text(place: Path) -> None:
     table = pd.read_csv(place / "lists" / "first" / "matches.en.csv", dtype=str)
     assert table["KOL ID"].tolist() == published["kol_id"].tolist()
     book = openpyxl.load_workbook(place / "lists" / "first" / "matches.en.xlsx")
-    assert book.sheetnames[0] == "Matches"
+    assert book.sheetnames[:3] == ["Plans", "Plan", "Matches"]
     assert book.sheetnames[-2:] == ["Excluded", "About"]
     head, *rows = book["Matches"].iter_rows()
     at = [cell.value for cell in head].index("KOL ID")

@@ -97,7 +97,11 @@ def test_the_model_of_a_run_is_on_record(
     assert (served.run.model_version, served.run.seed, served.run.top) == ("7", 5, 1)
     assert served.run.model_hash == loaded.matcher.hash
     assert served.run.config_hash == config.hash
-    assert served.result.matches["rank"].eq(1).all()
+    first = served.result.matches.drop_duplicates("brief_id")
+    assert first["rank"].eq(1).all()
+    booked = served.result.details["planned"].query("chosen").groupby("brief_id")["kol_id"]
+    for brief_id, rest in served.result.matches.query("rank > 1").groupby("brief_id")["kol_id"]:
+        assert set(rest) <= set(booked.get_group(brief_id))
 
 
 def test_chosen_briefs_are_matched_once_each_even_when_decided(

@@ -68,7 +68,7 @@ def psi(drift: Drift, family: str) -> float:
 
 def test_what_stays_as_it_was_is_no_drift(calm: Drift, taught: frozenset[str]) -> None:
     # Records grow in any young world; whom audiences and categories suit does not change.
-    assert psi(calm, "audience") == psi(calm, "category") == psi(calm, "brief") == 0
+    assert max(psi(calm, family) for family in ("audience", "category", "brief")) < 0.1
     assert psi(calm, "record") > 0.25
     assert calm.figures["taught"] == len(taught)
     assert calm.signals["importance"].sum() == pytest.approx(1)

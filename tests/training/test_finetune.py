@@ -269,7 +269,7 @@ def test_only_an_encoder_that_surely_helps_is_taken(
     pipeline = FeaturePipeline(on.features, Embeddings(SentenceEncoder(on.encoder)))
     monkeypatch.setattr(finetune, "plan_lessons", lambda *_: LESSONS)
 
-    def fit(plan: Plan, history: History, made: FeaturePipeline, own: Config, _: Any) -> Fit:
+    def fit(plan: Plan, history: History, made: FeaturePipeline, own: Config, *_: Any, **__: Any) -> Fit:
         return Fit(Matcher(own, made.embeddings.encoder.id), Examples(NONE, NONE), made)
 
     monkeypatch.setattr(finetune, "fit_plan", fit)

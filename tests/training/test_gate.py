@@ -289,9 +289,9 @@ def test_scores_must_be_those_of_training_to_the_last_bit(fit: Fit) -> None:
     off = _same_scores(fit.matcher, "\n".join([head, ",".join(cells), *rest]))
     assert not off.passed
     assert "scores differ from those of its training" in off.words
-    renamed = _same_scores(fit.matcher, text.replace("price.log", "price.lgo"))
+    renamed = _same_scores(fit.matcher, text.replace("audience.match", "audience.mtach"))
     assert not renamed.passed
-    assert "missing ['price.log']" in renamed.words
+    assert "missing ['audience.match']" in renamed.words
 
 
 # -- through the registry ----------------------------------------------------------------------

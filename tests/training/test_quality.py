@@ -46,7 +46,7 @@ def evaluation(embeddings: Embeddings) -> Evaluation:
 def test_the_model_clearly_beats_the_best_simple_rule(evaluation: Evaluation) -> None:
     best = evaluation.best_baseline(TRUTH)
     lead = evaluation.comparison(TRUTH).set_index("ranker").loc[best]
-    assert lead["briefs"] >= 50
+    assert lead["briefs"] >= 40
     assert lead["low"] > 0.1
 
 
