@@ -269,12 +269,15 @@ def test_only_an_encoder_that_surely_helps_is_taken(
     pipeline = FeaturePipeline(on.features, Embeddings(SentenceEncoder(on.encoder)))
     monkeypatch.setattr(finetune, "plan_lessons", lambda *_: LESSONS)
 
-    def fit(plan: Plan, history: History, made: FeaturePipeline, own: Config, *_: Any, **__: Any) -> Fit:
+    def fit(
+        plan: Plan, history: History, made: FeaturePipeline, own: Config, _: Any, *, refit: bool
+    ) -> Fit:
+        assert not refit  # the validation briefs, which decide, may teach neither
         return Fit(Matcher(own, made.embeddings.encoder.id), Examples(NONE, NONE), made)
 
     monkeypatch.setattr(finetune, "fit_plan", fit)
     monkeypatch.setattr(finetune, "choose", lambda *_: Choice(0.6, 0.5, low, 9))
-    plain = fit(plan, history, pipeline, on, None)
+    plain = fit(plan, history, pipeline, on, None, refit=False)
     found, choice = better_fit(plain, plan, history, on, tmp_path)
     assert choice == Choice(0.6, 0.5, low, 9)
     assert (found is plain) == (low < 0)
