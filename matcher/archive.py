@@ -224,9 +224,7 @@ def _calibration(told: Mapping[str, Any]) -> Calibration:
 def _ranker(told: Mapping[str, Any], forests: Mapping[str, Forest]) -> FitRanker:
     calibration = _calibration(told["calibration"])
     like = None if told["likeness"] is None else Likeness(**told["likeness"])
-    kept = told["standing"]
-    levels = tuple((float(level), float(adds)) for level, adds in kept.get("levels", ()))
-    standing = Standing(**(kept | {"levels": levels}))
+    standing = Standing(**told["standing"])
     return FitRanker(
         forests[_RANKER], told["start_weight"], calibration, told["basis"], like, standing
     )

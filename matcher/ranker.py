@@ -146,7 +146,7 @@ class FitRanker:
         success = np.concatenate([train.success.to_numpy(dtype=bool)[seen], success])
         signals = pd.concat([train.signals[seen], valid.signals[told]], ignore_index=True)
         past = np.arange(len(margin)) < seen.sum()
-        standing, offset = Standing.fit(margin, signals, success, past, weight)
+        standing, offset = Standing.fit(margin, signals, success, past)
         curve = Calibration.fit(margin, success, offset=offset)
         return cls(forest, weight, curve, basis, likeness, standing)
 

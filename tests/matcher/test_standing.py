@@ -77,8 +77,7 @@ def test_what_is_unknown_adds_nothing() -> None:
     standing, _ = Standing.fit(*_past(), past=np.zeros(4000, dtype=bool))
     signals = _signals(20).assign(**{"category.goal": CONVERSION, "brief.product_price": np.nan})
     np.testing.assert_allclose(standing(signals), standing.goals[SOLD])
-    nothing = standing(_signals(20).assign(**{"category.goal": np.nan}))
-    np.testing.assert_allclose(nothing, 0, atol=1e-9)
+    assert (standing(_signals(20).assign(**{"category.goal": np.nan})) == 0).all()
     assert (Standing()(_signals(20)) == 0).all()
 
 
@@ -87,45 +86,3 @@ def test_too_few_of_either_teach_nothing() -> None:
     standing, offset = Standing.fit(margin, signals, np.arange(50) < 4, np.zeros(50, dtype=bool))
     assert standing == Standing()
     assert (offset == 0).all()
-
-
-def _inflated(rows: int = 6000) -> tuple[np.ndarray, pd.DataFrame, np.ndarray]:
-    """Return margins, signals and successes in two currencies while all prices rise by a third."""
-    rng, signals = np.random.default_rng(3), _signals(rows)
-    signals["category.goal"] = rng.integers(0, 3, rows).astype(float)  # nobody sells
-    dollars = rng.random(rows) < 0.4
-    usual = np.where(dollars, 6.0, 8.0) + rng.uniform(0, 0.3, rows)
-    signals["price.log"] = usual + signals["price.relative"]
-    margin = 2 * rng.normal(size=rows)
-    # Margins know nothing of the rise: at 2 a log unit, a price of a tenth more costs 0.2.
-    logit = 0.7 * (margin - 2 * (usual - np.where(dollars, 6.0, 8.0))) - 0.5 * dollars + 0.6
-    return margin, signals, rng.random(rows) < 1 / (1 + np.exp(-logit))
-
-
-def test_where_prices_have_risen_all_bring_less_for_them() -> None:
-    margin, signals, success = _inflated()
-    standing, offset = Standing.fit(margin, signals, success, np.zeros(6000, bool), per_log=2.0)
-    np.testing.assert_allclose(standing(signals), offset, atol=1e-9)
-    assert standing.dear == pytest.approx(0.7 * 2, abs=0.15)
-    (cheap, less), (plenty, more) = standing.levels
-    assert (cheap, plenty) == pytest.approx((6.15, 8.15), abs=0.02)
-    assert more - less == pytest.approx(0.5, abs=0.15)
-    later = signals.assign(**{"price.log": signals["price.log"] + 0.1})
-    np.testing.assert_allclose(standing(later) - standing(signals), -0.1 * standing.dear)
-    unknown = signals.assign(**{"price.log": np.nan})
-    assert np.isfinite(standing(unknown)).all()
-
-
-def test_prices_in_money_that_was_never_seen_say_nothing_of_a_rise() -> None:
-    standing, _ = Standing.fit(*_inflated(), past=np.zeros(6000, dtype=bool), per_log=2.0)
-    signals = _signals(30).assign(**{"category.goal": 0.0})
-    dong = signals.assign(**{"price.log": 16 + signals["price.relative"]})
-    assert np.ptp(standing(dong)) < 1e-9
-    assert abs(standing(dong) - standing(signals)).max() < 0.5
-
-
-def test_a_rise_of_prices_counts_once_for_briefs_that_sell() -> None:
-    standing, _ = Standing.fit(*_past(), past=np.zeros(4000, dtype=bool))
-    signals = _signals(100).assign(**{"category.goal": CONVERSION})
-    later = signals.assign(**{"price.log": signals["price.log"] + 0.2})
-    np.testing.assert_allclose(standing(later) - standing(signals), -0.2 * standing.worth)
