@@ -232,6 +232,8 @@ def test_a_lead_that_hangs_on_a_leaked_column_is_refused(
         }
     )
     matcher = fit_matcher(Examples(pairs, signals), plan, fast, pipeline)
+    plain = Corner.of(fit_matcher(examples, plan, fast, pipeline), known)
+    whole = replace(whole, champion=plain)
     said = _said(replace(whole, challenger=Corner.of(matcher, signals)), learned)
     alone = said["one signal"]
     assert not alone.passed
