@@ -91,8 +91,8 @@ function tiles(kol) {
   const usual = place && [h("small", null, t(`kol.price.${place}`)), price_band(kol)];
   const made = [
     [t("col.price"), money(kol.price, kol.currency), [kol.mode && h("small", null, word("mode", kol.mode)), usual]],
-    [t("col.fit"), percent(kol.fit), null],
-    [t("col.accept"), percent(kol.accept), null],
+    [t("col.fit"), chance(kol.fit), null],
+    [t("col.accept"), chance(kol.accept), null],
     [t("col.risk"), percent(kol.risk), known(kol.risk) && h("small", null, t(`risk.${risk_level(kol.risk)}`))],
     [value_label(), worth(kol.value, kol.currency), null],
     [t("col.cpm"), brief_money(mid(kol.cpm), kol.currency), kol.cpm && h("small", null, range(brief_money(kol.cpm[0], kol.currency), brief_money(kol.cpm[2], kol.currency)))],
@@ -257,7 +257,7 @@ function turn(kol, focused) {
 // Two KOLs side by side; what is better is marked, by colour and by a dot.
 const COMPARED = [
   ["col.rank", (kol) => kol.rank, (kol) => `#${kol.rank}`, -1],
-  ["col.fit", (kol) => kol.fit, (kol) => percent(kol.fit), 1],
+  ["col.fit", (kol) => kol.fit, (kol) => chance(kol.fit), 1],
   ["col.price", (kol) => kol.price, (kol) => money(kol.price, kol.currency), -1],
   ["col.mode", () => null, (kol) => word("mode", kol.mode), 0],
   ["col.followers", () => null, (kol) => count(kol.followers), 0],
@@ -268,7 +268,7 @@ const COMPARED = [
   ["col.cpe", (kol) => kol.cpe, (kol) => money(kol.cpe, kol.currency), -1],
   ["col.roi", (kol) => mid(kol.roi), (kol) => [signed(mid(kol.roi)), kol.roi && span("sub", range(signed(kol.roi[0]), signed(kol.roi[2])))], 1],
   ["f.er", (kol) => kol.er, (kol) => rate(kol.er), 1],
-  ["col.accept", (kol) => kol.accept, (kol) => percent(kol.accept), 1],
+  ["col.accept", (kol) => kol.accept, (kol) => chance(kol.accept), 1],
   ["col.risk", (kol) => kol.risk, (kol) => risk_tag(kol.risk), -1],
   ["kol.stage", () => null, (kol) => stage_tag(kol) || NONE, 0],
   ["kol.halving", (kol) => kol.halving, (kol) => percent(kol.halving), -1],

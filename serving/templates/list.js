@@ -163,7 +163,7 @@ function cell_kind(key) {
 function cell(key, kol) {
   if (key === "rank") return kol.rank;
   if (key === "kol") return who(kol, true);
-  if (key === "fit") return known(kol.fit) ? h("span", { class: "gauge" }, meter(kol.fit), h("b", null, percent(kol.fit))) : NONE;
+  if (key === "fit") return known(kol.fit) ? h("span", { class: "gauge" }, meter(kol.fit), h("b", null, chance(kol.fit))) : NONE;
   if (key === "price") return [span("strong", money(kol.price, kol.currency)), kol.mode && span("sub", word("mode", kol.mode))];
   if (key === "views") {
     return kol.views ? [span("strong", count(mid(kol.views))), " ", span("muted small nowrap", range(count(kol.views[0]), count(kol.views[2]))), interval_bar(kol.views, views_scale)] : NONE;
@@ -172,7 +172,7 @@ function cell(key, kol) {
   if (key === "cpm") return brief_money(mid(kol.cpm), kol.currency);
   if (key === "cpe") return money(kol.cpe, kol.currency);
   if (key === "roi") return signed(mid(kol.roi));
-  return key === "accept" ? percent(kol.accept) : risk_tag(kol.risk);
+  return key === "accept" ? chance(kol.accept) : risk_tag(kol.risk);
 }
 
 // Two may be picked; a third takes the place of the first.

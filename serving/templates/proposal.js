@@ -102,7 +102,7 @@ function list_kpis() {
   return [
     [t("kpi.matched"), count(KOLS.length), screened > 0 && t("kpi.matched.sub", { n: plain(screened, 0) })],
     prices.length > 0 && [t("kpi.price"), money(median(prices), CURRENCY), t("range", { low: brief_money(least(prices), CURRENCY), high: brief_money(most(prices), CURRENCY) })],
-    Number.isFinite(best) && [t("kpi.best"), percent(best), null],
+    Number.isFinite(best) && [t("kpi.best"), chance(best), null],
     known(views) && [t("kpi.median_views"), count(views), t("kpi.median")],
     known(cpm) && [t("col.cpm"), money(cpm, CURRENCY), t("kpi.median")],
     risks_known.length > 0 && [t("kpi.lowrisk"), percent(low / risks_known.length), t("kpi.lowrisk.sub", { n: risks_known.length, k: low })],

@@ -86,6 +86,11 @@ function percent(share, digits = 0) {
   return known(share) ? `${plain(share * 100, digits)}%` : NONE;
 }
 
+// A chance is never rounded up: 100% would be a promise.
+function chance(share) {
+  return known(share) ? percent(Math.floor(share * 100 + 1e-9) / 100) : NONE;
+}
+
 function signed(share) {
   if (!known(share)) return NONE;
   const rounded = Math.round(share * 100);
