@@ -1,44 +1,32 @@
-"""What codes of the data contract are called, in Chinese and English."""
+"""What codes are called, in Chinese and English: the words of ``words.toml``, for every list."""
 
 from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
 
 from features.cells import vocabulary
 from matcher.wording import Text
 
-NAMES = {
-    "platform": {
-        "douyin": Text("抖音", "Douyin"),
-        "kuaishou": Text("快手", "Kuaishou"),
-        "xiaohongshu": Text("小红书", "Xiaohongshu"),
-        "bilibili": Text("B站", "Bilibili"),
-        "weibo": Text("微博", "Weibo"),
-        "wechat_channels": Text("视频号", "WeChat Channels"),
-        "wechat_mp": Text("公众号", "WeChat Official Account"),
-        "tiktok": Text("TikTok", "TikTok"),
-        "instagram": Text("Instagram", "Instagram"),
-        "youtube": Text("YouTube", "YouTube"),
-    },
-    "mode": {
-        "ad_placement": Text("广告植入", "ad placement"),
-        "sponsorship": Text("赞助", "sponsorship"),
-        "co_creation": Text("内容共创", "co-creation"),
-        "live_commerce": Text("直播带货", "live commerce"),
-        "q_and_a": Text("问答", "Q&A"),
-        "social_interaction": Text("社交互动", "social interaction"),
-        "offline_event": Text("线下活动", "offline event"),
-        "product_co_design": Text("参与产品设计", "product co-design"),
-        "joint_development": Text("共同研发", "joint development"),
-    },
-    "tier": {
-        "nano": Text("素人", "nano"),
-        "micro": Text("尾部", "micro"),
-        "mid": Text("腰部", "mid"),
-        "macro": Text("头部", "macro"),
-        "mega": Text("超头部", "mega"),
-    },
-}
+
+def _read() -> Mapping[str, Mapping[str, Text]]:
+    told = tomllib.loads(files("matcher").joinpath("words.toml").read_text(encoding="utf-8"))
+    return MappingProxyType(
+        {
+            column: MappingProxyType({code: Text(**text) for code, text in codes.items()})
+            for column, codes in told.items()
+        }
+    )
 
 
+WORDS: Mapping[str, Mapping[str, Text]] = _read()
+"""Words for the codes of a column, by column."""
+
+
+@cache
 def name_of(dimension: str, code: str) -> Text:
     """Return what a platform, mode, tier or vertical is called; unknown codes are their own names.
 
@@ -47,7 +35,7 @@ def name_of(dimension: str, code: str) -> Text:
     >>> name_of("platform", "douyin").zh, name_of("tier", "mid").zh, name_of("mode", "q_and_a").en
     ('抖音', '腰部', 'Q&A')
     """
-    if (text := NAMES.get(dimension, {}).get(code)) is not None:
+    if (text := WORDS.get(dimension, {}).get(code)) is not None:
         return text
     words = vocabulary().words["vertical"]
     own = (word for word, name in words.items() if name == code and not word.isascii())

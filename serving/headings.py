@@ -1,6 +1,6 @@
 """What lists say: headings, sheet names and the words for codes, in Chinese and English.
 
-The words themselves are in ``headings.toml`` (columns) and ``words.toml`` (codes).
+The words themselves are in ``headings.toml``; those of codes in `matcher.names`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
+from matcher.names import WORDS
 from matcher.wording import Text
 
 Style = Literal[
@@ -104,13 +105,6 @@ def _columns() -> Iterator[tuple[str, Heading]]:
 
 COLUMNS: Mapping[str, Heading] = MappingProxyType(dict(_columns()))
 """Every column that a list may have, by its name in ``headings.toml`` and quantile."""
-WORDS: Mapping[str, Mapping[str, Text]] = MappingProxyType(
-    {
-        column: MappingProxyType({code: Text(**told) for code, told in codes.items()})
-        for column, codes in read_words("words.toml").items()
-    }
-)
-"""Words for the codes of a column."""
 CHOSEN = tuple(
     dict.fromkeys(WORDS[name]["true"] for name in ("in_plan", "place", "role", "recommended"))
 )

@@ -14,8 +14,9 @@ from features.columns import EPOCH
 from features.whole import write_whole
 from matcher.accuracy import in_words
 from matcher.measures import MEASURES
+from matcher.names import WORDS
 from matcher.wording import Language, Text
-from serving.headings import COLUMNS, WORDS, Heading, Style
+from serving.headings import COLUMNS, Heading, Style
 from serving.ledger import REASONS, Reconciled
 from serving.sheets import Sheet, write_sheets
 

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from features.tables import Tables
 from features.whole import write_whole
+from matcher.names import WORDS
 from matcher.reasons.contrast import TEMPLATES
 from matcher.wording import Language, Text
-from serving.headings import WORDS
 from serving.names import file_name
 from serving.page_words import CODES, LABELS, LOW_RISK, MEDIUM_RISK, NOTES
 from serving.plain import amount

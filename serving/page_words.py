@@ -414,7 +414,7 @@ CODES: dict[str, dict[str, Text]] = {
         "overseas": Text("海外", "overseas"),
     },
 }
-"""Words for codes that no list has; the others are in ``words.toml``."""
+"""Words for codes that no list has; the others are in `matcher.names`."""
 
 LOW_RISK, MEDIUM_RISK = 0.2, 0.4
 """Total risk up to which it is called low, and medium."""

@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
+from matcher.names import WORDS
 from matcher.risk.advice import ADVICE
 from matcher.wording import Language
 from serving.evidence import in_words
-from serving.headings import WORDS
 
 HIGH_RISK = 0.3
 """Total risk from which a match is marked."""

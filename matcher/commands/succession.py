@@ -34,13 +34,6 @@ HEADS = (
     Text("合作形式", "mode"),
     Text("报价", "price"),
 )
-TIERS = {
-    "nano": Text("素人", "nano"),
-    "micro": Text("尾部", "micro"),
-    "mid": Text("腰部", "mid"),
-    "macro": Text("头部", "macro"),
-    "mega": Text("超头部", "mega"),
-}
 
 
 def successors(
@@ -95,6 +88,7 @@ def _show(terminal: Terminal, told: pd.DataFrame, kol_id: str, language: Languag
 def _row(told: dict[Any, Any], language: Language) -> tuple[object, ...]:
     import pandas as pd
 
+    from matcher.names import name_of
     from matcher.risk.files import in_words
 
     known = {name: "" if pd.isna(value) else str(value) for name, value in told.items()}
@@ -102,7 +96,7 @@ def _row(told: dict[Any, Any], language: Language) -> tuple[object, ...]:
         int(told["rank"]),
         known["display_name"] or known["successor_id"],
         in_words("platform", known["platform"]).in_(language),
-        TIERS[known["tier"]].in_(language) if known["tier"] else "",
+        name_of("tier", known["tier"]).in_(language) if known["tier"] else "",
         f"{told['similarity']:.2f}",
         f"{told['growth']:+.1%}",
         in_words("mode", known["mode"]).in_(language),

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from functools import cache
 from typing import Any
 
 import pandas as pd
 
-from features.cells import vocabulary
 from features.evidence import best_posts, excerpt, spans
 from features.history import History
 from features.pipeline import FeaturePipeline
+from matcher.names import name_of
 from matcher.reasons.figures import Facts, Post, Reason
 from matcher.reasons.phrases import PHRASES, drawn
 
@@ -57,7 +56,7 @@ def facts_of(
         Facts(
             {str(name): float(value) for name, value in values.items()},
             vertical=_text(topic),
-            vertical_zh=_in_chinese(_text(topic)),
+            vertical_zh=name_of("vertical", _text(topic)).zh,
             currency=_text(money),
             posts=shown,
             most_posts=config.recent_posts,
@@ -186,14 +185,6 @@ def _reasons(facts: Facts, parts: dict[str, float]) -> list[Reason]:
         if len(reasons) == REASONS_WANTED:
             break
     return reasons
-
-
-@cache
-def _in_chinese(vertical: str) -> str:
-    """Return the first Chinese word for a vertical, or the vertical as it is written."""
-    words = vocabulary().words["vertical"]
-    own = (word for word, name in words.items() if name == vertical and not word.isascii())
-    return next(own, vertical)
 
 
 def _text(value: object) -> str:

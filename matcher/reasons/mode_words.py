@@ -10,23 +10,10 @@ from typing import Any
 
 import pandas as pd
 
+from matcher.names import WORDS
 from matcher.reasons.phrases import short, wan
 from matcher.wording import Text
 
-LABELS: Mapping[str, Text] = MappingProxyType(
-    {
-        "ad_placement": Text("广告植入", "ad placement"),
-        "sponsorship": Text("赞助", "sponsorship"),
-        "co_creation": Text("内容共创", "co-creation"),
-        "live_commerce": Text("直播带货", "live commerce"),
-        "q_and_a": Text("问答", "Q&A"),
-        "social_interaction": Text("社交互动", "social interaction"),
-        "offline_event": Text("线下活动", "offline event"),
-        "product_co_design": Text("参与产品设计", "product co-design"),
-        "joint_development": Text("共同研发", "joint development"),
-    }
-)
-"""What people call each mode."""
 COUNTED: Mapping[str, Text] = MappingProxyType(
     {
         "awareness": Text("次播放", "views"),
@@ -37,15 +24,6 @@ COUNTED: Mapping[str, Text] = MappingProxyType(
     }
 )
 """What each goal counts."""
-AIMS: Mapping[str, Text] = MappingProxyType(
-    {
-        "awareness": Text("曝光", "awareness"),
-        "seeding": Text("种草", "seeding"),
-        "engagement": Text("互动", "engagement"),
-        "co_creation": Text("共创", "co-creation"),
-        "conversion": Text("转化", "conversion"),
-    }
-)
 CLOSE = 0.95
 """Who promises more than this share of the best is hardly worse."""
 UNITS = (100.0, 1_000.0, 10_000.0)
@@ -93,7 +71,7 @@ class Option:
     @property
     def label(self) -> Text:
         """What people call its mode."""
-        return LABELS[self.mode]
+        return WORDS["mode"][self.mode]
 
 
 def explain_options(options: pd.DataFrame, goals: pd.Series[Any]) -> pd.DataFrame:
@@ -197,7 +175,7 @@ def _figures(option: Option) -> Text:
             f"每 {each} {money}报价预计带来 {promise.zh}",
             f"about {promise.en} expected per {each} {option.currency} of price",
         )
-    aim = AIMS.get(option.goal)
+    aim = WORDS["goal"].get(option.goal)
     if aim is None:
         return Text("", "")
     return (

@@ -7,10 +7,11 @@ from typing import Any
 
 import pandas as pd
 
+from matcher.names import WORDS
 from matcher.reasons.phrases import short, wan
 from matcher.risk.advice import ADVICE
 from matcher.wording import Language, Text
-from serving.headings import WORDS, columns, read_words
+from serving.headings import columns, read_words
 from serving.told import worded
 from serving.workflow.campaign import Campaign, known
 

@@ -17,8 +17,9 @@ import pandas as pd
 from features.contract import COLLABORATIONS
 from features.tables import Tables
 from features.whole import write_whole
+from matcher.names import WORDS
 from matcher.wording import Language, Text
-from serving.headings import SHEETS, WORDS, Heading, Style
+from serving.headings import SHEETS, Heading, Style
 from serving.publish import Run
 from serving.sheets import Sheet, open_book
 from serving.workflow.calendar import HORIZONS

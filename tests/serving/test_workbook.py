@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from openpyxl.utils import get_column_letter
 
 from features.formulas import harmless
+from matcher import names
 from matcher.risk.advice import ADVICE
 from serving import headings, results, sheets, workbook
 from serving.cells import clean
@@ -280,13 +281,13 @@ def test_every_code_of_the_contract_has_words() -> None:
     from features.contract import GOALS, MODES, PLATFORMS, STATUSES
     from serving.results import BASES, STAGES, STEP_STATUSES
 
-    assert set(headings.WORDS["platform"]) == set(PLATFORMS)
-    assert set(headings.WORDS["mode"]) == set(MODES)
-    assert set(headings.WORDS["basis"]) == set(headings.RESTS_ON) == set(BASES)
-    assert set(headings.WORDS["goal"]) == set(headings.WORDS["value_unit"]) == set(GOALS)
-    assert set(headings.WORDS["status"]) == set(STATUSES)
-    assert set(headings.WORDS["stage"]) == set(STAGES)
-    assert set(headings.WORDS["step_status"]) == set(STEP_STATUSES)
+    assert set(names.WORDS["platform"]) == set(PLATFORMS)
+    assert set(names.WORDS["mode"]) == set(MODES)
+    assert set(names.WORDS["basis"]) == set(headings.RESTS_ON) == set(BASES)
+    assert set(names.WORDS["goal"]) == set(headings.WORDS["value_unit"]) == set(GOALS)
+    assert set(names.WORDS["status"]) == set(STATUSES)
+    assert set(names.WORDS["stage"]) == set(STAGES)
+    assert set(names.WORDS["step_status"]) == set(STEP_STATUSES)
 
 
 def test_drawn_places_are_marked(tmp_path: Path) -> None:
@@ -409,6 +410,6 @@ def test_every_column_has_words_in_both_languages_and_one_meaning() -> None:
     for name, heading in headings.COLUMNS.items():
         told = (heading.head.zh, heading.head.en, heading.about.zh, heading.about.en)
         assert all(text.strip() for text in told), name
-    for code in (text for codes in headings.WORDS.values() for text in codes.values()):
+    for code in (text for codes in names.WORDS.values() for text in codes.values()):
         assert bool(code.zh) == bool(code.en)
     assert {*headings.ABSENT, "about"} == {*headings.SHEETS}

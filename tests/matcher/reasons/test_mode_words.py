@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 
 from features.contract import GOALS, MODES
-from matcher.reasons.mode_words import AIMS, COUNTED, LABELS, explain_options
-from serving.headings import WORDS
+from matcher.names import WORDS
+from matcher.reasons.mode_words import COUNTED, explain_options
 
 
 def _options(**columns: object) -> pd.DataFrame:
@@ -92,6 +92,6 @@ def test_without_forecasts_purpose_and_experience_speak() -> None:
 
 
 def test_everything_has_a_name_in_both_languages() -> None:
-    assert set(LABELS) == set(MODES)
-    assert set(COUNTED) == set(AIMS) == set(GOALS)
-    assert dict(LABELS) == WORDS["mode"]
+    assert set(WORDS["mode"]) == set(MODES)
+    assert set(COUNTED) == set(WORDS["goal"]) == set(GOALS)
+    assert dict(WORDS["mode"]) == WORDS["mode"]
