@@ -46,8 +46,8 @@ def describe(
     found : Candidates
         The listed, settled.
     best : DataFrame
-        Their places (`matcher.explore.choose_places`) and how they stand among all candidates
-        (`matcher.reasons.comparisons.among_candidates`), aligned.
+        Their score, fit and places (`matcher.explore.choose_places`), and how they stand among
+        all candidates (`matcher.reasons.comparisons.among_candidates`), aligned.
     history : History
         The tables.
     pipeline : FeaturePipeline
@@ -58,7 +58,8 @@ def describe(
     DataFrame, aligned to the pairs of `found`
         `serving.results.MATCHES`.
     """
-    kols, offers, told = found.roster, found.offers, matcher.score(found.signals)
+    kols, offers = found.roster, found.offers
+    told = matcher.forecasts.outlook(found.signals, offers["currency"])
     described = pd.DataFrame(
         {
             "brief_id": found.pairs["brief_id"],
@@ -72,8 +73,8 @@ def describe(
             "mode": offers["mode"],
             "price": offers["price"],
             "currency": offers["currency"],
-            "fit": told["fit"],
-            "score": told["score"],
+            "fit": best["fit"],
+            "score": best["score"],
             "risk": found.risk,
             "median_views": np.expm1(found.signals["reach.median_views"]).round(),
         }
@@ -96,7 +97,7 @@ def describe(
     matches = pd.concat(
         [described, band, shown.assign(**shown[list(VIEWS)].round()), brings, reasons], axis=1
     ).assign(
-        value=matcher.forecasts.outlook(found.signals, offers["currency"])["value"],
+        value=told["value"],
         stage=stages(found.signals),
         halving=halving(found.pairs, history),
         basis=matcher.basis,

@@ -193,10 +193,14 @@ class Matcher(Fitted):
             `matcher.forecast.Forecaster.predict`. Null is what was not learned.
         """
         score = self.margin(signals)
+        told = self.forecasts.predict(signals)
+        return told.assign(score=score, fit=self._fit(score, signals))
+
+    def _fit(self, score: NDArray[np.float64], signals: pd.DataFrame) -> NDArray[np.float64]:
+        """Return the chance of a success at each score, null where nothing was learned."""
         if self.ranker is None or self.forecaster is None:
-            return NOTHING.predict(signals).assign(score=score, fit=np.nan)
-        fit = self.ranker.chance(score, signals)
-        return self.forecaster.predict(signals).assign(score=score, fit=fit)
+            return np.full(len(score), np.nan)
+        return self.ranker.chance(score, signals)
 
     def contributions(self, signals: pd.DataFrame) -> pd.DataFrame | None:
         """Return what each signal adds to each score, or ``None`` where nothing was learned."""
@@ -207,10 +211,7 @@ class Matcher(Fitted):
     def _ranked(self, found: Candidates) -> pd.DataFrame:
         """Rank all candidates of each brief, by brief and rank."""
         score = self.margin(found.signals)
-        fit = np.full(len(score), np.nan)
-        if self.ranker is not None:
-            fit = self.ranker.chance(score, found.signals)
-        ranked = found.pairs.assign(score=score, fit=fit)
+        ranked = found.pairs.assign(score=score, fit=self._fit(score, found.signals))
         # Briefs in their given order; ties by id, so that a list never depends on row order.
         ranked["_brief"] = pd.factorize(ranked["brief_id"])[0]
         ranked = ranked.sort_values(["_brief", "score", "kol_id"], ascending=[True, False, True])

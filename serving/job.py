@@ -17,7 +17,7 @@ from features.vectors import Embeddings
 from matcher.config import Config
 from matcher.model import Matcher, MatchResult
 from matcher.registry import Loaded
-from serving.publish import Run, check_run_id, publish, read_run
+from serving.publish import Published, Run, check_run_id, publish, read_run
 
 
 @dataclass(frozen=True)
@@ -26,17 +26,22 @@ class Served:
 
     Attributes
     ----------
-    run : Run
-        The published run.
+    published : Published
+        The run as readers find it.
     result : MatchResult
         Its lists.
     stale : str
         Why an older copy of the model served; empty when it did not.
     """
 
-    run: Run
+    published: Published
     result: MatchResult
     stale: str
+
+    @property
+    def run(self) -> Run:
+        """How it was made."""
+        return self.published.run
 
 
 def open_briefs(tables: Tables, as_of: pd.Timestamp) -> list[str]:
@@ -136,5 +141,4 @@ def serve(
     )
     publish(home, run, result.matches, result.exclusions, result.details)
     # Where the run was there already, it keeps the time at which it was first made.
-    published = read_run(home, run.run_id).run
-    return Served(published, result, loaded.stale if loaded else "")
+    return Served(read_run(home, run.run_id), result, loaded.stale if loaded else "")

@@ -74,7 +74,6 @@ def match(
     from matcher.screens import show_matches
     from serving.job import open_briefs, serve
     from serving.page import write_pages
-    from serving.publish import read_run
     from serving.workbook import write_files
     from serving.workflow import write_workflow
 
@@ -124,7 +123,7 @@ def match(
     work = write_workflow(
         folder, served.run, result.matches, source.tables, language, result.details
     )
-    pages = write_pages(folder, read_run(source.home, served.run.run_id), source.tables, language)
+    pages = write_pages(folder, served.published, source.tables, language)
     show_matches(terminal, result.matches, result.exclusions, source.tables.briefs, language)
     for file in files:
         terminal.say(f"Wrote {file}", file=str(file))

@@ -94,4 +94,3 @@ def test_without_forecasts_purpose_and_experience_speak() -> None:
 def test_everything_has_a_name_in_both_languages() -> None:
     assert set(WORDS["mode"]) == set(MODES)
     assert set(COUNTED) == set(WORDS["goal"]) == set(GOALS)
-    assert dict(WORDS["mode"]) == WORDS["mode"]
