@@ -67,6 +67,10 @@ class Tables:
         """Return a copy with some frames exchanged, not checked again."""
         return replace(self, **frames)
 
+    def only(self, *names: str) -> Tables:
+        """Return a copy in which all tables but the named ones are empty."""
+        return self.replace(**{name: frame.head(0) for name, frame in self if name not in names})
+
     def as_of(self, time: pd.Timestamp) -> Tables:
         """Return what was known strictly before `time`.
 

@@ -33,10 +33,13 @@ class Portraits:
 
     def __init__(self, tables: Tables, kol_ids: Iterable[str], as_of: pd.Timestamp) -> None:
         wanted = set(kol_ids)
-        known = tables.kols[tables.kols["kol_id"].isin(wanted)]
-        known = known[known["observed_at"] < as_of].sort_values("observed_at", kind="stable")
-        posts = tables.posts[tables.posts["kol_id"].isin(wanted)]
-        posts = posts[posts["observed_at"] < as_of].sort_values("observed_at", kind="stable")
+        asked = tables.only("kols", "posts").replace(
+            kols=tables.kols[tables.kols["kol_id"].isin(wanted)],
+            posts=tables.posts[tables.posts["kol_id"].isin(wanted)],
+        )
+        told = asked.as_of(as_of)
+        known = told.kols.sort_values("observed_at", kind="stable")
+        posts = told.posts.sort_values("observed_at", kind="stable")
         posts = posts.drop_duplicates("post_id", keep="last")
         self._profiles = _records_by(known.drop_duplicates("kol_id", keep="last"), "kol_id")
         self._followers = _line(known, "observed_at", "followers", as_of, FOLLOWER_STEP, "last")

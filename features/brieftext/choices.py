@@ -59,12 +59,6 @@ def platforms(plain: Plain) -> Found | None:
     return Found(tuple(p for p in PLATFORMS if p in names), tuple(quotes))
 
 
-def refused_platforms(plain: Plain) -> list[str]:
-    """Return the words of platforms that a brief says it does not want."""
-    hits = words("platforms").find(plain.text)
-    return [plain.shown(h.start, h.end) for h in hits if _refused_in_list(plain, h, hits)]
-
-
 def _refused_in_list(plain: Plain, hit: Hit, hits: list[Hit]) -> bool:
     if is_refused(plain, hit):
         return True

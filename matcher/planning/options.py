@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -180,8 +179,3 @@ def _with_chances(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[Text]]:
     usual = 1.0 if unknown else accept.mean()
     frame = frame.assign(accept=accept.fillna(usual), risk=risk.fillna(0.0).clip(0, 1))
     return frame, [NO_ACCEPTANCE] if unknown else []
-
-
-def positions_of(options: Options, kol_ids: Sequence[str]) -> NDArray[np.bool_]:
-    """Return which options are of some KOLs."""
-    return options.frame["kol_id"].isin(list(kol_ids)).to_numpy(dtype=bool)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -33,17 +33,6 @@ class Tangents:
     part: NDArray[np.int64]
     slopes: Floats
     height: Floats
-
-
-class Worth(Protocol):
-    """What a planner must know of a worth."""
-
-    @property
-    def alone(self) -> Floats:
-        """What each option is worth alone, shape (n,)."""
-
-    def of(self, chosen: NDArray[np.bool_]) -> float:
-        """Return what a set is worth."""
 
 
 @dataclass(frozen=True)

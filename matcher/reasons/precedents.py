@@ -115,10 +115,7 @@ def campaigns(history: History, moment: pd.Timestamp, horizon_days: int) -> pd.D
         One row a campaign: brief_id, kol_id, and the columns of `COLUMNS` that are its own;
         has_outcome says whether a ripe one was known.
     """
-    kept = ("briefs", "collaborations", "outcomes")
-    tables = history.tables
-    needless = {name: frame.head(0) for name, frame in tables if name not in kept}
-    known = tables.replace(**needless).as_of(moment)
+    known = history.tables.only("briefs", "collaborations", "outcomes").as_of(moment)
     frame = known.collaborations[known.collaborations["status"].isin(CAMPAIGNS)]
     at = frame["published_at"].fillna(frame["signed_at"]).fillna(frame["shown_at"])
     columns = ["collaboration_id", "brief_id", "kol_id", "mode", "status", "cost", "currency"]

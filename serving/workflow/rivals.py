@@ -49,54 +49,48 @@ def rival_work(
     named = set(brief.get("competitor_brands") or ())
     if not named:
         return {}
-    people = _people(tables.kols, as_of)
+    known = tables.only("briefs", "kols", "posts", "collaborations").as_of(as_of)
+    people = _people(known.kols)
     accounts: dict[str, list[str]] = defaultdict(list)
     for kol_id, person in people.items():
         accounts[person].append(kol_id)
     found: dict[str, set[Work]] = defaultdict(set)
-    for kol_id, work in (*_posts(tables, named, as_of), *_signed(tables, named, as_of)):
+    for kol_id, work in (*_posts(known, named), *_signed(known, named)):
         for account in accounts.get(people.get(kol_id, ""), [kol_id]):
             found[account].add(work)
     return {kol_id: sorted(works) for kol_id, works in found.items()}
 
 
-def _people(kols: pd.DataFrame, as_of: pd.Timestamp) -> dict[str, str]:
-    """Return the person behind each account, as of a moment; the account where unknown."""
-    known = kols[kols["observed_at"] < as_of].sort_values("observed_at", kind="stable")
-    latest = known.drop_duplicates("kol_id", keep="last")
+def _people(kols: pd.DataFrame) -> dict[str, str]:
+    """Return the person behind each account; the account where unknown."""
+    latest = kols.sort_values("observed_at", kind="stable").drop_duplicates("kol_id", keep="last")
     person = latest["person_id"].fillna(latest["kol_id"])
     return dict(zip(latest["kol_id"], person, strict=True))
 
 
-def _posts(tables: Tables, named: set[str], as_of: pd.Timestamp) -> Iterator[tuple[str, Work]]:
-    posts = tables.posts
-    names = _names(tables.briefs)
+def _posts(known: Tables, named: set[str]) -> Iterator[tuple[str, Work]]:
+    posts = known.posts
+    names = _names(known.briefs)
     brand = posts["brand_id"].map(lambda one: {one, names.get(one, "")} & named or None)
-    seen = posts[brand.notna() & (posts["observed_at"] < as_of) & (posts["published_at"] < as_of)]
+    seen = posts[brand.notna()]
     columns = (seen[name] for name in ("kol_id", "published_at", "brand_id"))
     for kol_id, at, brand_id in zip(*columns, strict=True):
         yield kol_id, Work(at.date(), names.get(brand_id) or brand_id, published=True)
 
 
-def _signed(tables: Tables, named: set[str], as_of: pd.Timestamp) -> Iterator[tuple[str, Work]]:
-    briefs, names = tables.briefs, _names(tables.briefs)
+def _signed(known: Tables, named: set[str]) -> Iterator[tuple[str, Work]]:
+    briefs, names = known.briefs, _names(known.briefs)
     brands = dict(zip(briefs["brief_id"], briefs["brand_id"], strict=True))
-    for row in tables.collaborations.to_dict("records"):
+    for row in known.collaborations.to_dict("records"):
         brand_id = brands.get(row["brief_id"], "")
         if not {brand_id, names.get(brand_id, "")} & named:
             continue
         brand = names.get(brand_id) or brand_id
         published, signed = row["published_at"], row["signed_at"]
-        if pd.notna(published) and published < as_of:
+        if pd.notna(published):
             yield row["kol_id"], Work(published.date(), brand, published=True)
-        elif pd.notna(signed) and signed < as_of and not _called_off(row, as_of):
+        elif pd.notna(signed) and row["status"] not in ("cancelled", "declined"):
             yield row["kol_id"], Work(signed.date(), brand, published=False)
-
-
-def _called_off(row: Mapping[Any, Any], as_of: pd.Timestamp) -> bool:
-    """Tell whether it was known before a moment that nothing will come of what was signed."""
-    told = row["status_at"]
-    return row["status"] in ("cancelled", "declined") and not (pd.notna(told) and told >= as_of)
 
 
 def _names(briefs: pd.DataFrame) -> dict[str, str]:
