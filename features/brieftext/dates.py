@@ -85,7 +85,7 @@ _FORMS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         (
             "english_days",
             rf"(?<![a-z])(?P<mo1>{_MONTH}) (?P<d1>{_DAY})(?:st|nd|rd|th)?(?!\d|"
-            rf",\d{{3}})(?:,? (?P<y1>{_YEAR}))?"
+            rf",\d{{3}}(?!\d))(?:,? (?P<y1>{_YEAR}))?"
             rf"(?:{_TO}(?:(?P<mo2>{_MONTH}) )?(?P<d2>{_DAY})(?:st|nd|rd|"
             rf"th)?(?![\d%k])(?:,? (?P<y2>{_YEAR}))?)?",
         ),

@@ -81,7 +81,7 @@ class Plain:
 
 
 _SENTENCE_ENDS = re.compile(r"[。!?;\n]|\.(?=\s|$)")
-_CLAUSE_ENDS = re.compile(r"[。!?;\n]|\.(?=\s|$)|,(?!\d{3})|但是?|\bbut\b")
+_CLAUSE_ENDS = re.compile(r"[。!?;\n]|\.(?=\s|$)|,(?!\d{3}(?!\d))|但是?|\bbut\b")
 
 
 _LONGEST = 400
