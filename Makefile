@@ -1,6 +1,6 @@
 # Two commands a newcomer needs: `make demo` and `make test`. Each sets up all it uses.
 .DEFAULT_GOAL := help
-.PHONY: help demo browser test check format peers lock clean
+.PHONY: help demo browser test long check format peers lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -55,6 +55,9 @@ browser: $(READY)
 test: $(READY) browser ## Check format, lint, types and imports, and run every test
 	$(MAKE) --no-print-directory check
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+long: $(READY) ## Run the tests that take minutes: kills, races, damaged files, fuzzing
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long -n 2
 
 check: $(READY) ## Check format, lint, types and imports only
 	$(BIN)/ruff format --check .

@@ -9,9 +9,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import settings
 
 from features.simulate import World, simulate
 from features.vectors import Embeddings
+
+# The same examples every time: a change passes or fails for what it changed. To look for new ones,
+# run with --hypothesis-profile=default.
+settings.register_profile("repeatable", derandomize=True, database=None)
+settings.load_profile("repeatable")
 
 
 class WordEncoder:
