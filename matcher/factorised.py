@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _LEAST_ROWS = 4096
 """Rows of a thread: fewer are scored sooner than it starts."""
-_NOBODY: Masks = np.empty((0, 0), dtype=np.uint64)
+_NOBODY: Masks = np.empty((0, 0, 0), dtype=np.uint64)
 _IN_ORDER: Ints = np.empty(0, dtype=np.int64)
 
 
@@ -51,8 +51,8 @@ class Part:
     ----------
     values : ndarray of float64, shape (features, n)
         What it was worked out from.
-    masks : ndarray of unsigned integers, shape (trees, n)
-        Leaves that are left in each tree.
+    masks : ndarray of unsigned integers
+        Leaves that are left in each tree: of a brief one row, of KOLs shape (blocks, trees, block).
     """
 
     values: Floats
@@ -136,13 +136,14 @@ class Scorer:
         threads : int, optional
             As many as work at once, by default as LightGBM.
         """
-        from matcher.treekernel import mask_many
+        from matcher.treekernel import BLOCK, mask_many
 
         values = self._told(values, Side.KOL)
         nodes, whole = self._nodes[Side.KOL], self._leaves.whole
         if not len(nodes.column):
             return Part(values, _NOBODY)
-        out = np.empty((len(whole), values.shape[1]), dtype=self._mask_type)
+        blocks = -(-values.shape[1] // BLOCK)
+        out = np.empty((blocks, len(whole), BLOCK), dtype=self._mask_type)
 
         def work(first: int, last: int) -> None:
             mask_many(values, nodes, whole, out, first, last)
@@ -189,7 +190,7 @@ class Scorer:
             raise ValueError(f"Got rows beyond the {len(kols)} KOLs")
         out = np.zeros((len(self.boosters), size))
         nodes, leaves = self._nodes[Side.PAIR], self._leaves
-        masks = np.ascontiguousarray(brief.masks[:, 0])
+        masks = brief.masks[0]
 
         def work(first: int, last: int) -> None:
             add_scores(values, masks, kols.masks, order, nodes, leaves, out, first, last)
@@ -221,7 +222,7 @@ class Scorer:
         values = self._told(values, Side.BRIEF)
         out = np.empty((values.shape[1], len(self._leaves.whole)), dtype=np.uint64)
         mask_alone(values, self._nodes[Side.BRIEF], self._leaves.whole, out)
-        return Part(values, out.T)
+        return Part(values, out)
 
     def _told(self, values: Floats, side: Side) -> Floats:
         if values.ndim != 2 or len(values) != len(self.columns[side]):
@@ -334,10 +335,13 @@ class Scorer:
     def _each_with_its_own(self, told: Mapping[Side, Floats]) -> Floats:
         """Score pairs each of which has a brief and a KOL of its own."""
         briefs, kols = self._briefs(told[Side.BRIEF]), self.kols(told[Side.KOL])
-        both = briefs.masks & kols.masks if kols.masks.size else briefs.masks
-        any_brief = Part(briefs.values[:, :1], self._leaves.whole[:, None])
-        joint = Part(kols.values, np.ascontiguousarray(both, dtype=self._mask_type))
-        return self.pairs(any_brief, joint, told[Side.PAIR])
+        both = _in_blocks(briefs.masks)
+        if kols.masks.size:
+            both = both & kols.masks
+        any_brief = Part(briefs.values[:, :1], self._leaves.whole[None])
+        return self.pairs(
+            any_brief, Part(kols.values, both.astype(self._mask_type)), told[Side.PAIR]
+        )
 
 
 def _trees_of(booster: lgb.Booster) -> Trees | None:
@@ -350,6 +354,17 @@ def _trees_of(booster: lgb.Booster) -> Trees | None:
 
 def _warn(reason: str) -> None:
     log.warning("Scoring a forest with LightGBM's own predict, which is slower: %s", reason)
+
+
+def _in_blocks(masks: Masks) -> Masks:
+    """Lay masks of shape (rows, trees) out as those of KOLs."""
+    from matcher.treekernel import BLOCK
+
+    size, trees = masks.shape
+    blocks = -(-size // BLOCK)
+    out = np.zeros((blocks * BLOCK, trees), dtype=np.uint64)
+    out[:size] = masks
+    return np.ascontiguousarray(out.reshape(blocks, BLOCK, trees).transpose(0, 2, 1))
 
 
 def threads_of(asked: int | None = None) -> int:
@@ -368,6 +383,9 @@ def _in_threads(work: Callable[[int, int], None], size: int, asked: int | None) 
     if count == 1:
         work(0, size)
         return
-    ends = np.linspace(0, size, count + 1).astype(int).tolist()
+    from matcher.treekernel import BLOCK
+
+    blocks = np.linspace(0, -(-size // BLOCK), count + 1).astype(int)
+    ends = np.minimum(blocks * BLOCK, size).tolist()
     with ThreadPoolExecutor(count) as pool:
         list(pool.map(work, ends[:-1], ends[1:]))

@@ -233,7 +233,10 @@ def mask_alone(values: Floats, nodes: Nodes, whole: Masks, out: Masks) -> None:
 def mask_many(
     values: Floats, nodes: Nodes, whole: Masks, out: Masks, first: int, last: int
 ) -> None:
-    """Write the masks of rows `first` to `last` of one side, shape (trees, rows)."""
+    """Write the masks of rows `first` to `last` of one side, shape (blocks, trees, BLOCK).
+
+    What a block of pairs reads stands together; `first` begins a block.
+    """
     columns, ends = np.empty((nodes.source.size, BLOCK)), np.empty((2, nodes.source.size))
     masks, open_nodes = np.empty(BLOCK, dtype=np.uint64), np.empty(64, dtype=np.int64)
     for start in range(first, last, BLOCK):
@@ -244,7 +247,7 @@ def mask_many(
             masks[:width] = mask
             _ask_all(masks[:width], columns, nodes, open_nodes, count)
             for row in range(width):
-                out[tree, start + row] = masks[row]
+                out[start // BLOCK, tree, row] = masks[row]
 
 
 @_compiled()
@@ -262,8 +265,8 @@ def add_scores(
     """Add to `out`, shape (forests, pairs), the leaves of pairs `first` to `last`.
 
     `brief` is one row of `mask_alone`. `kols` is of `mask_many` or empty, and `rows`, unless it is
-    empty, says which KOL each pair is of. Each pair adds its trees in their order, as LightGBM
-    does.
+    empty, says which KOL each pair is of; `first` begins a block. Each
+    pair adds its trees in their order, as LightGBM does.
     """
     columns, ends = np.empty((nodes.source.size, BLOCK)), np.empty((2, nodes.source.size))
     masks, open_nodes = np.empty(BLOCK, dtype=np.uint64), np.empty(64, dtype=np.int64)
@@ -276,10 +279,11 @@ def add_scores(
                 masks[:width] = mask
             elif rows.size == 0:
                 for row in range(width):
-                    masks[row] = mask & kols[tree, start + row]
+                    masks[row] = mask & kols[start // BLOCK, tree, row]
             else:
                 for row in range(width):
-                    masks[row] = mask & kols[tree, rows[start + row]]
+                    kol = rows[start + row]
+                    masks[row] = mask & kols[kol // BLOCK, tree, kol % BLOCK]
             _ask_all(masks[:width], columns, nodes, open_nodes, count)
             leaf = leaves.value[leaves.start[tree] : leaves.start[tree + 1]]
             _add_leaves(masks[:width], leaf, out[leaves.forest[tree], start : start + width])

@@ -220,7 +220,7 @@ def test_trees_of_one_leaf_are_constants() -> None:
 
 
 def test_threads_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(factorised, "_LEAST_ROWS", 100)
+    monkeypatch.setattr(factorised, "_LEAST_ROWS", 600)
     scorer = _scorer_of(booster_of(leaves=31))
     rows = asked(scorer, Side.PAIR, rows_of(6, 2500))
     one = scorer.rows(rows, threads=1)
