@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import lightgbm as lgb
     from numpy.typing import NDArray
 
+VERSION = "v4"
+"""Version of LightGBM's text format."""
+
 
 @dataclass(frozen=True)
 class Forest:
@@ -34,10 +37,23 @@ class Forest:
 
         return lgb.Booster(model_str=self.text)
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
-        """Columns the forest was trained on, in order."""
-        return list(self.booster.feature_name())
+        """Columns the forest was trained on, in order; read before LightGBM reads anything.
+
+        Raises
+        ------
+        ValueError
+            If the text is no forest, or one of another version of LightGBM's format.
+        """
+        head = self.text.partition("\n\n")[0]
+        told = dict(line.partition("=")[::2] for line in head.split("\n"))
+        if "tree" not in told or told.get("version") != VERSION or "feature_names" not in told:
+            raise ValueError(
+                f"Got a forest of version {told.get('version')} but expected {VERSION}, with the "
+                "names of its features"
+            )
+        return told["feature_names"].split()
 
     def predict(self, features: pd.DataFrame, *, raw: bool = True) -> NDArray[np.float64]:
         """Score rows, each on its own: no row's score depends on another's.
