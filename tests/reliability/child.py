@@ -142,6 +142,21 @@ def seen(lake: Path) -> dict[str, Any]:
     }
 
 
+def watch(lake: Path, end: Path) -> list[tuple[dict[str, str], dict[str, str]]]:
+    """Read tables and runs over and over until a file is there; return what they held, once each.
+
+    The file is made when the writers have ended: the last look comes after that.
+    """
+    found: list[tuple[dict[str, str], dict[str, str]]] = []
+    ended = False
+    while not ended:
+        ended = end.exists()
+        state = _tables(lake), _runs(lake)
+        if state not in found:
+            found.append(state)
+    return found
+
+
 def _tables(lake: Path) -> dict[str, str]:
     """Return what the lake's tables hold; nothing before the first ingest has ended."""
     from features.arrow import content_hash

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -64,8 +64,11 @@ class Place:
         self.world: World = simulate(kols=self.kols, briefs=self.briefs, seed=2)
         self.world.write(self.folder / "files", "parquet")
         (self.folder / "settings.toml").write_text(SETTINGS, encoding="utf-8")
-        other = SETTINGS.replace("trees = 3", "trees = 4")
-        (self.folder / "other.toml").write_text(other, encoding="utf-8")
+        posts = self.world.tables.posts
+        first = posts["post_id"] < posts["post_id"].sort_values().iloc[len(posts) // 2]
+        for name, half in (("one", first), ("two", ~first)):
+            tables = self.world.tables.replace(posts=posts[half].reset_index(drop=True))
+            replace(self.world, tables=tables).write(self.folder / name, "parquet")
 
     @cached_property
     def commands(self) -> Commands:
@@ -89,7 +92,7 @@ class Place:
         return str(briefs.loc[briefs["decided_at"].isna(), "brief_id"].min())
 
     def arguments(self, command: str) -> list[str]:
-        """Return how a command is typed here, in its usual form."""
+        """Return how a command is typed here, in its usual form; with what it reads, if asked."""
         settings = ["--config", "settings.toml"]
         typed = {
             "ingest": ["files"],
@@ -99,7 +102,8 @@ class Place:
             "plan": ["lake", "--brief", self.brief, *settings],
             "retrain": ["--lake", "lake", "--as-of", self.day, *settings],
         }
-        return ["--json", command, *typed[command]]
+        name, _, files = command.partition(" ")
+        return ["--json", name, *([files] if files else typed[name])]
 
     def keep(self, name: str) -> dict[str, Any]:
         """Keep the lake as it is now under a name, and return what readers see of it."""
