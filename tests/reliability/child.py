@@ -108,6 +108,12 @@ class Stop:
         setattr(owner, last, deadly)
 
 
+def capped(arguments: list[str], place: Path, log: Path, kind: int, most: int) -> None:
+    """Run one command under a limit of `resource`."""
+    resource.setrlimit(kind, (most, most))
+    command(arguments, place, log)
+
+
 def command(arguments: list[str], place: Path, log: Path, stop: Stop | None = None) -> None:
     """Run one command as the command line does, but for an encoder without weights."""
     os.chdir(place)
@@ -155,6 +161,26 @@ def watch(lake: Path, end: Path) -> list[tuple[dict[str, str], dict[str, str]]]:
         if state not in found:
             found.append(state)
     return found
+
+
+def lists(lake: Path) -> str:
+    """Return a digest of all that the latest run tells, whichever model and settings made it."""
+    from features.arrow import content_hash
+    from serving import publish as published
+
+    run = published.latest_run(lake)
+    assert run is not None
+    told = published.read_run(lake, run.run_id)
+    frames = {
+        "matches": published._with_objects(told.matches, published._object_text),
+        "exclusions": told.exclusions,
+        **told.details,
+    }
+    parts = [
+        content_hash(published._SPECS[n], published._checked(published._SPECS[n], f))
+        for n, f in frames.items()
+    ]
+    return hashlib.sha256("".join(parts).encode()).hexdigest()[:16]
 
 
 def _tables(lake: Path) -> dict[str, str]:

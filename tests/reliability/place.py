@@ -117,7 +117,7 @@ class Place:
         """Make the lake as it was when it was kept."""
         shutil.rmtree(self.lake, ignore_errors=True)
         if self._kept(name).exists():
-            shutil.copytree(self._kept(name), self.lake)
+            shutil.copytree(self._kept(name), self.lake, dirs_exist_ok=True)
 
     def seen(self) -> dict[str, Any]:
         """Return what readers see of the lake now."""
