@@ -9,6 +9,7 @@ and scores it under a limit of time and memory. What was found good is remembere
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,8 @@ from matcher import trial
 from matcher.forest import Forest
 from matcher.model import Matcher
 
+TRUST = "KOLMATCH_TRUST_REMOTE_CODE"
+"""Variable of the environment that lets models name encoders which run code of their own."""
 TIMEOUT = 60.0
 """Seconds that reading and scoring a model once may take: usually it is a tenth of one."""
 _END = "end of trees"
@@ -53,6 +56,12 @@ class Vetting:
             If it is damaged (`matcher.archive.Fitted.load`), or LightGBM cannot be trusted with it.
         """
         matcher = Matcher.load(folder)
+        # A model brings its settings. Whose code runs here is not for a model to decide.
+        if matcher.config.encoder.trust_remote_code and os.environ.get(TRUST) != "1":
+            raise ValueError(
+                f"Got a model whose text encoder {matcher.config.encoder.model!r} runs code of its "
+                f"own (trust_remote_code); set {TRUST}=1 if you trust whoever made both"
+            )
         self.vet(matcher)
         return matcher
 

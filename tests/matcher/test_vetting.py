@@ -11,12 +11,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from features.config import EncoderConfig
 from matcher import archive, vetting
 from matcher.flavor import _load_pyfunc
 from matcher.forest import Forest
 from matcher.model import Matcher
 from matcher.registry import CHAMPION, Registry
-from matcher.vetting import Vetting, faults, try_out
+from matcher.vetting import TRUST, Vetting, faults, try_out
 
 Past = tuple[pd.DataFrame, pd.DataFrame]
 
@@ -204,3 +205,18 @@ def test_a_manifest_that_lacks_something_is_refused(
     _rewritten(tmp_path, lambda model: model.pop(key))
     with pytest.raises(ValueError, match="does not tell what it should"):
         Matcher.load(tmp_path)
+
+
+def test_a_model_cannot_decide_that_foreign_code_runs(
+    matcher: Matcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = EncoderConfig(model="somebody/encoder", trust_remote_code=True)
+    config = matcher.config.model_copy(update={"encoder": encoder})
+    foreign = replace(matcher, config=config)
+    foreign.save(tmp_path)
+    with pytest.raises(
+        ValueError, match=f"'somebody/encoder' runs code of its own.* set {TRUST}=1"
+    ):
+        Vetting().load(tmp_path)
+    monkeypatch.setenv(TRUST, "1")
+    assert Vetting().load(tmp_path) == foreign
