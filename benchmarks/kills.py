@@ -27,6 +27,7 @@ def main() -> None:
     names = [victim.command for victim in VICTIMS]
     parser.add_argument("--only", nargs="*", choices=names, default=names)
     parser.add_argument("--seed", type=int, default=0, help="of the random moments")
+    parser.add_argument("--where", default="", help="pattern of 'command place', for some of them")
     parser.add_argument("--out", type=Path, help="JSON lines, written as they come")
     asked = parser.parse_args()
     chosen = [victim for victim in VICTIMS if victim.command in asked.only]
@@ -36,7 +37,7 @@ def main() -> None:
         place = Place(Path(folder))
         seconds = prepare(place, VICTIMS[: last + 1])
         began = time.monotonic()
-        for kill in kills(place, seconds, chosen, asked.seed):
+        for kill in kills(place, seconds, chosen, asked.seed, asked.where):
             done.append(kill)
             if asked.out:
                 with asked.out.open("a", encoding="utf-8") as file:

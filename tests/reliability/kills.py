@@ -7,6 +7,7 @@ comes next must end as one that nobody disturbed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -189,17 +190,26 @@ def prepare(place: Place, victims: Sequence[Victim] = VICTIMS) -> dict[str, floa
 
 
 def kills(
-    place: Place, seconds: dict[str, float], victims: Sequence[Victim] = VICTIMS, seed: int = 0
+    place: Place,
+    seconds: dict[str, float],
+    victims: Sequence[Victim] = VICTIMS,
+    seed: int = 0,
+    where: str = "",
 ) -> Iterator[Kill]:
-    """Kill each command at its named places and at random moments, and look at what is left."""
+    """Kill each command at its named places and at random moments, and look at what is left.
+
+    A pattern of ``"command place"`` leaves out all that it does not match.
+    """
     rng = np.random.default_rng(seed)
     for victim in victims:
         for stop in victim.stops:
-            yield _killed(place, victim, stop, None)
+            if re.match(where, f"{victim.command} {stop.name}"):
+                yield _killed(place, victim, stop, None)
         for number in range(victim.random):
             # Spread over its usual duration: one moment in each of equal parts.
             share = (number + rng.random()) / victim.random
-            yield _killed(place, victim, None, share * seconds[victim.command])
+            if re.match(where, f"{victim.command} random"):
+                yield _killed(place, victim, None, share * seconds[victim.command])
 
 
 def _killed(place: Place, victim: Victim, stop: Stop | None, after: float | None) -> Kill:

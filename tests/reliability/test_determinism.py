@@ -39,11 +39,13 @@ print("told", Registry(Path("lake")).load("1").hash, lists(Path("lake")))
 
 
 def test_the_same_lists_over_threads_chunks_row_orders_and_restarts(tmp_path: Path) -> None:
-    world = simulate(kols=40, briefs=30, seed=5)
+    world = simulate(kols=30, briefs=24, seed=2)
     models: dict[str, set[str]] = {}
     lists = set()
-    cases = list(product((1, 2), ("0", "7"), (200_000, 50), (None, 3)))
-    for number, (threads, seed, chunk, order) in enumerate(cases):
+    cases = list(product((1, 2), (0, 7), (200_000, 50)))
+    for number, (threads, seed, chunk) in enumerate(cases):
+        # Half of all combinations: each two settings meet in every way.
+        order = number if (threads + seed + chunk // 50) % 2 else None
         place = tmp_path / str(number)
         tables = world.tables
         if order is not None:
@@ -61,7 +63,7 @@ def test_the_same_lists_over_threads_chunks_row_orders_and_restarts(tmp_path: Pa
             env=os.environ
             | {
                 "OMP_NUM_THREADS": str(threads),
-                "PYTHONHASHSEED": seed,
+                "PYTHONHASHSEED": str(seed),
                 "PYTHONPATH": str(Path(__file__).parents[2]),
             },
             check=False,
