@@ -138,6 +138,8 @@ def serve(
         top=top or matcher.config.serving.top,
         created_at=created_at,
         basis=matcher.basis,
+        trained_at=pd.Timestamp(loaded.made_at) if loaded and loaded.made_at else None,
+        stale=loaded.stale if loaded else "",
     )
     publish(home, run, result.matches, result.exclusions, result.details)
     # Where the run was there already, it keeps the time at which it was first made.

@@ -68,6 +68,11 @@ class Run:
         When it was made, with a time zone; for the record alone.
     basis : str
         One of `serving.results.BASES`.
+    trained_at : Timestamp or None
+        When the model was registered, with a time zone; for the record alone.
+    stale : str
+        Why an older copy of the model served; empty where none did. For the record alone: the
+        lists are those of `model_version` either way.
 
     Raises
     ------
@@ -88,16 +93,25 @@ class Run:
     top: int
     created_at: pd.Timestamp
     basis: str
+    trained_at: pd.Timestamp | None = None
+    stale: str = ""
 
     def __post_init__(self) -> None:
         check_run_id(self.run_id)
         if self.basis not in BASES:
             raise ValueError(f"Got basis={self.basis!r} but expected one of {', '.join(BASES)}")
-        for name in ("as_of", "created_at"):
-            time: pd.Timestamp = getattr(self, name)
+        for name in ("as_of", "created_at", "trained_at"):
+            time: pd.Timestamp | None = getattr(self, name)
+            if time is None:
+                continue
             if time.tzinfo is None:
                 raise ValueError(f"Got {name}={time} but expected a time with its zone")
             object.__setattr__(self, name, time.tz_convert("UTC").as_unit("us"))
+
+    @property
+    def model_days(self) -> int | None:
+        """Whole days from the model's registration to the run; ``None`` where that is unknown."""
+        return None if self.trained_at is None else max((self.created_at - self.trained_at).days, 0)
 
 
 @dataclass(frozen=True)
@@ -287,8 +301,9 @@ def _plain(value: object) -> object:
 
 
 def _content(run: Run, frames: Mapping[str, pd.DataFrame]) -> str:
-    """Return a hash of all that makes a run what it is: not when it was made."""
-    parts = [content_hash(RUNS, _run_row(replace(run, created_at=EPOCH), content=""))]
+    """Return a hash of all that makes a run what it is: not when, nor on how bad a night."""
+    bare = replace(run, created_at=EPOCH, trained_at=None, stale="")
+    parts = [content_hash(RUNS, _run_row(bare, content=""))]
     parts += [content_hash(_SPECS[name], frame) for name, frame in frames.items()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
@@ -297,6 +312,7 @@ def _run_row(run: Run, content: str) -> pd.DataFrame:
     row = {field.name: getattr(run, field.name) for field in fields(run)}
     row["data_versions"] = json.dumps(dict(run.data_versions), sort_keys=True, ensure_ascii=False)
     row["seed"] = str(run.seed)  # text, since a large one would be rounded as a float
+    row["stale"] = run.stale or None
     return RUNS.conform(pd.DataFrame([row | {"content": content}]))
 
 
@@ -305,7 +321,9 @@ def _to_run(row: Mapping[Any, Any]) -> Run:
     versions = json.loads(row["data_versions"])
     del values["content"]
     return Run(
-        **values | {"data_versions": versions, "seed": int(row["seed"]), "top": int(row["top"])}
+        **values
+        | {"data_versions": versions, "seed": int(row["seed"]), "top": int(row["top"])}
+        | {"stale": values["stale"] or ""}
     )
 
 

@@ -256,6 +256,8 @@ RUNS = TableSpec(
         Column("top", "count"),
         Column("created_at", "time", required=True),
         Column("basis", "choice", choices=BASES),
-        Column("content", "text", required=True, doc="hash of all of it but created_at"),
+        Column("trained_at", "time", doc="when the model was registered"),
+        Column("stale", "text", doc="why an older copy of the model served; null if none did"),
+        Column("content", "text", required=True, doc="hash of what decides the lists"),
     ),
 )

@@ -138,10 +138,13 @@ def match(
     terminal.say(f"Run {served.run.run_id} is published.", run_id=served.run.run_id)
     terminal.say(f"Open {pages[-1]} in a browser.", page=str(pages[-1]))
     if served.stale:
+        days = served.run.model_days
+        age = "of unknown age" if days is None else f"{days} days old"
         terminal.warn(
             f"the registry could not give the champion ({served.stale}); served the last good "
-            f"copy, version {served.run.model_version}",
+            f"copy, version {served.run.model_version}, {age}",
             stale=served.stale,
+            model_days=days,
         )
         raise typer.Exit(STALE)
 

@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from matcher.config import Config
     from matcher.console import Terminal
 
-OK, USAGE, BAD_DATA, REFUSED, STALE, BUSY, INFEASIBLE = 0, 2, 3, 4, 5, 6, 7
+OK, USAGE, BAD_DATA, REFUSED, STALE, BUSY, INFEASIBLE, EXHAUSTED = 0, 2, 3, 4, 5, 6, 7, 8
 
 EPILOG = (
     "Exit codes: 0 done, 2 wrong usage, 3 bad data (every fault is listed), 4 the gate refused a "
     "model, 5 done, but with an older model because the registry could not give the champion, "
-    "6 another retraining (or search of settings) is at work, 7 no plan keeps all limits."
+    "6 another retraining (or search of settings) is at work, 7 no plan keeps all limits, 8 the "
+    "disk is full or closed, or memory ran out."
 )
 
 DataPath = Annotated[

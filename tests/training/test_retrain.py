@@ -385,3 +385,8 @@ def test_killed_at_any_stage_the_next_run_ends_as_an_undisturbed_one(
     file = place / "lake" / "reports" / f"retrain-v{version}.json"
     assert json.loads(file.read_text()) == report
     assert len(registry.client.search_runs([experiment.experiment_id])) == 2
+
+    # Killed between the tag and the file, the file is owed still.
+    file.unlink()
+    assert _code(asked) == OK
+    assert json.loads(file.read_text()) == report
