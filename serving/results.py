@@ -256,6 +256,11 @@ RUNS = TableSpec(
         Column("top", "count"),
         Column("created_at", "time", required=True),
         Column("basis", "choice", choices=BASES),
-        Column("content", "text", required=True, doc="hash of all of it but created_at"),
+        Column("briefs", "labels", doc="briefs that were asked for"),
+        Column("explore_share", "share", doc="as asked; null takes the settings'"),
+        Column("settings", "text", doc="JSON object, where no model brought them"),
+        Column("software", "text", doc="kolmatch and its code that made the lists"),
+        Column("redacted_at", "time", doc="when a KOL was erased from it last"),
+        Column("content", "text", required=True, doc="hash of what the lists are and came from"),
     ),
 )

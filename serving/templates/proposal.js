@@ -17,6 +17,7 @@ function hero() {
     h("dl", { class: "facts" }, facts().map(([head, figure]) => h("div", null, h("dt", null, head), h("dd", null, figure)))),
     brief.text && asked_text(brief.text),
     run.basis === "content" && h("p", { class: "notice" }, t("basis.content.about")),
+    run.redacted_at && h("p", { class: "notice" }, t("redacted", { time: run.redacted_at })),
     h("p", { class: "rests" },
       h("span", { class: `tag ${run.basis === "content" ? "warn" : "good"}` }, h("i", { class: "dot", "aria-hidden": "true" }), t(`basis.${run.basis}`)),
       h("span", null, t("as_of", { time: run.as_of })),
