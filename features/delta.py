@@ -161,7 +161,15 @@ class VersionedTable:
         self, version: int, columns: Sequence[str], kols: Sequence[str] | None = None
     ) -> pd.DataFrame:
         """Return some columns of one version, conformed, of all rows or those of some KOLs."""
-        stored = self._scan(version, filters=None if kols is None else [("kol_id", "in", [*kols])])
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        # Filtered here: what a merge wrote pyarrow cannot filter while it reads.
+        wanted = list(dict.fromkeys([*columns, *(() if kols is None else ("kol_id",))]))
+        stored = self._scan(version, wanted)
+        if kols is not None:
+            ids = stored["kol_id"].cast(pa.string())
+            stored = stored.filter(pc.is_in(ids, pa.array(kols, pa.string())))
         only = replace(self.spec, columns=tuple(self.spec[name] for name in columns))
         return to_frame(only, stored)
 
@@ -184,11 +192,9 @@ class VersionedTable:
             .execute()
         )
 
-    def _scan(
-        self, version: int, columns: list[str] | None = None, filters: Any = None
-    ) -> pa.Table:
+    def _scan(self, version: int, columns: list[str] | None = None) -> pa.Table:
         try:
-            return self._open(version).to_pyarrow_table(columns=columns, filters=filters)
+            return self._open(version).to_pyarrow_table(columns=columns)
         except (OSError, ValueError) as error:
             raise UserError(
                 f"Got version {version} of {self.folder} that cannot be read ({error}); {_REMEDY}"

@@ -257,8 +257,8 @@ RUN = {
     "data_versions": Text("数据版本", "Data versions"),
 }
 REDACTED = Text(
-    "本名单于 {time} 因个人信息删除请求移除了达人：其余排名与各项合计保持发布时的数值，不再重算。",
-    "KOLs were erased from this list on {time} at their request: ranks of the others and all "
+    "因删除个人信息，本名单于 {time} 移除了达人：其余排名与各项合计保持发布时的数值，不再重算。",
+    "On {time} a KOL was erased from this list, as personal data: ranks of the others and all "
     "totals stay as they were published and are not reckoned anew.",
 )
 """What a run says from which somebody was erased."""

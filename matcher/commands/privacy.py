@@ -57,9 +57,14 @@ def access(
     from matcher.registry import Registry
     from serving.privacy.access import access as look
     from serving.privacy.access import as_words
+    from serving.privacy.find import GoneError
 
     terminal, store = terminal_of_run(), _lake(lake)
-    told = look(store, kol_id, Registry(lake, tracking_uri), person=person)
+    try:
+        told = look(store, kol_id, Registry(lake, tracking_uri), person=person)
+    except GoneError as gone:
+        terminal.say(str(gone), held=0)
+        return
     if out is not None:
         words = out.with_suffix(".txt") if out.suffix != ".txt" else out.with_suffix(".words.txt")
         for path, text in ((out, as_text(told)), (words, as_words(told))):
@@ -96,6 +101,7 @@ def erase(
 
     from matcher.registry import Registry
     from serving.privacy.erase import erase as work
+    from serving.privacy.find import GoneError
     from training.retrain import BusyError, alone
 
     terminal, store = terminal_of_run(), _lake(lake)
@@ -113,6 +119,9 @@ def erase(
     except BusyError as error:
         terminal.fail(f"a retraining of {lake} is at work; wait for it with --wait SECONDS")
         raise typer.Exit(BUSY) from error
+    except GoneError as gone:
+        terminal.say(str(gone), erased=0)
+        return
     if done is None:
         terminal.say(f"No erasure was cut off in {lake}; name whom to erase by id.", erased=0)
         return

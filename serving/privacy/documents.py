@@ -9,6 +9,7 @@ import json
 import os
 import re
 import sqlite3
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -55,7 +56,7 @@ def clean_file(path: Path, traces: Traces, apply: bool = True, whole: bool = Fal
         try:
             before = path.read_bytes()
             after = clean(before, traces)
-        except (ValueError, OSError, KeyError, csv.Error, EOFError):
+        except Exception:  # whatever keeps a parser from reading it
             clean = None
         else:
             if after is None or after == before:
@@ -153,7 +154,10 @@ def _clean_csv(data: bytes, traces: Traces) -> bytes | None:
 def _clean_workbook(data: bytes, traces: Traces) -> bytes | None:
     import openpyxl
 
-    book = openpyxl.load_workbook(io.BytesIO(data))
+    with warnings.catch_warnings():
+        # Bars and colours that it does not know are lost, and nothing else.
+        warnings.simplefilter("ignore", UserWarning)
+        book = openpyxl.load_workbook(io.BytesIO(data))
     changed = False
     for sheet in book.worksheets:
         named = []
@@ -169,6 +173,8 @@ def _clean_workbook(data: bytes, traces: Traces) -> bytes | None:
                     cell.comment, changed = None, True
         for number in reversed(named):
             sheet.delete_rows(number)
+        if named and sheet.auto_filter.ref:
+            sheet.auto_filter.ref = sheet.dimensions
         changed = changed or bool(named)
     if not changed:
         return None

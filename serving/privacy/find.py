@@ -27,6 +27,10 @@ _NAMED = (
 """Results in which a KOL is called by name: table, id, name."""
 
 
+class GoneError(UserError):
+    """Who is asked about was erased, and when."""
+
+
 @dataclass(frozen=True)
 class Subject:
     """Who is asked about.
@@ -68,6 +72,8 @@ def subject_of(lake: Lake, tables: Tables, kol_id: str, person: bool) -> Subject
 
     Raises
     ------
+    GoneError
+        If the KOL was erased.
     UserError
         If nothing is held under this id.
     """
@@ -76,7 +82,7 @@ def subject_of(lake: Lake, tables: Tables, kol_id: str, person: bool) -> Subject
     if kol_id not in {*kols["kol_id"], *(one for one, _ in listed)} | owned:
         when = lake.erased().when(kol_id)
         if when is not None:
-            raise UserError(f"Got a KOL who was erased on {when[:10]}: nothing is held any more")
+            raise GoneError(f"This KOL was erased on {when[:10]}: nothing is held any more.")
         raise UserError(
             f"Got KOL {kol_id!r} but expected an id that is in the kols table of {lake.path}"
         )

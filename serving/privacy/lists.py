@@ -181,8 +181,8 @@ def _cells(column: Any, kind: Any, traces: Traces) -> tuple[list[Any], list[int]
     """Return the values of a column of text, and which were changed."""
     import pyarrow as pa
 
-    is_list = pa.types.is_list(kind) and pa.types.is_string(kind.value_type)
-    if not (is_list or pa.types.is_string(kind)):
+    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    if not _is_text(kind.value_type if is_list else kind):
         return [], []
     values, changed = column.to_pylist(), []
     for place, value in enumerate(values):
@@ -193,6 +193,14 @@ def _cells(column: Any, kind: Any, traces: Traces) -> tuple[list[Any], list[int]
             values[place] = clean
             changed.append(place)
     return values, changed
+
+
+def _is_text(kind: Any) -> bool:
+    """Tell whether an Arrow type is text, whichever of its forms delta-rs gives."""
+    import pyarrow as pa
+
+    tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    return any(test(kind) for test in tests)
 
 
 def _redacted(table: pa.Table, runs: set[str], at: pd.Timestamp) -> pa.Table:

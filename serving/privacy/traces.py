@@ -133,19 +133,15 @@ class Traces:
 
 def spellings(term: str) -> set[str]:
     """Return how a term may be written in JSON, HTML and CSV."""
-    plain = json.dumps(term, ensure_ascii=False)[1:-1]
-    page = plain
-    for sign in "<>&":
-        page = page.replace(sign, f"\\u{ord(sign):04x}")
-    return {
-        term,
-        plain,
-        page,
-        json.dumps(term)[1:-1],
-        html.escape(term),
-        html.escape(term, quote=False),
-        term.replace('"', '""'),
-    }
+    written = {json.dumps(term, ensure_ascii=to)[1:-1] for to in (False, True)}
+    pages = set()
+    for text in written:
+        page = text
+        for sign in "<>&":
+            page = page.replace(sign, f"\\u{ord(sign):04x}")
+        pages.add(page)
+    marked = {html.escape(term), html.escape(term, quote=False), term.replace('"', '""')}
+    return {term} | written | pages | marked
 
 
 def _telling(term: str) -> bool:
