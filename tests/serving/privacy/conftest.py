@@ -10,7 +10,7 @@ from features.lake import Lake, open_data
 from features.simulate import World
 from features.vectors import Embeddings, VectorStore
 from matcher.config import Config
-from serving.job import serve
+from serving.job import open_briefs, serve
 from serving.ledger import reconcile
 from serving.page import write_pages
 from serving.privacy.outputs import remember
@@ -23,7 +23,7 @@ LATER = pd.Timestamp("2026-11-28", tz="UTC")
 
 
 def publish(place: Path, run_id: str) -> None:
-    """Match the open briefs of a lake and write all files that `kolmatch match` writes."""
+    """Match an open brief of a lake and write all files that `kolmatch match` writes."""
     home = place / "lake"
     data = open_data(home)
     embeddings = Embeddings(WordEncoder(), VectorStore(home / "vectors"))
@@ -36,8 +36,9 @@ def publish(place: Path, run_id: str) -> None:
         embeddings,
         as_of=AS_OF,
         created_at=AS_OF,
+        brief_ids=open_briefs(data.tables, AS_OF)[:1],
         run_id=run_id,
-        top=8,
+        top=4,
     )
     lists, tables = place / "lists", data.tables
     remember(home, [lists / run_id])
@@ -68,4 +69,12 @@ def place(built: Path, tmp_path: Path) -> Path:
     shutil.copytree(built, tmp_path, dirs_exist_ok=True)
     (tmp_path / "lake" / "outputs.json").unlink()
     remember(tmp_path / "lake", [tmp_path / "lists" / "r1"])
+    return tmp_path
+
+
+@pytest.fixture
+def bare(world: World, tmp_path: Path) -> Path:
+    """Return a folder with a ``lake`` of tables alone."""
+    small = world.tables.only("briefs", "kols", "collaborations", "outcomes")
+    Lake(tmp_path / "lake").ingest(small)
     return tmp_path
