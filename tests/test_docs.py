@@ -29,7 +29,7 @@ def test_exit_codes_are_those_of_the_command_line() -> None:
     (paragraph,) = re.findall(r"^Exit codes: (.*?)\.\s", README, re.MULTILINE | re.DOTALL)
     told = [int(code) for code in re.findall(r"(?:^|, )(\d)\b", paragraph.replace("\n", " "))]
     known = [shared.OK, shared.USAGE, shared.BAD_DATA, shared.REFUSED, shared.STALE, shared.BUSY]
-    known.append(shared.INFEASIBLE)
+    known += [shared.INFEASIBLE, shared.DIFFERENT, shared.LOST]
     assert told == known
 
 
