@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from matcher.commands import data, intake, lists, models, planning, succession, upkeep
+from matcher.commands import data, intake, lists, models, planning, privacy, succession, upkeep
 from matcher.commands.shared import (
     BAD_DATA,
     EPILOG,
@@ -49,6 +49,10 @@ for command in (
     upkeep.drift,
     upkeep.tune,
     upkeep.retrain,
+    privacy.access,
+    privacy.erase,
+    privacy.prune,
+    privacy.replay,
 ):
     app.command(epilog=EPILOG)(command)
 

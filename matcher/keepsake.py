@@ -96,6 +96,14 @@ class Keepsake:
                 if path.stat().st_mtime < time.time() - _ABANDONED:
                     shutil.rmtree(path)
 
+    def find(self, model_hash: str) -> Matcher | None:
+        """Return a model by its hash; ``None`` where it is not kept, or not whole."""
+        try:
+            matcher = Matcher.load(self.folder / model_hash)
+        except ValueError:
+            return None
+        return matcher if matcher.hash == model_hash else None
+
     def kept(self, reason: str) -> Loaded | None:
         """Return the last good copy as stale for a reason; ``None`` where none is whole."""
         try:

@@ -17,6 +17,7 @@ from features.vectors import Embeddings
 from matcher.config import Config
 from matcher.model import Matcher, MatchResult
 from matcher.registry import Loaded
+from matcher.software import code_version
 from serving.publish import Published, Run, check_run_id, publish, read_run
 
 
@@ -140,6 +141,10 @@ def serve(
         basis=matcher.basis,
         trained_at=pd.Timestamp(loaded.made_at) if loaded and loaded.made_at else None,
         stale=loaded.stale if loaded else "",
+        briefs=tuple(wanted),
+        explore_share=explore_share,
+        settings=None if loaded else matcher.config.model_dump_json(),
+        software=code_version("features", "matcher"),
     )
     publish(home, run, result.matches, result.exclusions, result.details)
     # Where the run was there already, it keeps the time at which it was first made.

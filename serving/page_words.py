@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from matcher.wording import Text
+from serving.headings import REDACTED
 
 LABELS: dict[str, Text] = {
     # -- the frame ---------------------------------------------------------------------------
@@ -47,6 +48,7 @@ LABELS: dict[str, Text] = {
     "from": Text("{from} 起", "from {from}"),
     "to": Text("{to} 前", "until {to}"),
     "as_of": Text("数据截至 {time} UTC", "Data before {time} UTC"),
+    "redacted": REDACTED,
     "model": Text("模型 v{version}", "Model v{version}"),
     "model.none": Text("未使用模型", "No model"),
     "model.age": Text("{days} 天前训练", "{days} days old"),

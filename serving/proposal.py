@@ -122,6 +122,7 @@ def _run(run: Run) -> dict[str, Any]:
             "seed": str(run.seed),
             "top": run.top,
             "basis": run.basis,
+            "redacted_at": day(run.redacted_at),
             "data": " · ".join(f"{name} {v}" for name, v in sorted(run.data_versions.items())),
         }
     )

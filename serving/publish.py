@@ -24,6 +24,7 @@ import pandas as pd
 from features.arrow import arrow_schema, content_hash, to_arrow, to_frame
 from features.columns import EPOCH, TableSpec
 from features.errors import TableError, UserError
+from features.tombstones import Tombstones
 from serving.results import BASES, DETAILS, EXCLUSIONS, MATCHES, RUNS
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ _OBJECTS = ("evidence", "contributions", "figures")
 """Columns of matches that hold a JSON object, a dict in memory."""
 _RENAMED = {"matches": {"forecast_views": "views_p50", "propensity": "list_chance"}}
 """Columns of earlier runs, and what they are called by now."""
+KOL_COLUMNS = ("kol_id", "successor_id", "with_kol_id")
+"""Columns of results that hold a KOL's id; rows in which one does are about that KOL."""
 _RUN_ID = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,80}")
 
 
@@ -73,6 +76,16 @@ class Run:
     stale : str
         Why an older copy of the model served; empty where none did. For the record alone: the
         lists are those of `model_version` either way.
+    briefs : tuple of str
+        Briefs that were asked for; empty for runs of earlier kolmatch.
+    explore_share : float or None
+        Share of places drawn by chance, as asked; ``None`` takes the settings'.
+    settings : str or None
+        The settings as JSON, where no model brought them.
+    software : str or None
+        kolmatch and its code that made the lists; for the record alone.
+    redacted_at : Timestamp or None
+        When a KOL was erased from the run last: since then its lists are not whole.
 
     Raises
     ------
@@ -95,6 +108,11 @@ class Run:
     basis: str
     trained_at: pd.Timestamp | None = None
     stale: str = ""
+    briefs: tuple[str, ...] = ()
+    explore_share: float | None = None
+    settings: str | None = None
+    software: str | None = None
+    redacted_at: pd.Timestamp | None = None
 
     def __post_init__(self) -> None:
         check_run_id(self.run_id)
@@ -183,14 +201,10 @@ def publish(
     ValueError
         If there are columns, or tables, of other names.
     """
-    if unknown := sorted(set(details) - set(DETAILS)):
-        raise ValueError(f"Got tables {unknown} but expected among {sorted(DETAILS)}")
-    frames = {
-        "matches": _checked(MATCHES, _with_objects(matches, _object_text)),
-        "exclusions": _checked(EXCLUSIONS, exclusions),
-    } | {name: _checked(DETAILS[name], frame) for name, frame in details.items()}
-    content = _content(run, frames)
+    frames = conformed(matches, exclusions, details)
+    content = content_of(run, frames)
     with results_lock(home):
+        check_nobody_erased(home, frames)
         published = _runs_frame(home).set_index("run_id")["content"].get(run.run_id)
         if published == content:
             return
@@ -202,6 +216,57 @@ def publish(
         for name, frame in frames.items():
             _write_rows(home, _SPECS[name], run.run_id, frame)
         _write_run(home, run, content)
+
+
+def conformed(
+    matches: pd.DataFrame, exclusions: pd.DataFrame, details: Mapping[str, pd.DataFrame]
+) -> dict[str, pd.DataFrame]:
+    """Return the tables of a run as they are stored, by name, as `publish` takes them.
+
+    Raises
+    ------
+    TableError
+        If rows break the table they are for.
+    ValueError
+        If there are columns, or tables, of other names.
+    """
+    if unknown := sorted(set(details) - set(DETAILS)):
+        raise ValueError(f"Got tables {unknown} but expected among {sorted(DETAILS)}")
+    return {
+        "matches": _checked(MATCHES, _with_objects(matches, _object_text)),
+        "exclusions": _checked(EXCLUSIONS, exclusions),
+    } | {name: _checked(DETAILS[name], frame) for name, frame in details.items()}
+
+
+def stored(home: Path, run_id: str) -> tuple[str, dict[str, pd.DataFrame]]:
+    """Return the hash of what a run was published as, and its tables as they are stored now."""
+    hashes = _runs_frame(home).set_index("run_id")["content"]
+    frames = {name: _read_rows(home, spec, run_id) for name, spec in _SPECS.items()}
+    return str(hashes[run_id]), frames
+
+
+def check_nobody_erased(home: Path, frames: Mapping[str, pd.DataFrame]) -> None:
+    """Refuse lists that name a KOL who was erased while they were made.
+
+    Raises
+    ------
+    UserError
+        Without saying who.
+    """
+    tombstones = Tombstones.read(home)
+    if not tombstones:
+        return
+    named = {
+        kol_id
+        for frame in frames.values()
+        for column in KOL_COLUMNS
+        if column in frame
+        for kol_id in frame[column].unique()
+    }
+    if tombstones.holds("kol", named):
+        raise UserError(
+            "Got lists that name a KOL who was erased while they were made; run the command again"
+        )
 
 
 def runs(home: Path) -> list[Run]:
@@ -300,10 +365,15 @@ def _plain(value: object) -> object:
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
-def _content(run: Run, frames: Mapping[str, pd.DataFrame]) -> str:
-    """Return a hash of all that makes a run what it is: not when, nor on how bad a night."""
-    bare = replace(run, created_at=EPOCH, trained_at=None, stale="")
-    parts = [content_hash(RUNS, _run_row(bare, content=""))]
+def content_of(run: Run, frames: Mapping[str, pd.DataFrame]) -> str:
+    """Return a hash of all that makes a run what it is.
+
+    Not when it was made, on how bad a night, or by which code.
+    """
+    plain = replace(
+        run, created_at=EPOCH, trained_at=None, stale="", software=None, redacted_at=None
+    )
+    parts = [content_hash(RUNS, _run_row(plain, content=""))]
     parts += [content_hash(_SPECS[name], frame) for name, frame in frames.items()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
@@ -317,14 +387,12 @@ def _run_row(run: Run, content: str) -> pd.DataFrame:
 
 
 def _to_run(row: Mapping[Any, Any]) -> Run:
-    values = {name: None if pd.isna(value) else value for name, value in row.items()}
+    briefs = tuple(row["briefs"])
+    values = {name: None if pd.isna(row[name]) else row[name] for name in row if name != "briefs"}
     versions = json.loads(row["data_versions"])
     del values["content"]
-    return Run(
-        **values
-        | {"data_versions": versions, "seed": int(row["seed"]), "top": int(row["top"])}
-        | {"stale": values["stale"] or ""}
-    )
+    exact = {"data_versions": versions, "seed": int(row["seed"]), "top": int(row["top"])}
+    return Run(**values | exact | {"briefs": briefs, "stale": values["stale"] or ""})
 
 
 @contextmanager

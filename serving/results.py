@@ -258,6 +258,11 @@ RUNS = TableSpec(
         Column("basis", "choice", choices=BASES),
         Column("trained_at", "time", doc="when the model was registered"),
         Column("stale", "text", doc="why an older copy of the model served; null if none did"),
-        Column("content", "text", required=True, doc="hash of what decides the lists"),
+        Column("briefs", "labels", doc="briefs that were asked for"),
+        Column("explore_share", "share", doc="as asked; null takes the settings'"),
+        Column("settings", "text", doc="JSON object, where no model brought them"),
+        Column("software", "text", doc="kolmatch and its code that made the lists"),
+        Column("redacted_at", "time", doc="when a KOL was erased from it last"),
+        Column("content", "text", required=True, doc="hash of what the lists are and came from"),
     ),
 )

@@ -74,6 +74,7 @@ def match(
     from matcher.screens import show_matches
     from serving.job import open_briefs, serve
     from serving.page import write_pages
+    from serving.privacy.outputs import check_written, remember
     from serving.workbook import write_files
     from serving.workflow import write_workflow
 
@@ -111,6 +112,8 @@ def match(
             progress=progress,
         )
     result, folder = served.result, out or source.home / "lists"
+    # An erasure has to find what is written, even if this is cut off half-way.
+    remember(source.home, [folder / served.run.run_id])
     files = write_files(
         folder,
         served.run,
@@ -124,6 +127,7 @@ def match(
         folder, served.run, result.matches, source.tables, language, result.details
     )
     pages = write_pages(folder, served.published, source.tables, language)
+    check_written(source.home, folder / served.run.run_id, result.matches)
     show_matches(terminal, result.matches, result.exclusions, source.tables.briefs, language)
     for file in files:
         terminal.say(f"Wrote {file}", file=str(file))

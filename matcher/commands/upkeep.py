@@ -68,6 +68,7 @@ def reconcile(
     from matcher.registry import Registry
     from matcher.screens import show_accuracy, show_left_out
     from serving.ledger_files import for_people, ledger_told, write_ledger
+    from serving.privacy.outputs import remember
 
     terminal = terminal_of_run()
     given = load_config(config) if config else None
@@ -80,6 +81,7 @@ def reconcile(
     table = accuracy(found.honest, upkeep.least_rows, upkeep.least_briefs)
     told = ledger_told(found, table)
     files = write_ledger(out or source.home / "ledger", found, table, language)
+    remember(source.home, files)
     if as_json:
         print_json(told)
     elif len(table):
@@ -247,7 +249,9 @@ def retrain(
         with alone(lake, wait), terminal.progress() as progress:
             if folder is not None:
                 stage("ingest")
-                reading = read_folder(files_of(folder), mapping, store.known(), progress)
+                reading = read_folder(
+                    files_of(folder), mapping, store.known(), progress, store.erased()
+                )
                 store.ingest(reading.tables, progress)
             source = open_source(lake, None if folder is not None else mapping, progress)
             stage("reconcile")

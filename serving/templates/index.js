@@ -20,6 +20,7 @@ function render() {
       h("p", { class: "eyebrow" }, h("span", null, many === 1 ? t("index.about.one") : t("index.about", { n: many }))),
       h("h1", null, t("index.title")),
       stale(DATA.run),
+      DATA.run.redacted_at && h("p", { class: "notice" }, t("redacted", { time: DATA.run.redacted_at })),
       h("p", { class: "rests" },
         DATA.run.basis && h("span", { class: `tag ${DATA.run.basis === "content" ? "warn" : "good"}` }, h("i", { class: "dot", "aria-hidden": "true" }), t(`basis.${DATA.run.basis}`)),
         DATA.run.as_of && h("span", null, t("as_of", { time: DATA.run.as_of })),

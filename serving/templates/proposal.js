@@ -18,6 +18,7 @@ function hero() {
     brief.text && asked_text(brief.text),
     stale(run),
     run.basis === "content" && h("p", { class: "notice" }, t("basis.content.about")),
+    run.redacted_at && h("p", { class: "notice" }, t("redacted", { time: run.redacted_at })),
     h("p", { class: "rests" },
       h("span", { class: `tag ${run.basis === "content" ? "warn" : "good"}` }, h("i", { class: "dot", "aria-hidden": "true" }), t(`basis.${run.basis}`)),
       h("span", null, t("as_of", { time: run.as_of })),

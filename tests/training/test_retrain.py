@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -35,7 +34,6 @@ from training.retrain import (
     Retrained,
     alone,
     champion_drift,
-    code_version,
     retrain,
 )
 from training.verdict import Check, Verdict
@@ -222,10 +220,6 @@ def test_no_look_at_drift_stops_a_retraining(
         (reason,) = found.reasons
         assert words in reason
         assert json.loads(json.dumps(found.told(), allow_nan=False))["reasons"] == [reason]
-
-
-def test_the_code_has_a_version_of_its_own() -> None:
-    assert re.fullmatch(r"\d+\.\d+\.\d+\S*\+[0-9a-f]{12}", code_version())
 
 
 def test_one_at_a_time(tmp_path: Path) -> None:
