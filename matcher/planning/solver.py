@@ -121,14 +121,22 @@ def best(program: Program, *, time_limit: float, gap: float) -> Found:
         kept = bool((program.low <= 0).all() and (program.high >= 0).all())
         return Found(OPTIMAL if kept else INFEASIBLE, np.zeros(0) if kept else None, 0.0)
     limits = [LinearConstraint(program.rows, program.low, program.high)]
-    with quiet():
-        told = milp(
-            -program.gain,
-            constraints=limits if program.rows.shape[0] else None,
-            bounds=Bounds(program.floor, program.ceiling),
-            integrality=program.whole.astype(np.int64),
-            options={"time_limit": max(time_limit, 0.0), "mip_rel_gap": gap},
-        )
+    for presolve in (True, False):
+        with quiet():
+            told = milp(
+                -program.gain,
+                constraints=limits if program.rows.shape[0] else None,
+                bounds=Bounds(program.floor, program.ceiling),
+                integrality=program.whole.astype(np.int64),
+                options={
+                    "time_limit": max(time_limit, 0.0),
+                    "mip_rel_gap": gap,
+                    "presolve": presolve,
+                },
+            )
+        # HiGHS's presolve now and then loses its way on bounds that leave one point.
+        if told.status in _STATUSES:
+            break
     if told.status not in _STATUSES:
         raise RuntimeError(f"the solver gave up: {told.message}")
     bound = told.mip_dual_bound

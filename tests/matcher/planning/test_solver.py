@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
+from matcher.planning.search import search
 from matcher.planning.solver import INFEASIBLE, OPTIMAL, TIME_LIMIT, Program, best, quiet, relaxed
+from tests.matcher.planning.rosters import keeps, problem_of, sets_of
 
 
 def knapsack(budget: float, least: float = -np.inf) -> Program:
@@ -30,6 +32,13 @@ def test_whole_and_divided_programs_are_solved() -> None:
     # 2 for 3, 3 for 4, and a quarter of what costs 4 and brings 5.
     assert divided.gain == pytest.approx(7 + 5 / 4)
     assert divided.duals.tolist() == pytest.approx([1.25, 0.0])
+
+
+def test_what_presolving_loses_its_way_on_is_solved_without() -> None:
+    # The HiGHS of SciPy 1.17.1 ends this one with a solve error.
+    problem = problem_of(89907, persons=5, rows=True)
+    solution = search(problem, gap=1e-6, time_limit=30)
+    assert solution.feasible == any(keeps(problem, chosen) for chosen in sets_of(problem))
 
 
 def test_what_cannot_be_is_said_so() -> None:
