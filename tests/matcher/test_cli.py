@@ -567,8 +567,12 @@ def test_a_retraining_makes_the_ledger_and_leaves_old_reports(
         made.append(found)
         return Retrained(results.pop(0), "4", "3", {}, "Words.\n", None)
 
+    def text(registry: object, version: str, name: str) -> str:
+        return "Words.\n" if name.endswith(".md") else "{}"
+
     results = ["kept", "nothing new"]
     monkeypatch.setattr("training.retrain.retrain", work)
+    monkeypatch.setattr("matcher.registry.Registry.text", text)
     assert kolmatch("ingest", files, "--lake", "lake").code == OK
     rows = world.tables.collaborations.merge(world.tables.briefs[["brief_id", "decided_at"]])
     ripe = rows["collaboration_id"].isin(
