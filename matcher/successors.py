@@ -19,7 +19,7 @@ from features.offers import current_offers
 from features.search import Found
 from features.signals.affinity import TEXT
 from features.signals.growth import follower_growth
-from features.timeline import Bools, Floats, Ints, micros, pick
+from features.timeline import Bools, Floats, Ints, micros
 from features.view import Cells
 from matcher.candidates import Candidates
 from matcher.directory import Directory
@@ -62,13 +62,12 @@ class Successors:
     def prices(self) -> Floats:
         """Return what each KOL asks, shape (kols, modes, currencies); NaN where nothing valid."""
         history = self.directory.history
-        rates, rows = history.rates.frame, self.cells.quotes
+        rows = self.cells.quotes
         out = np.full((len(rows), len(QUOTED_MODES), max(len(history.currencies), 1)), np.nan)
         kol, quote = np.nonzero(rows >= 0)
         row = rows[kol, quote]
-        mode = codes_in(pd.Index(QUOTED_MODES), rates["mode"])[row]
-        currency = codes_in(history.currencies, rates["currency"])[row]
-        out[kol, mode, currency] = pick(rates["price"].to_numpy(dtype=np.float64), row)
+        mode, currency = history.rate_mode[row], history.rate_currency[row]
+        out[kol, mode, currency] = history.rate_price[row]
         return out
 
     @cached_property
@@ -154,7 +153,7 @@ def successors(found: Candidates, directory: Directory, count: int = SUCCESSORS)
         who has none has no successor. Filters that need signals (audience, competitors, risk) are
         not asked.
     """
-    finder, history = Successors(directory), directory.history
+    finder, history = directory.once(Successors), directory.history
     place = pd.Index(directory.kols["kol_id"]).get_indexer(pd.Index(found.pairs["kol_id"]))
     kols, which = np.unique(place.astype(np.int64), return_inverse=True)
     alike = finder.alike(kols)
@@ -222,7 +221,7 @@ def successors_of(directory: Directory, kol_id: str, count: int = 10) -> pd.Data
             f"Got KOL {kol_id!r} but expected the id of one that was known before "
             f"{directory.as_of:%Y-%m-%d %H:%M} UTC; see kol_id in the kols table"
         )
-    finder = Successors(directory)
+    finder = directory.once(Successors)
     (alike,) = finder.alike(np.array([place], dtype=np.int64))
     every = np.ones(finder.prices.shape[1:], dtype=bool)
     told = finder.choose(int(place), alike, every).head(count)
