@@ -81,13 +81,19 @@ def _groups(
     KOLs and prices, aligned.
     """
     asked = _quotes(peers)
-    found = {}
+    found: dict[tuple[int, ...], tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
     for sides in (len(_SIDES), len(_SIDES) - 1):
         kept = asked[(asked[_SIDES[:sides]] >= 0).all(axis=1)]
-        for name, rows in kept.groupby(_SIDES[:sides]).indices.items():
-            part = kept.iloc[rows]
-            sides_of = tuple(int(side) for side in name)
-            found[sides_of] = part["kol"].to_numpy(), part["price"].to_numpy()
+        names = kept[_SIDES[:sides]].drop_duplicates()
+        group = kept.groupby(_SIDES[:sides], sort=False).ngroup().to_numpy()
+        order = np.argsort(group, kind="stable")
+        bounds = np.searchsorted(group[order], np.arange(1, len(names)))
+        kols = np.split(kept["kol"].to_numpy()[order], bounds)
+        prices = np.split(kept["price"].to_numpy()[order], bounds)
+        found |= {
+            tuple(name): (kol, price)
+            for name, kol, price in zip(names.to_numpy().tolist(), kols, prices, strict=True)
+        }
     return found
 
 
