@@ -51,6 +51,9 @@ Chosen = NDArray[np.bool_]
 
 ORACLE, FORESEEABLE = "oracle", "foreseeable"
 MODEL = "kolmatch"
+COLD = "likeness"
+"""How kolmatch ranks where nothing was learned: no rule of thumb."""
+EXACT = ", exact"
 LEARNED, TRUE = "kolmatch, acceptance learned", "kolmatch, true acceptance"
 TELL_VALUE = ("value per price", "price per view", "past return")
 """Rules whose score is the log of something per unit of price."""
@@ -80,12 +83,24 @@ def report(spent: pd.DataFrame, arguments: argparse.Namespace) -> None:
     told = pd.DataFrame([_row(shares, spent, way) for way in shares.columns])
     print(told.sort_values("earned", ascending=False).round(3).to_markdown(index=False))
 
-    rules = [way for way in shares if not way.startswith((MODEL, ORACLE, FORESEEABLE))]
-    rule = str(shares[rules].mean().idxmax())
-    print(f"\nTimes what the best simple rule ({rule}) earns\n")
-    ours = [way for way in shares if way.startswith(MODEL)]
-    ratios = [{"way": way, **_times(shares, way, rule)} for way in ours]
+    rules = [way for way in shares if not way.startswith((MODEL, ORACLE, FORESEEABLE, COLD))]
+    kinds = {
+        "best rule, taken greedily": [way for way in rules if not way.endswith(EXACT)],
+        "best rule, with the same planner": [way for way in rules if way.endswith(EXACT)],
+        "kolmatch before it has learned": [COLD],
+    }
+    ratios = []
+    for kind, names in kinds.items():
+        rule = str(shares[names].mean().idxmax())
+        by_seed = shares.groupby("seed")[[MODEL, rule]].sum()
+        each = {f"seed {seed}": row[MODEL] / row[rule] for seed, row in by_seed.iterrows()}
+        ratios.append({"against": f"{kind}: {rule}", **_times(shares, MODEL, rule), **each})
+    print(f"\nTimes what {MODEL} earns\n")
     print(pd.DataFrame(ratios).round(3).to_markdown(index=False))
+
+    kept = (spent["earned"] / spent["told"])[spent["way"] == MODEL].groupby(spent["seed"])
+    print(f"\nWhat the set of {MODEL} is truly worth, over what it was told to be worth\n")
+    print(kept.describe()[["25%", "50%", "75%"]].round(3).to_markdown())
 
 
 def measure(arguments: argparse.Namespace, seed: int) -> pd.DataFrame:
@@ -94,7 +109,8 @@ def measure(arguments: argparse.Namespace, seed: int) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        seed, brief_id, brand_id, way, earned, kols, and spent, a share of the budget.
+        seed, brief_id, brand_id, way, earned; told, what the set is forecast to be worth; kols;
+        and spent, a share of the budget.
     """
     started = time.perf_counter()
     world = simulate(kols=arguments.kols, briefs=arguments.briefs, seed=seed)
@@ -112,7 +128,7 @@ def measure(arguments: argparse.Namespace, seed: int) -> pd.DataFrame:
     for part in candidates(questions, history, fit.pipeline, config):
         found = fit.matcher.settled(part, history, fit.pipeline)
         values, scores = ways(world, fit.matcher, accept, found)
-        rows += spend(world, found, values, scores)
+        rows += spend(world, found, values, scores, told_value(found))
     _say(seed, "spent", started)
     return pd.DataFrame(rows).assign(seed=seed)
 
@@ -167,12 +183,24 @@ def ways(
         LEARNED: forecast * accept(found.signals),
         TRUE: forecast * (truth["accept"] * truth["deliver"]).to_numpy(dtype=np.float64),
     }
-    values |= {f"{name}, exact": np.exp(scores[name]) * price for name in TELL_VALUE}
+    values |= {f"{name}{EXACT}": np.exp(scores[name]) * price for name in TELL_VALUE}
     return values, {f"{MODEL}, greedy": told["score"].to_numpy(dtype=np.float64)} | scores
 
 
+def told_value(found: Candidates) -> Floats:
+    """Return what each pair is told to be worth, times its chance of a yes."""
+    assert found.options is not None
+    best = found.options[found.options["recommended"]].set_index("row")
+    worth = best["value"] * best["accept"].fillna(1.0)
+    return worth.reindex(found.pairs.index).to_numpy(dtype=np.float64)
+
+
 def spend(
-    world: World, found: Candidates, values: dict[str, Floats], scores: dict[str, Floats]
+    world: World,
+    found: Candidates,
+    values: dict[str, Floats],
+    scores: dict[str, Floats],
+    told: Floats,
 ) -> list[dict[str, Any]]:
     """Spend each brief's budget in every way."""
     briefs = world.tables.briefs.set_index("brief_id")
@@ -193,6 +221,7 @@ def spend(
                     "brand_id": asked["brand_id"],
                     "way": way,
                     "earned": values[ORACLE][at][chosen].sum(),
+                    "told": told[at][chosen].sum(),
                     "kols": int(chosen.sum()),
                     "spent": share[chosen].sum(),
                 }

@@ -89,16 +89,15 @@ def _row(told: dict[Any, Any], language: Language) -> tuple[object, ...]:
     import pandas as pd
 
     from matcher.names import name_of
-    from matcher.risk.files import in_words
 
     known = {name: "" if pd.isna(value) else str(value) for name, value in told.items()}
     return (
         int(told["rank"]),
         known["display_name"] or known["successor_id"],
-        in_words("platform", known["platform"]).in_(language),
+        name_of("platform", known["platform"]).in_(language),
         name_of("tier", known["tier"]).in_(language) if known["tier"] else "",
         f"{told['similarity']:.2f}",
         f"{told['growth']:+.1%}",
-        in_words("mode", known["mode"]).in_(language),
+        name_of("mode", known["mode"]).in_(language),
         f"{told['price']:,.0f} {known['currency']}",
     )

@@ -18,8 +18,9 @@ from features.evidence import excerpt
 from features.history import LATE_DAYS
 from features.signals.conduct import IDENTITY, JUMP_DAYS, changed_facts, earlier_profile
 from features.wordlists import wordlist
+from matcher.names import name_of
 from matcher.reasons.phrases import short, wan
-from matcher.risk.files import Files, Post, in_words
+from matcher.risk.files import Files, Post
 from matcher.wording import Text
 
 MOST = 3
@@ -349,8 +350,8 @@ def _tongue(code: str) -> Text:
 
 
 def _beside(files: Files, place: int) -> list[Text]:
-    wanted = in_words("vertical", str(files.brief(place)["vertical"]))
-    own = [in_words("vertical", excerpt(name)) for name in files.profile(place)["verticals"]]
+    wanted = name_of("vertical", str(files.brief(place)["vertical"]))
+    own = [name_of("vertical", excerpt(name)) for name in files.profile(place)["verticals"]]
     share = files.number(place, "category.vertical_posts")
     few = (
         Text(f"仅 {share:.0%} 的", f"{share:.0%} of")
@@ -375,7 +376,7 @@ def _turned(files: Files, place: int) -> list[Text]:
     newer, older = sides[1], sides[-1]
     gained = max(sorted(newer), key=lambda name: newer[name] - older[name])
     lost = max(sorted(older), key=lambda name: older[name] - newer[name])
-    to, of = in_words("vertical", gained), in_words("vertical", lost)
+    to, of = name_of("vertical", gained), name_of("vertical", lost)
     size = newer.total()
     return [
         Text(
@@ -411,9 +412,9 @@ def _changed(files: Files, place: int) -> list[Text]:
 
 
 def _unlicensed(files: Files, place: int) -> list[Text]:
-    vertical = in_words("vertical", str(files.brief(place)["vertical"]))
+    vertical = name_of("vertical", str(files.brief(place)["vertical"]))
     profile = files.profile(place)
-    platform = in_words("platform", str(profile["platform"]))
+    platform = name_of("platform", str(profile["platform"]))
     held = [excerpt(name) for name in profile["credentials"]]
     return [
         Text(
@@ -426,8 +427,8 @@ def _unlicensed(files: Files, place: int) -> list[Text]:
 
 
 def _limited(files: Files, place: int) -> list[Text]:
-    platform = in_words("platform", str(files.profile(place)["platform"]))
-    modes = [in_words("mode", mode) for mode in files.brief(place)["modes"]]
+    platform = name_of("platform", str(files.profile(place)["platform"]))
+    modes = [name_of("mode", mode) for mode in files.brief(place)["modes"]]
     return [
         Text(
             f"需求只允许{'、'.join(mode.zh for mode in modes)}，而{platform.zh}不支持或限制该形式",

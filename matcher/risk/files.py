@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.cells import vocabulary
 from features.config import FeatureConfig
 from features.evidence import excerpt
 from features.history import History, codes_in
@@ -19,8 +18,6 @@ from features.timeline import Bools, Ints, Timeline, pick
 from features.view import View
 from matcher.candidates import Candidates
 from matcher.wording import Text
-
-_OWN_NAMES = {"tiktok": "TikTok", "instagram": "Instagram", "youtube": "YouTube"}
 
 
 @dataclass(frozen=True)
@@ -155,13 +152,3 @@ class Files:
     @cached_property
     def _half(self) -> Ints:
         return halves(self._vertical >= 0)
-
-
-def in_words(group: str, name: str) -> Text:
-    """Return what the trade calls a platform, vertical or mode, in both languages."""
-    plain = _OWN_NAMES.get(name)
-    if plain:
-        return Text(plain, plain)
-    words = vocabulary().words[group]
-    own = (word for word, told in words.items() if told == name and not word.isascii())
-    return Text(next(own, name), name.replace("_", " "))

@@ -204,7 +204,7 @@ def test_a_brief_is_told_of_rivals_blocked_words_languages_and_rules(
         "公众号对财经类内容要求相应认证或资质，档案中未见（现有：verified）" in zh["platform_rules"]
     )
     assert (
-        "The brief allows only live commerce, which wechat mp does not carry"
+        "The brief allows only live commerce, which WeChat Official Account does not carry"
         in en["platform_rules"]
     )
     assert "昵称「旧名」改为「新名」" in zh["security"]
