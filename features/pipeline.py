@@ -13,7 +13,7 @@ import pandas as pd
 from features.config import FeatureConfig
 from features.history import History
 from features.projection import Projection
-from features.signals import FAMILIES, Family, affinity_family
+from features.signals import FAMILIES, Family, Side, affinity_family
 from features.tables import Tables
 from features.vectors import Embeddings
 from features.view import View
@@ -102,6 +102,15 @@ class FeaturePipeline:
             ],
             columns=["feature", "family", "meaning", "label_en", "label_zh"],
         )
+
+    @property
+    def sides(self) -> dict[str, Side]:
+        """What each column of `transform` depends on: brief, KOL or both."""
+        return {
+            f"{family.name}.{signal}": side
+            for family in self.families
+            for signal, side in family.sides(self.config).items()
+        }
 
     def transform(self, pairs: pd.DataFrame | View, tables: Tables | History) -> pd.DataFrame:
         """Compute the features of pairs.

@@ -103,7 +103,8 @@ def affinity_family(projections: tuple[Projection, ...]) -> Family:
             )
         return signals
 
-    return Family("affinity", affinity, meanings, "learned affinity", "习得的契合度")
+    alone = ("posts_crowding", *(f"crowding_{p.space}" for p in projections))
+    return Family("affinity", affinity, meanings, "learned affinity", "习得的契合度", of_kol=alone)
 
 
 def _of_vectors(projection: Projection, found: Sides) -> Signals:

@@ -43,6 +43,8 @@ CONDUCT = {
     "told, 0 if one is or none is needed",
     "modes_limited": "share of the modes the brief allows that the KOL's platform does not carry",
 }
+HABITS = tuple(name for name in CONDUCT if name not in ("unlicensed", "modes_limited"))
+"""Those that the brief does not change."""
 PRIOR_POSTS = 2.0
 """Harmless posts that everybody is granted: one post of one is no habit."""
 PRIOR_LATE, PRIOR_DELIVERIES = 0.1, 4.0

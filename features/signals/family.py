@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TypeAlias
 
 from features.config import FeatureConfig
@@ -13,6 +14,14 @@ from features.view import View
 
 Signals: TypeAlias = Mapping[str, Floats]
 """Signals by name, each float64 of shape (pairs,), NaN where unknown."""
+
+
+class Side(StrEnum):
+    """What a signal depends on at one ``as_of``: the brief alone, the KOL alone, or the pair."""
+
+    BRIEF = "brief"
+    KOL = "kol"
+    PAIR = "pair"
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,9 @@ class Family:
         What a person calls the family.
     by_mode : bool
         Whether its signals may differ between two modes of collaboration of one pair.
+    of_brief, of_kol : collection of str
+        Signals, as `signals` names them, that are the same for all pairs of one brief or of one
+        KOL at one ``as_of``, whatever the mode. All others belong to the pair.
     """
 
     name: str
@@ -40,6 +52,8 @@ class Family:
     label_en: str
     label_zh: str
     by_mode: bool = False
+    of_brief: Collection[str] = ()
+    of_kol: Collection[str] = ()
 
     def meanings(self, config: FeatureConfig) -> dict[str, str]:
         """Return the meaning of each signal that these settings give, in order."""
@@ -48,3 +62,13 @@ class Family:
             spaces = config.spaces if "{space}" in name else ("",)
             told |= {name.format(space=s): meaning.format(space=s) for s in spaces}
         return told
+
+    def sides(self, config: FeatureConfig) -> dict[str, Side]:
+        """Return what each signal that these settings give depends on, in order."""
+        found: dict[str, Side] = {}
+        for name in self.signals:
+            spaces = config.spaces if "{space}" in name else ("",)
+            side = Side.BRIEF if name in self.of_brief else Side.PAIR
+            side = Side.KOL if name in self.of_kol else side
+            found |= {name.format(space=space): side for space in spaces}
+        return found

@@ -32,6 +32,11 @@ RECORD = {
     "grade": "mean judgment, 0-4, of the KOL for other briefs in the vertical",
     "grades": "how many judgments that is",
 }
+MANNERS = (
+    *("delivered", "declined_rate", "cancelled_rate", "measured"),
+    *("conversion", "clicks_per_view", "refunded"),
+)
+"""Those that neither the brief nor the mode changes."""
 PRIOR_RATE, PRIOR_CLICKS, PRIOR_VIEWS = 0.01, 200.0, 2000.0
 """What is assumed before the first click or view: customary rates, at fixed little weight."""
 
