@@ -269,7 +269,7 @@ class BigramEncoder:
 def of_world(arguments: argparse.Namespace) -> None:
     """Train on a simulated world and time all its forests, and the ranker's alone."""
     started = time.perf_counter()
-    world = simulate(kols=500, briefs=240, seed=1)
+    world = simulate(kols=300, briefs=160, seed=1)
     config = Config(seed=1).with_spaces(world.tables)
     history = History(world.tables)
     pipeline = FeaturePipeline(config.features, Embeddings(BigramEncoder()))

@@ -89,13 +89,13 @@ class Forest:
         """
         if not all(isinstance(kind, np.dtype) and kind.kind in "fiub" for kind in features.dtypes):
             return False
-        self._asked.append(len(features) * self.booster.num_trees())
-        return sum(self._asked) >= SCORER_COST and self.scorer.trees[0] is not None
+        self._asked[0] += len(features) * self.booster.num_trees()
+        return self._asked[0] >= SCORER_COST and self.scorer.trees[0] is not None
 
     @cached_property
     def _asked(self) -> list[int]:
-        """Rows times trees of each call so far."""
-        return []
+        """Rows times trees of all calls so far: one number, which calls add to."""
+        return [0]
 
     def contributions(self, features: pd.DataFrame) -> pd.DataFrame:
         """Return what each feature adds to each margin (exact SHAP values), shape (n, f)."""
