@@ -25,6 +25,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,7 @@ def main() -> None:
     parser.add_argument("--profiles", type=int, default=2, help="profiles a KOL, at most")
     parser.add_argument("--plan", action="store_true", help="plan the budgets too")
     parser.add_argument("--rounds", type=int, default=3, help="times that scoring is measured")
+    parser.add_argument("--chunk", type=int, default=25_000, help="pairs held at once")
     parser.add_argument("--no-peer", action="store_true")
     parser.add_argument("--work", type=Path, required=True, help="folder for model and vectors")
     parser.add_argument("--row", action="store_true", help=argparse.SUPPRESS)
@@ -79,12 +81,12 @@ def _asked(arguments: argparse.Namespace, kols: int, briefs: int) -> dict[str, A
     """Run one row in a process of its own."""
     flags = [f"--{name}" for name, on in vars(arguments).items() if on is True]
     command = [sys.executable, __file__, "--row", "--kols", str(kols), "--briefs", str(briefs)]
-    for name in ("posts", "profiles", "rounds", "work"):
+    for name in ("posts", "profiles", "rounds", "chunk", "work"):
         command += [f"--{name}", str(getattr(arguments, name))]
     told = subprocess.run(
         [*command, *(flag.replace("_", "-") for flag in flags)],
         check=True,
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
     )
@@ -115,6 +117,8 @@ def _row(arguments: argparse.Namespace) -> dict[str, Any]:
     world = base_world()
     tables = big_tables(world, kols, briefs, posts=arguments.posts, profiles=arguments.profiles)
     matcher, embeddings = Matcher.load(arguments.work / "model"), _embeddings(arguments.work)
+    chunked = matcher.config.serving.model_copy(update={"chunk_pairs": arguments.chunk})
+    matcher = replace(matcher, config=matcher.config.model_copy(update={"serving": chunked}))
     before = held_bytes()
     first, _ = _matched(matcher, tables, world, embeddings, open_ids(1), arguments)
     whole, clock = _matched(matcher, tables, world, embeddings, open_ids(briefs), arguments)
@@ -148,8 +152,8 @@ def _matched(
     with Spool(arguments.work) as spool:
         for part in matcher.match_parts(tables, ids, world.as_of, embeddings, plan=arguments.plan):
             spool.add(part.matches, part.exclusions, part.details)
-            done = sum(hashes.shape[0] > 0 for hashes in spool._hashes["matches"])
-            print(f"part {done}: {held_bytes() / 1e9:.2f} GB held", file=sys.stderr, flush=True)
+            held, listed = held_bytes() / 1e9, spool.rows("matches")
+            print(f"{listed:,} matches listed, {held:.2f} GB held", file=sys.stderr, flush=True)
     return time.process_time() - started, time.perf_counter() - clock
 
 

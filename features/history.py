@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -31,6 +31,9 @@ from features.postlog import PostLog
 from features.tables import Tables
 from features.timeline import NEVER, Bools, Floats, Ints, Timeline, micros, take
 from features.vectors import text_keys
+
+if TYPE_CHECKING:
+    from features.view import Cells
 
 T = TypeVar("T")
 TIER_FLOORS = {"nano": 0, "micro": 10_000, "mid": 100_000, "macro": 500_000, "mega": 1_000_000}
@@ -75,6 +78,8 @@ class History:
                 | set(tables.collaborations["currency"].dropna())
             )
         )
+        self.kept: Cells | None = None
+        """The roster of one moment, where somebody asked to keep it (`features.view`)."""
         self._counted: dict[tuple[str, ...], Timeline] = {}
         self._made: dict[Callable[[History], Any], Any] = {}
         self._vectors: dict[tuple[str, str], Timeline] = {}

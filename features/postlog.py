@@ -19,6 +19,8 @@ from features.timeline import DAY, Bools, Floats, Ints, Timeline, micros, pick
 from features.wordlists import wordlist
 
 T = TypeVar("T")
+_TERMS_KEPT = 32
+"""Lists of terms whose finds are kept: a byte a text each."""
 _STEP = 16
 """Posts looked at beyond those wanted, in one step back through a KOL's posts."""
 
@@ -126,6 +128,8 @@ class PostLog:
         """
         names = self.texts[1]
         if terms not in self._held:
+            if len(self._held) >= _TERMS_KEPT:
+                self._held.clear()
             self._held[terms] = np.full(len(names) + 1, -1, dtype=np.int8)
             self._held[terms][-1] = 0
         held = self._held[terms]

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -228,10 +227,6 @@ def everybody(history: History, times: Ints, posts: int) -> Cells:
     return Cells(history, kol[there], at[there], times, posts)
 
 
-_KEPT: WeakKeyDictionary[History, Cells] = WeakKeyDictionary()
-"""The roster that is kept of each history."""
-
-
 def keep_roster(history: History, as_of: pd.Timestamp, posts: int) -> None:
     """Work out what is asked of KOLs for the whole roster of one moment, once, and keep it.
 
@@ -247,9 +242,9 @@ def keep_roster(history: History, as_of: pd.Timestamp, posts: int) -> None:
         How many latest posts signals look at.
     """
     time = micros(pd.Series([as_of]).astype(TIME))
-    kept = _KEPT.get(history)
+    kept = history.kept
     if kept is None or kept.times[0] != time[0] or kept.posts != posts:
-        _KEPT[history] = everybody(history, time, posts)
+        history.kept = everybody(history, time, posts)
 
 
 class View:
@@ -401,7 +396,7 @@ class View:
 
 def _kept(history: History, times: Ints, posts: int, kol: Ints) -> tuple[Cells | None, Ints | None]:
     """Return the roster that is kept and where KOLs are in it, if it is of just these times."""
-    kept = _KEPT.get(history)
+    kept = history.kept
     if kept is None or kept.posts != posts or not np.array_equal(kept.times, times):
         return None, None
     place = np.minimum(np.searchsorted(kept.kol, kol), max(len(kept) - 1, 0))
