@@ -84,6 +84,8 @@ def _groups(
     found: dict[tuple[int, ...], tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
     for sides in (len(_SIDES), len(_SIDES) - 1):
         kept = asked[(asked[_SIDES[:sides]] >= 0).all(axis=1)]
+        if kept.empty:
+            continue
         names = kept[_SIDES[:sides]].drop_duplicates()
         group = kept.groupby(_SIDES[:sides], sort=False).ngroup().to_numpy()
         order = np.argsort(group, kind="stable")
