@@ -57,6 +57,9 @@ left out becomes unknown. A date without a time is its first moment, but the las
 time: quoted directly, the other way round, or through one common currency. Where no rate is known,
 amounts of two currencies are never compared.
 
+Columns of contact details (phone numbers, e-mail addresses, WeChat ids, identity cards, addresses,
+bank accounts) are refused, and masked where they stand in free text: [why](privacy.md).
+
 `kolmatch check FOLDER` lists every fault with file, row, column, value and what was expected.
 """
 

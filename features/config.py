@@ -46,7 +46,8 @@ class EncoderConfig(_Settings):
     device : str or None
         Torch device of other models, such as ``"cuda"``; ``None`` lets torch choose.
     trust_remote_code : bool
-        Whether a model folder may name code outside sentence-transformers to be imported.
+        Whether a model folder may name code outside sentence-transformers to be imported. A
+        matcher that was trained so is loaded only where ``KOLMATCH_TRUST_REMOTE_CODE=1``.
     """
 
     model: str = Field(default=BUNDLED, min_length=1)

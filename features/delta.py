@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,6 +115,22 @@ class VersionedTable:
                 _append(table, self._sorted(rows))
         return Change(int(new.sum()), int(changed.sum()), int((~write).sum()), table.version())
 
+    def overwrite(self, frame: pd.DataFrame) -> int:
+        """Make `frame` all that the table holds, as a new version, and return that version.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            Conformed rows, one for each key.
+        """
+        from deltalake import write_deltalake
+
+        rows = to_arrow(self.spec, frame)
+        hashes = row_hashes(self.spec, frame).view(np.int64)
+        rows = self._sorted(rows.append_column(_HASH, [hashes]))
+        write_deltalake(self._open(), rows, mode="overwrite", schema_mode="overwrite")
+        return int(self._open().version())
+
     def keys(self, version: int) -> Keys:
         """Return the keys in one version."""
         if not version:
@@ -139,6 +156,22 @@ class VersionedTable:
         if not version:
             return self.spec.empty()
         return to_frame(self.spec, self._sorted(self._scan(version)))
+
+    def part(
+        self, version: int, columns: Sequence[str], kols: Sequence[str] | None = None
+    ) -> pd.DataFrame:
+        """Return some columns of one version, conformed, of all rows or those of some KOLs."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        # Filtered here: what a merge wrote pyarrow cannot filter while it reads.
+        wanted = list(dict.fromkeys([*columns, *(() if kols is None else ("kol_id",))]))
+        stored = self._scan(version, wanted)
+        if kols is not None:
+            ids = stored["kol_id"].cast(pa.string())
+            stored = stored.filter(pc.is_in(ids, pa.array(kols, pa.string())))
+        only = replace(self.spec, columns=tuple(self.spec[name] for name in columns))
+        return to_frame(only, stored)
 
     def _sorted(self, table: pa.Table) -> pa.Table:
         return table.sort_by([(column, "ascending") for column in self.spec.key])
@@ -176,6 +209,32 @@ class VersionedTable:
         except DeltaError as error:
             which = "table" if version is None else f"version {version}"
             raise UserError(f"Got no {which} at {self.folder} ({error}); {_REMEDY}") from error
+
+
+def forget_history(folder: Path) -> None:
+    """Remove all versions of a Delta table but the latest: files, log and statistics in the log.
+
+    The latest keeps its number. What was written over is gone from the disk; whoever was reading
+    an earlier version meanwhile is told that it cannot be read.
+    """
+    from deltalake import DeltaTable
+
+    table = DeltaTable(folder)
+    last = table.version()
+    if not last:
+        return
+    # Without the log before it the latest version must be told whole.
+    table.create_checkpoint()
+    held = {str(Path(uri).resolve()) for uri in table.file_uris()}
+    log = folder / "_delta_log"
+    for path in log.iterdir():
+        number = path.name.split(".")[0]
+        # Beside what is numbered there may lie what a killed writer began.
+        if path.name.startswith("_commit") or (number.isdecimal() and int(number) < last):
+            path.unlink(missing_ok=True)
+    for path in folder.rglob("*.parquet"):
+        if log not in path.parents and str(path.resolve()) not in held:
+            path.unlink(missing_ok=True)
 
 
 def _append(table: DeltaTable, rows: Any) -> None:

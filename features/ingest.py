@@ -16,6 +16,7 @@ import pandas as pd
 
 from features.cells import PLAIN, Style
 from features.columns import EPOCH, TableSpec
+from features.contacts import FREE_TEXT, contact_of, contacts_in, mask_column
 from features.contract import LINKS, SPECS
 from features.errors import Fault, TableError
 from features.files import list_files, read_sheets
@@ -24,6 +25,7 @@ from features.parts import Part, read_part
 from features.progress import Progress, silent
 from features.sheets import FileError, Sheet
 from features.tables import Tables, link_faults
+from features.tombstones import Tombstones
 
 if TYPE_CHECKING:
     from features.mapping import Mapping, TableMap
@@ -81,6 +83,7 @@ def read_folder(
     mapping: Path | None = None,
     known: Tables | None = None,
     progress: Progress = silent,
+    erased: Tombstones | None = None,
 ) -> Reading:
     """Read every CSV, XLSX and Parquet file of a folder.
 
@@ -98,6 +101,8 @@ def read_folder(
         What is stored already, to which rows of these files may refer.
     progress : Progress
         Told after each file.
+    erased : Tombstones, optional
+        KOLs whose rows are left out, and counted in the notes.
 
     Raises
     ------
@@ -112,7 +117,7 @@ def read_folder(
 
         plan = load_mapping(mapping)
     paths, notes, faults = list_files(folder, besides=mapping)
-    reader = _Reader(plan, mapping.name if mapping else "", known, notes, faults)
+    reader = _Reader(plan, mapping.name if mapping else "", known, notes, faults, erased)
     for count, path in enumerate(paths):
         progress("reading files", count, len(paths))
         reader.read(path)
@@ -181,7 +186,9 @@ class _Reader:
         known: Tables | None,
         notes: list[str],
         faults: list[Fault],
+        erased: Tombstones | None = None,
     ) -> None:
+        self.erased = erased or Tombstones()
         self.plan = plan
         self.plan_name = plan_name
         self.known = known
@@ -271,6 +278,8 @@ class _Reader:
             fault = Fault(spec.name, sheet.label, 1, entry.headers[0], both, expected)
             self.faults.append(fault)
         part = read_part(spec, sheet, entries, skip_if_null, normalise)
+        self.faults += _contacts(spec, sheet, entries)
+        _mask(part)
         self.parts[spec.name].append(part)
         self.faults += part.faults
         self.notes += part.notes
@@ -308,6 +317,13 @@ class _Reader:
         self.faults += self._links(tables)
         if self.faults:
             raise TableError(sorted(set(self.faults), key=_reading_order))
+        tables, struck = self.erased.strike(tables)
+        self.notes += [
+            f"{name}: {rows} row{'s' * (rows > 1)} of erased KOLs left out"
+            if name != "briefs"
+            else f"briefs: erased KOLs left out of excluded_kols (rows: {rows})"
+            for name, rows in struck.items()
+        ]
         self.notes += _strangers(tables, self.known)
         return Reading(tables, tuple(self.sources), tuple(self.notes))
 
@@ -323,11 +339,24 @@ class _Reader:
                 if stand_in is not None and stand_in.timeless:
                     yield part.lacks(name, why)
 
+    def _known_or_erased(self, tables: Tables) -> Tables | None:
+        """Return what is stored, and the erased KOLs to whom rows refer that are left out."""
+        ids, done = self.erased.who(tables)
+        if not ids and not done:
+            return self.known
+        known = self.known or tables.only()
+        kols = pd.DataFrame({"kol_id": sorted(ids)})
+        mine = pd.DataFrame({"collaboration_id": sorted(done)})
+        return known.replace(
+            kols=pd.concat([known.kols, kols]),
+            collaborations=pd.concat([known.collaborations, mine]),
+        )
+
     def _links(self, tables: Tables) -> Iterator[Fault]:
         """Yield references that lead nowhere, where it is certain that they do."""
         if self.unread:
             return
-        faults = link_faults(tables, self.known)
+        faults = link_faults(tables, self._known_or_erased(tables))
         for name, parts in self.parts.items():
             mine = [fault for fault in faults if fault.table == name]
             sure, absent = [], set()
@@ -343,6 +372,35 @@ class _Reader:
                 for part in parts:
                     place = part.sheet.label
                     yield Fault(name, place, 0, part.header(column), f"no {target}", expected)
+
+
+def _contacts(spec: TableSpec, sheet: Sheet, entries: Sequence[Entry]) -> Iterator[Fault]:
+    """Yield a fault for each column of contact details, which are not kept."""
+    spoken = {header for entry in entries for header in entry.headers}
+    for header, cells in sheet.cells.items():
+        name = str(header)
+        # What a header means to a table stands before what it might mean elsewhere.
+        kind = None if understand([name], spec) else contact_of(name)
+        kind = kind or (None if name in spoken else contacts_in(cells))
+        if kind is not None and cells.notna().any():
+            expected = (
+                "no contact details, which kolmatch neither needs nor keeps: delete this column "
+                "from the file"
+            )
+            yield Fault(spec.name, sheet.label, 1, name, kind, expected)
+
+
+def _mask(part: Part) -> None:
+    """Mask contact details in free text, and say so."""
+    for name in FREE_TEXT.get(part.spec.name, ()):
+        texts, rows, kinds = mask_column(part.frame[name])
+        if rows:
+            part.frame[name] = texts
+            told = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+            part.notes.append(
+                f"{part.sheet.label}: contact details in {part.header(name)} were masked, as "
+                f"kolmatch keeps none: {told} (rows: {rows})"
+            )
 
 
 def _tables_of(sheet: Sheet, alone: bool) -> tuple[str, ...]:

@@ -6,6 +6,7 @@
       kolmatch.json          says that this folder is a lake, and of which format
       tables/<table>/        a Delta table each
       commits/00000001.json  the versions of the ten tables that belong together
+      erased.json            salted hashes of who was erased (`features.tombstones`)
 
 A Delta table is atomic by itself; a commit file makes the ten atomic together. Readers see what
 the last commit names and nothing of an ingest that has not finished. What one wrote that was
@@ -15,21 +16,27 @@ killed, the next takes back.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from features.arrow import content_hash
 from features.contract import ADDED, SPECS
-from features.delta import Change, Keys, VersionedTable
+from features.delta import Change, Keys, VersionedTable, forget_history
 from features.errors import TableError, UserError
 from features.progress import Progress, silent
 from features.tables import Tables, link_faults
+from features.tombstones import Tombstones
 from features.whole import write_whole
 
 FORMAT = 1
 MARKER = "kolmatch.json"
+ERASING = ".erasing.json"
+"""What an erasure that has begun and not ended has to do."""
+ENCODERS = "encoders"
 BESIDE = ".kolmatch"
 """Folder for what is made from a folder of files that is used without ingest."""
 
@@ -63,7 +70,7 @@ class Lake:
 
         A later row replaces the earlier one whole: what it leaves empty becomes null, so that a
         wrong value can also be taken back. Rows that are not given stay. Ingests of several
-        processes wait for each other.
+        processes wait for each other. Rows of erased KOLs are left out.
 
         Parameters
         ----------
@@ -87,7 +94,9 @@ class Lake:
             If the folder holds something else, is damaged, or was made by a later kolmatch.
         """
         self._check_folder()
-        with self._lock():
+        with self.lock():
+            check_no_erasure(self.path)
+            tables, _ = Tombstones.read(self.path).strike(tables)
             last = self._last_commit()
             keys = self._keys(last)
             # Keys alone: they are what references lead to.
@@ -126,6 +135,57 @@ class Lake:
                 f"Got versions of {sorted(versions or ())} but expected one of each of {[*last]}"
             )
         return Tables(**{name: self._tables[name].read(chosen[name]) for name in last})
+
+    def erased(self) -> Tombstones:
+        """Return who was erased and must not come back."""
+        return Tombstones.read(self.path)
+
+    def rewrite(self, change: Callable[[str, pd.DataFrame], pd.DataFrame]) -> None:
+        """Exchange the rows of every table, in one commit, and forget all earlier versions.
+
+        Call it inside `lock`. Cut off, it leaves the tables as they were or as they shall be,
+        perhaps with their history; done again it ends what it began.
+
+        Parameters
+        ----------
+        change : callable
+            Given a table's name and its rows, returns the rows that it shall hold.
+        """
+        last = self.versions()
+        self._prepare(last)
+        versions = {}
+        for name, table in self._tables.items():
+            before = table.read(last[name])
+            # Rewritten even where no row goes: the log of the latest version tells how it came
+            # from the one before, in values of its rows.
+            touched = last[name] > 0
+            versions[name] = table.overwrite(change(name, before)) if touched else 0
+        self._commit(versions)
+        commits = sorted((self.path / "commits").glob("*.json"))
+        for commit in commits[:-1]:
+            commit.unlink()
+        for table in self._tables.values():
+            forget_history(table.folder)
+
+    def history(
+        self, name: str, columns: Sequence[str], kols: Sequence[str] | None = None
+    ) -> Iterator[tuple[int, pd.DataFrame]]:
+        """Yield the versions of a table that can still be read, latest first.
+
+        Parameters
+        ----------
+        name : str
+            A table.
+        columns : sequence of str
+            Columns that are wanted.
+        kols : sequence of str, optional
+            KOLs whose rows are wanted; by default everybody's.
+        """
+        for version in range(self.versions()[name], 0, -1):
+            try:
+                yield version, self._tables[name].part(version, columns, kols)
+            except UserError:
+                return
 
     def versions(self) -> dict[str, int]:
         """Return the version of each table in the last commit.
@@ -173,7 +233,8 @@ class Lake:
             )
 
     @contextmanager
-    def _lock(self) -> Iterator[None]:
+    def lock(self) -> Iterator[None]:
+        """Keep other processes from writing tables meanwhile."""
         from filelock import FileLock
 
         self.path.mkdir(parents=True, exist_ok=True)
@@ -238,7 +299,7 @@ class Data:
     @property
     def encoders(self) -> Path:
         """Folder of text encoders that were tuned on this data."""
-        return self.home / "encoders"
+        return self.home / ENCODERS
 
 
 def open_data(path: Path, mapping: Path | None = None, progress: Progress = silent) -> Data:
@@ -274,6 +335,7 @@ def open_data(path: Path, mapping: Path | None = None, progress: Progress = sile
         raise NotADirectoryError(f"Got the file {path} but expected a lake or a folder of files")
     lake = Lake(path)
     if lake.exists():
+        check_no_erasure(path)
         if mapping is not None:
             raise UserError(
                 f"Got the mapping {mapping} for the lake {path}; columns are mapped at ingest"
@@ -298,6 +360,21 @@ def open_data(path: Path, mapping: Path | None = None, progress: Progress = sile
 def home_of(path: Path) -> Path:
     """Return the folder for what is made from the data at `path`, without reading the data."""
     return path if Lake(path).exists() else path / BESIDE
+
+
+def check_no_erasure(path: Path) -> None:
+    """Refuse to work with a lake of which somebody is half erased.
+
+    Raises
+    ------
+    UserError
+        Saying how to end the erasure.
+    """
+    if (path / ERASING).exists():
+        raise UserError(
+            f"Got the lake {path}, in which an erasure is at work or was cut off; end it with "
+            f"`kolmatch erase {path}`, then run this again"
+        )
 
 
 def _remake(path: Path) -> str:

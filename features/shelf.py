@@ -264,6 +264,37 @@ def _merge(folder: Path, paths: list[Path]) -> bool:
     return True
 
 
+def held_keys(folder: Path) -> Keys:
+    """Return the keys of every segment of a folder, those held twice twice."""
+    found = [segment.keys for segment in _read_all(folder).values()]
+    return np.concatenate([np.empty(0, dtype="S32"), *found])
+
+
+def forget(folder: Path, keys: Keys) -> int:
+    """Take vectors off the disk, and return how many there were.
+
+    Segments that hold one are written anew without them. Processes that have one open keep it
+    until they end.
+    """
+    from filelock import FileLock
+
+    gone = 0
+    with FileLock(folder / ".lock"):
+        for draft in folder.glob(".draft-*"):
+            draft.unlink(missing_ok=True)
+        for path, segment in _read_all(folder).items():
+            stays = ~np.isin(segment.keys, keys)
+            if stays.all():
+                continue
+            gone += int((~stays).sum())
+            if stays.any():
+                width = segment.vectors.shape[1]
+                _write(folder, segment.keys[stays], [segment.vectors[stays]], width)
+            path.unlink(missing_ok=True)
+        _settle(folder)
+    return gone
+
+
 def _settle(folder: Path) -> None:
     """Wait until new names in a folder outlive a loss of power, where the system can say so."""
     with suppress(OSError):

@@ -13,6 +13,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -41,6 +43,9 @@ _MANIFEST, _RANKER, _PROJECTIONS = "model.json", "ranker.txt", "projections.npz"
 _ACCEPT = "accept.txt"
 _BOUNDS = ("views_p10.txt", "views_p50.txt", "views_p90.txt")
 """Forests of the quantiles by which views stray from their forecast, where there are any."""
+_FILE = re.compile(r"[a-z0-9_]+\.(txt|npz)")
+_MOST_BYTES = 2**30
+"""Size of all learned projections together, unpacked, that no honest model comes near."""
 _ARRAYS = ("brief_mean", "kol_mean", "brief_matrix", "kol_matrix", "landmarks")
 
 
@@ -73,8 +78,13 @@ class Fitted:
 
     @property
     def hash(self) -> str:
+        """Return the beginning of `digest`, which tells models apart."""
+        return self.digest[:16]
+
+    @property
+    def digest(self) -> str:
         """Return a digest of everything that decides a score."""
-        return _digest(self._manifest())[:16]
+        return _digest(self._manifest())
 
     def save(self, folder: Path) -> None:
         """Write forests as text, projections as arrays and the rest as JSON."""
@@ -96,25 +106,41 @@ class Fitted:
             If a file is missing or damaged, or was written by another version of kolmatch.
         """
         manifest = _read_manifest(folder / _MANIFEST)
-        files = {name: _read(folder / name, sha) for name, sha in manifest["files"].items()}
+        try:
+            return cls._of(manifest, folder)
+        except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
+            what = f"{type(error).__name__}: {error}"
+            raise ValueError(
+                f"Got a model whose {_MANIFEST} does not tell what it should ({what})"
+            ) from error
+
+    @classmethod
+    def _of(cls, manifest: Mapping[str, Any], folder: Path) -> Self:
+        files = {name: _read(folder, name, sha) for name, sha in manifest["files"].items()}
         arrays = files.pop(_PROJECTIONS, b"")
         forests = {name: Forest(data.decode()) for name, data in files.items()}
-        fitted = manifest["fitted"]
+        for forest in forests.values():
+            _ = forest.names  # of a version that is known, or refused here
+        fitted, encoder_id = manifest["fitted"], manifest["encoder_id"]
+        if not isinstance(encoder_id, str):
+            raise TypeError(f"encoder_id is {encoder_id!r}")
         return cls(
             Config.model_validate(manifest["config"]),
-            manifest["encoder_id"],
+            encoder_id,
             _forecaster(fitted["forecast"], forests) if "forecast" in fitted else None,
             _ranker(fitted["ranker"], forests) if "ranker" in fitted else None,
             _projections(fitted["projections"], arrays),
             Scout(**fitted["scout"]) if "scout" in fitted else None,
         )
 
-    def _forests(self) -> dict[str, Forest]:
+    @property
+    def forests(self) -> dict[str, Forest]:
+        """Every forest, by the name of its file."""
         forests = {} if self.forecaster is None else _forests_of(self.forecaster)
         return forests if self.ranker is None else forests | {_RANKER: self.ranker.forest}
 
     def _files(self) -> dict[str, bytes]:
-        files = {name: forest.text.encode() for name, forest in self._forests().items()}
+        files = {name: forest.text.encode() for name, forest in self.forests.items()}
         if self.projections:
             files[_PROJECTIONS] = _packed(self.projections)
         return files
@@ -243,6 +269,13 @@ def _packed(projections: tuple[Projection, ...]) -> bytes:
 def _projections(told: Sequence[Mapping[str, Any]], arrays: bytes) -> tuple[Projection, ...]:
     if not told:
         return ()
+    try:
+        with zipfile.ZipFile(io.BytesIO(arrays)) as packed:
+            size = sum(entry.file_size for entry in packed.infolist())
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"Got a model whose {_PROJECTIONS} is no npz: {error}") from error
+    if size > _MOST_BYTES:
+        raise ValueError(f"Got a model whose {_PROJECTIONS} would unpack to {size:,} bytes")
     with np.load(io.BytesIO(arrays), allow_pickle=False) as held:
         return tuple(
             Projection(**about, **{name: held[f"{i}.{name}"] for name in _ARRAYS})
@@ -254,19 +287,23 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     try:
         saved = json.loads(path.read_text(encoding="utf-8"))
         manifest, digest = saved["model"], saved["sha256"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"Got a model whose {path.name} cannot be read: {error}") from error
-    if _digest(manifest) != digest:
+    if not isinstance(manifest, dict) or _digest(manifest) != digest:
         raise ValueError(f"Got a model whose {path.name} is damaged: its digest differs")
-    if manifest["format"] != FORMAT:
+    if manifest.get("format") != FORMAT:
         raise ValueError(
-            f"Got model format {manifest['format']} but expected {FORMAT}: another version of "
+            f"Got model format {manifest.get('format')} but expected {FORMAT}: another version of "
             "kolmatch wrote it; train and promote anew"
         )
     return dict(manifest)
 
 
-def _read(path: Path, sha256: str) -> bytes:
+def _read(folder: Path, name: str, sha256: str) -> bytes:
+    path = folder / name
+    # Whoever writes the list of files must not choose what else is read.
+    if not _FILE.fullmatch(name) or path.is_symlink():
+        raise ValueError(f"Got a model with the file {name!r}, which is not one of its own")
     try:
         data = path.read_bytes()
     except OSError as error:

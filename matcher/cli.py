@@ -12,8 +12,16 @@ from typing import Annotated
 
 import typer
 
-from matcher.commands import data, intake, lists, models, planning, succession, upkeep
-from matcher.commands.shared import BAD_DATA, EPILOG, OK, STATE, USAGE, terminal_of_run
+from matcher.commands import data, intake, lists, models, planning, privacy, succession, upkeep
+from matcher.commands.shared import (
+    BAD_DATA,
+    EPILOG,
+    EXHAUSTED,
+    OK,
+    STATE,
+    USAGE,
+    terminal_of_run,
+)
 
 app = typer.Typer(
     name="kolmatch",
@@ -41,6 +49,10 @@ for command in (
     upkeep.drift,
     upkeep.tune,
     upkeep.retrain,
+    privacy.access,
+    privacy.erase,
+    privacy.prune,
+    privacy.replay,
 ):
     app.command(epilog=EPILOG)(command)
 
@@ -92,6 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # OpenMP threads that spin while they wait bring a shared machine to a halt.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from features.errors import TableError, UserError
+    from matcher.exhaustion import exhausted
 
     typed = sys.argv[1:] if arguments is None else list(arguments)
     STATE.terminal = None
@@ -112,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "The data has faults; nothing was written.", faults=len(error.faults)
         )
     except UserError as error:
-        code = USAGE
+        code = EXHAUSTED if exhausted(error.__cause__) else USAGE
         terminal_of_run().fail(str(error))
     except _PATH_ERRORS as error:
         code = USAGE
@@ -120,10 +133,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"{error.strerror}: {error.filename}" if error.strerror else str(error)
         )
     except Exception as error:
-        if not terminal_of_run().json_logs:
+        if lack := exhausted(error):
+            code = EXHAUSTED
+            terminal_of_run().fail(
+                f"{lack}. What was published before still stands; run the command again"
+            )
+        elif not terminal_of_run().json_logs:
             raise
-        code = 1
-        terminal_of_run().crash(error)
+        else:
+            code = 1
+            terminal_of_run().crash(error)
     sys.exit(code or OK)
 
 

@@ -6,12 +6,20 @@ Functions receive the part they need. An unknown key is an error that names the 
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from features.config import EncoderConfig, FeatureConfig
 from features.errors import UserError
@@ -343,6 +351,41 @@ class UpkeepConfig(_Frozen):
     )
 
 
+def _period(text: object) -> object:
+    """Read a period such as 730d; anything else is for pydantic to refuse."""
+    match = re.fullmatch(r"\s*(\d{1,5})\s*d(?:ays?)?\s*", text) if isinstance(text, str) else None
+    if match is not None and int(match[1]):
+        return int(match[1])
+    if isinstance(text, int) and not isinstance(text, bool) and 0 < text < 100_000:
+        return text
+    raise ValueError('expected a number of days such as "730d"')
+
+
+Days = Annotated[int | None, BeforeValidator(_period)]
+
+
+class RetentionConfig(_Frozen):
+    """How many days rows of each table are kept, such as ``posts = "730d"``; else for ever.
+
+    `kolmatch prune` enforces it.
+    """
+
+    briefs: Days = None
+    kols: Days = None
+    posts: Days = None
+    rates: Days = None
+    collaborations: Days = None
+    outcomes: Days = None
+    judgments: Days = None
+    incidents: Days = None
+    vectors: Days = None
+    exchange_rates: Days = None
+
+    def days(self) -> dict[str, int]:
+        """Return the days of the tables that have a period."""
+        return {name: days for name, days in self.model_dump().items() if days is not None}
+
+
 class Config(_Frozen):
     """All settings."""
 
@@ -361,6 +404,8 @@ class Config(_Frozen):
     serving: ServingConfig = ServingConfig()
     plan: PlanConfig = PlanConfig()
     upkeep: UpkeepConfig = UpkeepConfig()
+    # Decides nothing about a model, which must not become another because of it.
+    retention: RetentionConfig = Field(RetentionConfig(), exclude=True)
 
     @property
     def hash(self) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from matcher.model import Matcher
+from matcher.vetting import Vetting
 
 FOLDER = "matcher"
 """Folder of a logged model that holds what `Matcher.save` wrote."""
@@ -48,4 +49,4 @@ def requirements() -> list[str]:
 
 def _load_pyfunc(path: str) -> Scorer:
     """Load a logged model; the name is MLflow's."""
-    return Scorer(Matcher.load(find(Path(path))))
+    return Scorer(Vetting().load(find(Path(path))))

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from matcher.factorised import Scorer
 
+VERSION = "v4"
+"""Version of LightGBM's text format."""
 SCORER_COST = 10_000_000
 """Rows times trees that LightGBM scores in about the time that it takes to make a scorer."""
 
@@ -48,10 +50,23 @@ class Forest:
 
         return Scorer.of([self.booster])
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
-        """Columns the forest was trained on, in order."""
-        return list(self.booster.feature_name())
+        """Columns the forest was trained on, in order; read before LightGBM reads anything.
+
+        Raises
+        ------
+        ValueError
+            If the text is no forest, or one of another version of LightGBM's format.
+        """
+        head = self.text.partition("\n\n")[0]
+        told = dict(line.partition("=")[::2] for line in head.split("\n"))
+        if "tree" not in told or told.get("version") != VERSION or "feature_names" not in told:
+            raise ValueError(
+                f"Got a forest of version {told.get('version')} but expected {VERSION}, with the "
+                "names of its features"
+            )
+        return told["feature_names"].split()
 
     def predict(self, features: pd.DataFrame, *, raw: bool = True) -> NDArray[np.float64]:
         """Score rows, each on its own: no row's score depends on another's.

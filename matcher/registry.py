@@ -18,6 +18,7 @@ import logging
 import tempfile
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ from matcher.keepsake import Keepsake, Loaded
 from matcher.model import Matcher
 from matcher.store import Store
 from matcher.tracking import CHALLENGER, CHAMPION, MODEL_NAME, TrackedRun, sweep, track
+from matcher.vetting import Vetting
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -55,7 +57,9 @@ class Registry:
 
     def __init__(self, home: Path, uri: str | None = None) -> None:
         self.store = Store(home, uri)
-        self.keepsake = Keepsake(home / "models")
+        # Hidden: a folder that is to become a lake holds nothing else that shows.
+        self.vetting = Vetting(home / ".vetted")
+        self.keepsake = Keepsake(home / "models", self.vetting.load)
 
     @property
     def client(self) -> MlflowClient:
@@ -108,7 +112,7 @@ class Registry:
             self.client.set_registered_model_alias(MODEL_NAME, alias, to)
             if alias == CHAMPION:
                 try:
-                    self._keep(Loaded(self.load(to), to))
+                    self._keep(Loaded(self.load(to), to, made_at=self.made_at(to)))
                 except UserError as error:  # whoever serves it finds that out again, and says so
                     log.warning("the champion could not be kept for bad days: %s", error)
 
@@ -165,7 +169,7 @@ class Registry:
             self.client.set_registered_model_alias(MODEL_NAME, CHAMPION, back)
             self._write_champions(before[:-1])
             # On a bad day the model that was just taken back must not serve.
-            self._keep(Loaded(matcher, back))
+            self._keep(Loaded(matcher, back, made_at=self.made_at(back)))
         return back
 
     def _check_unmoved(self, alias: str, expected: str | None) -> None:
@@ -211,6 +215,18 @@ class Registry:
             If there is no such version.
         """
         return str(self._made_by(version).info.status)
+
+    def made_at(self, version: str) -> datetime:
+        """Return when a version was registered, UTC.
+
+        Raises
+        ------
+        UserError
+            If there is no such version.
+        """
+        self._made_by(version)  # is it there at all?
+        made = self.client.get_model_version(MODEL_NAME, version)
+        return datetime.fromtimestamp(made.creation_timestamp / 1000, UTC)
 
     def made_with(self, params: Mapping[str, str]) -> list[str]:
         """Return the versions made by runs of this workspace that ended well with some parameters.
@@ -274,7 +290,7 @@ class Registry:
             self.client.set_model_version_tag(MODEL_NAME, version, key, value)
 
     def load(self, version: str) -> Matcher:
-        """Load a version, checking every file's digest.
+        """Load a version, checking every file's digest, and the first time more (`Vetting`).
 
         Raises
         ------
@@ -289,7 +305,7 @@ class Registry:
                 local = mlflow.artifacts.download_artifacts(
                     artifact_uri=f"models:/{MODEL_NAME}/{version}", dst_path=temporary
                 )
-                return Matcher.load(find(Path(local)))
+                return self.vetting.load(find(Path(local)))
         except (OSError, ValueError, mlflow.MlflowException) as error:
             raise UserError(
                 f"Got model version {version}, which cannot be loaded: {error}"
@@ -313,7 +329,7 @@ class Registry:
             if version is None:
                 # A store that forgot its champion (moved, emptied, mistyped) is no new store.
                 return self.keepsake.kept("the registry names no champion")
-            loaded = Loaded(self.load(version), version)
+            loaded = Loaded(self.load(version), version, made_at=self.made_at(version))
         except Exception as error:
             # Whatever ails the registry (network, disk, damage), the night's lists must come out.
             reason = str(error) or type(error).__name__

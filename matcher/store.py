@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 import socket
+import tempfile
 import warnings
 from functools import cached_property
 from pathlib import Path
@@ -91,6 +92,7 @@ class Store:
         try:
             # Two processes that create a fresh SQLite store at once collide in its migrations.
             with self.lock("mlflow"):
+                _make(self.uri)
                 client = mlflow.MlflowClient(self.uri, self.uri)
                 if client.get_experiment_by_name(self.experiment) is None:
                     client.create_experiment(self.experiment, artifact_location=self._artifacts)
@@ -99,3 +101,29 @@ class Store:
                 f"Got MLflow store {self.uri}, which cannot be used: {error}"
             ) from error
         return client
+
+
+def _make(uri: str) -> None:
+    """Make a new SQLite store beside its place and move it there once it is whole.
+
+    MLflow makes its tables in some seventy steps. Killed between two halves of one, it would find
+    its own half-made table the next time, and never get past it.
+    """
+    file = Path(uri.removeprefix("sqlite:///"))
+    if not uri.startswith("sqlite:///") or file.exists():
+        return
+    from mlflow.store.tracking import DEFAULT_LOCAL_FILE_AND_ARTIFACT_PATH as USUAL
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=file.parent, prefix=f".{file.name}.") as folder:
+        made = Path(folder) / file.name
+        store = SqlAlchemyStore(f"sqlite:///{made.resolve()}", USUAL)  # type: ignore[no-untyped-call]
+        store.engine.dispose()
+        try:
+            # Never over one that another workspace made meanwhile, which may hold something by now.
+            os.link(made, file)
+        except FileExistsError:
+            return
+        except OSError:  # a disk without hard links
+            made.replace(file)

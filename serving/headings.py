@@ -256,5 +256,11 @@ RUN = {
     "top": Text("每个需求最多推荐", "Matches per brief, at most"),
     "data_versions": Text("数据版本", "Data versions"),
 }
+REDACTED = Text(
+    "因删除个人信息，本名单于 {time} 移除了达人：其余排名与各项合计保持发布时的数值，不再重算。",
+    "On {time} a KOL was erased from this list, as personal data: ranks of the others and all "
+    "totals stay as they were published and are not reckoned anew.",
+)
+"""What a run says from which somebody was erased."""
 NO_MODEL = Text("无模型", "none")
 COLUMN, MEANING = Text("列", "Column"), Text("含义", "Meaning")

@@ -18,6 +18,7 @@ from features.vectors import Embeddings
 from matcher.config import Config
 from matcher.model import Matcher
 from matcher.registry import Loaded
+from matcher.software import code_version
 from serving.publish import Published, Run, Spool, check_run_id, publish_spooled, read_run, runs
 
 
@@ -146,6 +147,12 @@ def serve(
         top=top or matcher.config.serving.top,
         created_at=created_at,
         basis=matcher.basis,
+        trained_at=pd.Timestamp(loaded.made_at) if loaded and loaded.made_at else None,
+        stale=loaded.stale if loaded else "",
+        briefs=tuple(wanted),
+        explore_share=explore_share,
+        settings=None if loaded else matcher.config.model_dump_json(),
+        software=code_version("features", "matcher"),
     )
     with Spool(home) as spool:
         for part in matcher.match_parts(

@@ -122,6 +122,7 @@ def render_proposal(proposal: Proposal, language: Language) -> str:
         brief=brief,
         kols=data["kols"],
         index=INDEX,
+        stale=_stale(data["run"], language),
     )
 
 
@@ -137,7 +138,17 @@ def render_index(told: Sequence[Proposal], published: Published, language: Langu
         language,
         title=f"{label} · {run['id']}",
         briefs=entries,
+        stale=_stale(run, language),
     )
+
+
+def _stale(run: dict[str, Any], language: Language) -> str:
+    """Return what is told where an older copy of the model served; nothing where none did."""
+    if "stale" not in run:
+        return ""
+    unknown = LABELS["unknown"].in_(language)
+    told = {"version": run.get("model_version"), "time": run.get("trained_at", unknown)}
+    return LABELS["model.stale"].in_(language).format(**told, days=run.get("model_days", "?"))
 
 
 def _entry(proposal: Proposal) -> dict[str, Any]:

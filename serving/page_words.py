@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from matcher.wording import Text
+from serving.headings import REDACTED
 
 LABELS: dict[str, Text] = {
     # -- the frame ---------------------------------------------------------------------------
@@ -47,8 +48,16 @@ LABELS: dict[str, Text] = {
     "from": Text("{from} 起", "from {from}"),
     "to": Text("{to} 前", "until {to}"),
     "as_of": Text("数据截至 {time} UTC", "Data before {time} UTC"),
+    "redacted": REDACTED,
     "model": Text("模型 v{version}", "Model v{version}"),
     "model.none": Text("未使用模型", "No model"),
+    "model.age": Text("{days} 天前训练", "{days} days old"),
+    "model.stale": Text(
+        "模型库无法提供现任模型：本次使用本机保存的最近一份完好副本（模型 v{version}，"
+        "训练于 {time}，距今 {days} 天）。",
+        "The registry could not give the champion: the last good copy served, model v{version}, "
+        "trained on {time}, {days} days before.",
+    ),
     "basis.outcomes": Text("依据历史合作成效", "Learned from past results"),
     "basis.judgments": Text("依据人工评分", "Learned from people’s grades"),
     "basis.content": Text("仅依据内容与受众", "Content and audience only"),
@@ -315,6 +324,8 @@ LABELS: dict[str, Text] = {
     "run.as_of": Text("数据截至", "Data before"),
     "run.created_at": Text("生成时间", "Made at"),
     "run.model_version": Text("模型版本", "Model version"),
+    "run.trained_at": Text("模型训练于", "Model trained at"),
+    "run.stale": Text("使用旧副本的原因", "Why an older copy served"),
     "run.model_hash": Text("模型指纹", "Model digest"),
     "run.encoder_id": Text("文本编码器", "Text encoder"),
     "run.config_hash": Text("配置指纹", "Settings digest"),

@@ -113,12 +113,16 @@ def _run(run: Run) -> dict[str, Any]:
             "as_of": f"{run.as_of:%Y-%m-%d %H:%M}",
             "created_at": f"{run.created_at:%Y-%m-%d %H:%M}",
             "model_version": run.model_version,
+            "trained_at": None if run.trained_at is None else f"{run.trained_at:%Y-%m-%d %H:%M}",
+            "model_days": run.model_days,
+            "stale": run.stale or None,
             "model_hash": run.model_hash,
             "encoder_id": run.encoder_id,
             "config_hash": run.config_hash,
             "seed": str(run.seed),
             "top": run.top,
             "basis": run.basis,
+            "redacted_at": day(run.redacted_at),
             "data": " · ".join(f"{name} {v}" for name, v in sorted(run.data_versions.items())),
         }
     )

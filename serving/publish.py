@@ -35,6 +35,7 @@ from features.arrow import (
 )
 from features.columns import EPOCH, TableSpec
 from features.errors import TableError, UserError
+from features.tombstones import Tombstones
 from serving.results import BASES, DETAILS, EXCLUSIONS, MATCHES, RUNS
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ _OBJECTS = ("evidence", "contributions", "figures")
 """Columns of matches that hold a JSON object, a dict in memory."""
 _RENAMED = {"matches": {"forecast_views": "views_p50", "propensity": "list_chance"}}
 """Columns of earlier runs, and what they are called by now."""
+KOL_COLUMNS = ("kol_id", "successor_id", "with_kol_id")
+"""Columns of results that hold a KOL's id; rows in which one does are about that KOL."""
 _RUN_ID = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,80}")
 
 
@@ -81,6 +84,21 @@ class Run:
         When it was made, with a time zone; for the record alone.
     basis : str
         One of `serving.results.BASES`.
+    trained_at : Timestamp or None
+        When the model was registered, with a time zone; for the record alone.
+    stale : str
+        Why an older copy of the model served; empty where none did. For the record alone: the
+        lists are those of `model_version` either way.
+    briefs : tuple of str
+        Briefs that were asked for; empty for runs of earlier kolmatch.
+    explore_share : float or None
+        Share of places drawn by chance, as asked; ``None`` takes the settings'.
+    settings : str or None
+        The settings as JSON, where no model brought them.
+    software : str or None
+        kolmatch and its code that made the lists; for the record alone.
+    redacted_at : Timestamp or None
+        When a KOL was erased from the run last: since then its lists are not whole.
 
     Raises
     ------
@@ -101,16 +119,30 @@ class Run:
     top: int
     created_at: pd.Timestamp
     basis: str
+    trained_at: pd.Timestamp | None = None
+    stale: str = ""
+    briefs: tuple[str, ...] = ()
+    explore_share: float | None = None
+    settings: str | None = None
+    software: str | None = None
+    redacted_at: pd.Timestamp | None = None
 
     def __post_init__(self) -> None:
         check_run_id(self.run_id)
         if self.basis not in BASES:
             raise ValueError(f"Got basis={self.basis!r} but expected one of {', '.join(BASES)}")
-        for name in ("as_of", "created_at"):
-            time: pd.Timestamp = getattr(self, name)
+        for name in ("as_of", "created_at", "trained_at"):
+            time: pd.Timestamp | None = getattr(self, name)
+            if time is None:
+                continue
             if time.tzinfo is None:
                 raise ValueError(f"Got {name}={time} but expected a time with its zone")
             object.__setattr__(self, name, time.tz_convert("UTC").as_unit("us"))
+
+    @property
+    def model_days(self) -> int | None:
+        """Whole days from the model's registration to the run; ``None`` where that is unknown."""
+        return None if self.trained_at is None else max((self.created_at - self.trained_at).days, 0)
 
 
 @dataclass(frozen=True)
@@ -202,6 +234,8 @@ class Spool:
         self._folder = home / "results" / _STAGING / uuid.uuid4().hex
         self._hashes: dict[str, list[Hashes]] = {}
         self._parts = 0
+        self.named: set[str] = set()
+        """KOLs that the lists name, by id."""
 
     def __enter__(self) -> Spool:
         _sweep(self._folder.parent)
@@ -223,13 +257,8 @@ class Spool:
         """
         import pyarrow.parquet as pq
 
-        if unknown := sorted(set(details) - set(DETAILS)):
-            raise ValueError(f"Got tables {unknown} but expected among {sorted(DETAILS)}")
-        frames = {
-            "matches": _checked(MATCHES, _with_objects(matches, _object_text)),
-            "exclusions": _checked(EXCLUSIONS, exclusions),
-        } | {name: _checked(DETAILS[name], frame) for name, frame in details.items()}
-        for name, frame in frames.items():
+        for name, frame in conformed(matches, exclusions, details).items():
+            self.named |= kols_named(frame)
             path = self._folder / f"{name}-{self._parts:06d}.parquet"
             pq.write_table(to_arrow(_SPECS[name], frame), path)
             self._hashes.setdefault(name, []).append(row_hashes(_SPECS[name], frame))
@@ -258,8 +287,9 @@ class Spool:
 
 def publish_spooled(home: Path, run: Run, spool: Spool) -> None:
     """Publish a run whose lists were spooled; errors are those of `publish`."""
-    content = _content(run, spool)
+    content = _content(run, [spool.content(name) for name in spool.tables])
     with results_lock(home):
+        _check_nobody_erased(home, spool.named)
         published = _runs_frame(home).set_index("run_id")["content"].get(run.run_id)
         if published == content:
             return
@@ -279,6 +309,57 @@ def _sweep(staging: Path) -> None:
         with suppress(OSError):
             if time.time() - folder.stat().st_mtime > _STALE_SECONDS:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def conformed(
+    matches: pd.DataFrame, exclusions: pd.DataFrame, details: Mapping[str, pd.DataFrame]
+) -> dict[str, pd.DataFrame]:
+    """Return the tables of a run as they are stored, by name, as `publish` takes them.
+
+    Raises
+    ------
+    TableError
+        If rows break the table they are for.
+    ValueError
+        If there are columns, or tables, of other names.
+    """
+    if unknown := sorted(set(details) - set(DETAILS)):
+        raise ValueError(f"Got tables {unknown} but expected among {sorted(DETAILS)}")
+    return {
+        "matches": _checked(MATCHES, _with_objects(matches, _object_text)),
+        "exclusions": _checked(EXCLUSIONS, exclusions),
+    } | {name: _checked(DETAILS[name], frame) for name, frame in details.items()}
+
+
+def stored(home: Path, run_id: str) -> tuple[str, dict[str, pd.DataFrame]]:
+    """Return the hash of what a run was published as, and its tables as they are stored now."""
+    hashes = _runs_frame(home).set_index("run_id")["content"]
+    frames = {name: _read_rows(home, spec, run_id) for name, spec in _SPECS.items()}
+    return str(hashes[run_id]), frames
+
+
+def check_nobody_erased(home: Path, frames: Mapping[str, pd.DataFrame]) -> None:
+    """Refuse lists that name a KOL who was erased while they were made.
+
+    Raises
+    ------
+    UserError
+        Without saying who.
+    """
+    _check_nobody_erased(home, {kol for frame in frames.values() for kol in kols_named(frame)})
+
+
+def kols_named(frame: pd.DataFrame) -> set[str]:
+    """Return the KOLs that a table names, by id."""
+    return {kol for column in KOL_COLUMNS if column in frame for kol in frame[column].unique()}
+
+
+def _check_nobody_erased(home: Path, named: set[str]) -> None:
+    tombstones = Tombstones.read(home)
+    if tombstones and tombstones.holds("kol", named):
+        raise UserError(
+            "Got lists that name a KOL who was erased while they were made; run the command again"
+        )
 
 
 def runs(home: Path) -> list[Run]:
@@ -377,10 +458,19 @@ def _plain(value: object) -> object:
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
-def _content(run: Run, spool: Spool) -> str:
-    """Return a hash of all that makes a run what it is: not when it was made."""
-    parts = [content_hash(RUNS, _run_row(replace(run, created_at=EPOCH), content=""))]
-    parts += [spool.content(name) for name in spool.tables]
+def content_of(run: Run, frames: Mapping[str, pd.DataFrame]) -> str:
+    """Return a hash of all that makes a run what it is.
+
+    Not when it was made, on how bad a night, or by which code.
+    """
+    return _content(run, [content_hash(_SPECS[name], frame) for name, frame in frames.items()])
+
+
+def _content(run: Run, hashes: Sequence[str]) -> str:
+    plain = replace(
+        run, created_at=EPOCH, trained_at=None, stale="", software=None, redacted_at=None
+    )
+    parts = [content_hash(RUNS, _run_row(plain, content="")), *hashes]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
@@ -388,16 +478,17 @@ def _run_row(run: Run, content: str) -> pd.DataFrame:
     row = {field.name: getattr(run, field.name) for field in fields(run)}
     row["data_versions"] = json.dumps(dict(run.data_versions), sort_keys=True, ensure_ascii=False)
     row["seed"] = str(run.seed)  # text, since a large one would be rounded as a float
+    row["stale"] = run.stale or None
     return RUNS.conform(pd.DataFrame([row | {"content": content}]))
 
 
 def _to_run(row: Mapping[Any, Any]) -> Run:
-    values = {name: None if pd.isna(value) else value for name, value in row.items()}
+    briefs = tuple(row["briefs"])
+    values = {name: None if pd.isna(row[name]) else row[name] for name in row if name != "briefs"}
     versions = json.loads(row["data_versions"])
     del values["content"]
-    return Run(
-        **values | {"data_versions": versions, "seed": int(row["seed"]), "top": int(row["top"])}
-    )
+    exact = {"data_versions": versions, "seed": int(row["seed"]), "top": int(row["top"])}
+    return Run(**values | exact | {"briefs": briefs, "stale": values["stale"] or ""})
 
 
 @contextmanager

@@ -151,6 +151,12 @@ def _write_about(book: Book, run: Run, kept: Sequence[Sheet], absent: Sequence[S
         book.text(page, row, 0, text.in_(language), "bold" if row == 0 else "long")
         page.set_row(row, 32)
         row += 1
+    if run.redacted_at is not None:
+        page.merge_range(row, 0, row, 1, "", book.format("long"))
+        told = headings.REDACTED.in_(language).format(time=f"{run.redacted_at:%Y-%m-%d}")
+        book.text(page, row, 0, told, "long")
+        page.set_row(row, 32)
+        row += 1
     for sheet in absent:
         name = f"{headings.LEFT_OUT.in_(language)} · {sheet.name.in_(language)}"
         book.pair(page, row, name, headings.ABSENT[sheet.stem].in_(language))

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from features.errors import UserError
 from features.history import History
 from features.pipeline import FeaturePipeline
 from features.progress import Progress, silent
@@ -216,6 +217,11 @@ def rank_lists(
         Where to look up what tells slices apart; without it only ``"all"`` is measured.
     top : int, optional
         Places of a list, to see who gets them; needs `history`.
+
+    Raises
+    ------
+    UserError
+        If there are no lists: nobody may serve any of the briefs.
     """
     measured, seen = [], []
     for pairs, signals, gain in lists:
@@ -231,6 +237,11 @@ def rank_lists(
                 parts += _by_brief(found, labels.assign(brief_id=pairs["brief_id"]))
                 parts += _by_kol(ranked, labels, threshold)
             measured += [part.assign(ranker=name) for part in parts]
+    if not measured:
+        raise UserError(
+            "Got no test brief that anybody known by then may serve, so nothing to measure "
+            f"({view}); give more briefs with outcomes, or more KOLs"
+        )
     table = pd.concat(measured, ignore_index=True).assign(view=view)
     table["brand_id"] = table["brief_id"].map(brands)
     table = table[IDS + [name for name in table.columns if name not in IDS]]

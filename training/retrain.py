@@ -27,9 +27,6 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import version as installed
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +40,7 @@ from features.tables import Tables
 from features.vectors import Embeddings
 from matcher.config import Config
 from matcher.registry import CHAMPION, Registry
+from matcher.software import code_version
 from training.contest import EmbeddingsOf
 from training.drift import RETRAIN, ROSTER, WATCH, Drift, measure_drift
 from training.gate import judge, kept_summary, same_signals, take_over
@@ -233,19 +231,9 @@ def retrain(
 def job_key(tables: Tables, config: Config, embeddings: Embeddings) -> str:
     """Return a digest of all that decides what a training comes to."""
     content = {name: content_hash(SPECS[name], frame) for name, frame in tables}
-    about = [content, config.hash, embeddings.encoder.id, code_version()]
+    code = code_version("features", "matcher", "training")
+    about = [content, config.hash, embeddings.encoder.id, code]
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:32]
-
-
-@cache
-def code_version() -> str:
-    """Return the version of this kolmatch, and a digest of the code that trains."""
-    digest = hashlib.sha256()
-    for package in ("features", "matcher", "training"):
-        root = Path(str(files(package)))
-        for path in sorted([*root.rglob("*.py"), *root.rglob("*.toml")]):
-            digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
-    return f"{installed('kolmatch')}+{digest.hexdigest()[:12]}"
 
 
 def champion_drift(

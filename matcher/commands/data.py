@@ -55,7 +55,8 @@ def ingest(
     """Add a folder of files to a lake: new rows go in, rows with a known key are corrected.
 
     A row with a known key is replaced whole: send all its columns. The same files twice change
-    nothing. With a fault anywhere nothing is written.
+    nothing. With a fault anywhere nothing is written. Columns of contact details are faults; what
+    free text holds of them is masked, and rows of erased KOLs are left out: notes count both.
     """
     from features.ingest import read_folder
     from features.lake import Lake
@@ -63,13 +64,15 @@ def ingest(
     terminal = terminal_of_run()
     store = Lake(lake)
     with terminal.progress() as progress:
-        reading = read_folder(files_of(folder), mapping, store.known(), progress)
+        reading = read_folder(files_of(folder), mapping, store.known(), progress, store.erased())
         changes = store.ingest(reading.tables, progress)
     rows = [
         (name, change.inserted, change.updated, change.unchanged, change.version)
         for name, change in changes.items()
     ]
     terminal.table(["table", "new", "corrected", "unchanged", "version"], rows)
+    for note in reading.notes:
+        terminal.say(f"note: {note}")
     terminal.say(f"Lake: {lake}", lake=str(lake), changes={n: vars(c) for n, c in changes.items()})
 
 

@@ -93,6 +93,7 @@ def match(
     from matcher.screens import show_matches
     from serving.job import open_briefs, serve
     from serving.page import write_pages
+    from serving.privacy.outputs import check_written, remember
     from serving.workbook import write_files
     from serving.workflow import write_workflow
 
@@ -136,6 +137,8 @@ def match(
         _tell_stale(terminal, served)
         return
     result, folder = served.published, out or source.home / "lists"
+    # An erasure has to find what is written, even if this is cut off half-way.
+    remember(source.home, [folder / served.run.run_id])
     written = write_files(
         folder,
         served.run,
@@ -149,6 +152,7 @@ def match(
         folder, served.run, result.matches, source.tables, language, result.details
     )
     pages = write_pages(folder, served.published, source.tables, language)
+    check_written(source.home, folder / served.run.run_id, result.matches)
     show_matches(terminal, result.matches, result.exclusions, source.tables.briefs, language)
     for file in written:
         terminal.say(f"Wrote {file}", file=str(file))
@@ -168,10 +172,13 @@ def match(
 def _tell_stale(terminal: Terminal, served: Served) -> None:
     """Say that an older copy of the model served, if it did."""
     if served.stale:
+        days = served.run.model_days
+        age = "of unknown age" if days is None else f"{days} days old"
         terminal.warn(
             f"the registry could not give the champion ({served.stale}); served the last good "
-            f"copy, version {served.run.model_version}",
+            f"copy, version {served.run.model_version}, {age}",
             stale=served.stale,
+            model_days=days,
         )
         raise typer.Exit(STALE)
 

@@ -99,6 +99,7 @@ def plan(
     from matcher.planning.tables import frames_of
     from matcher.planning.words import notes_of
     from serving.plan_files import options_of_run, write_plan
+    from serving.privacy.outputs import remember
 
     terminal = terminal_of_run()
     settings = load_config(config)
@@ -133,6 +134,7 @@ def plan(
         planned,
         language,
     )
+    remember(source.home, files)
     about = known.drop_duplicates("kol_id").set_index("kol_id")["display_name"].dropna()
     names = {str(kol_id): str(name) for kol_id, name in about.items()}
     title = "" if pd.isna(row["title"]) else str(row["title"])

@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     from matcher.config import Config
     from matcher.console import Terminal
 
-OK, USAGE, BAD_DATA, REFUSED, STALE, BUSY, INFEASIBLE = 0, 2, 3, 4, 5, 6, 7
+OK, USAGE, BAD_DATA, REFUSED, STALE, BUSY, INFEASIBLE, EXHAUSTED = 0, 2, 3, 4, 5, 6, 7, 8
+DIFFERENT, LOST = 9, 10
 
 EPILOG = (
     "Exit codes: 0 done, 2 wrong usage, 3 bad data (every fault is listed), 4 the gate refused a "
     "model, 5 done, but with an older model because the registry could not give the champion, "
-    "6 another retraining (or search of settings) is at work, 7 no plan keeps all limits."
+    "6 another retraining (or search of settings) is at work, 7 no plan keeps all limits, 8 the "
+    "disk is full or closed, or memory ran out, 9 a replay gave another list, 10 a run cannot be "
+    "replayed."
 )
 
 DataPath = Annotated[
@@ -128,17 +131,19 @@ def open_source(path: Path, mapping: Path | None, progress: Progress) -> Data:
     return open_data(existing(path), mapping, progress)
 
 
-def open_embeddings(data: Data, config: Config, progress: Progress) -> Embeddings:
-    """Return text vectors by the settings' encoder, kept beside the data."""
+def open_embeddings(data: Data | Path, config: Config, progress: Progress) -> Embeddings:
+    """Return text vectors by the settings' encoder, kept beside the data or in its home."""
     from features.encoder import SentenceEncoder
+    from features.lake import ENCODERS
     from features.vectors import Embeddings, VectorStore
 
     # A lake that was moved or copied has taken the encoders that were tuned on it along.
-    mine = data.encoders / Path(config.encoder.model).name
+    home = data if isinstance(data, Path) else data.home
+    mine = home / ENCODERS / Path(config.encoder.model).name
     told = {"model": str(mine.resolve())} if mine.is_dir() else {}
     return Embeddings(
         SentenceEncoder(config.encoder.model_copy(update=told)),
-        VectorStore(data.home / "vectors"),
+        VectorStore(home / "vectors"),
         lambda done, total: progress("encoding texts", done, total),
     )
 

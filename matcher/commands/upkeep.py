@@ -68,6 +68,7 @@ def reconcile(
     from matcher.registry import Registry
     from matcher.screens import show_accuracy, show_left_out
     from serving.ledger_files import for_people, ledger_told, write_ledger
+    from serving.privacy.outputs import remember
 
     terminal = terminal_of_run()
     given = load_config(config) if config else None
@@ -80,6 +81,7 @@ def reconcile(
     table = accuracy(found.honest, upkeep.least_rows, upkeep.least_briefs)
     told = ledger_told(found, table)
     files = write_ledger(out or source.home / "ledger", found, table, language)
+    remember(source.home, files)
     if as_json:
         print_json(told)
     elif len(table):
@@ -247,7 +249,9 @@ def retrain(
         with alone(lake, wait), terminal.progress() as progress:
             if folder is not None:
                 stage("ingest")
-                reading = read_folder(files_of(folder), mapping, store.known(), progress)
+                reading = read_folder(
+                    files_of(folder), mapping, store.known(), progress, store.erased()
+                )
                 store.ingest(reading.tables, progress)
             source = open_source(lake, None if folder is not None else mapping, progress)
             stage("reconcile")
@@ -255,12 +259,13 @@ def retrain(
                 _reconciled(source, settings.training.horizon_days)
             except UserError as error:  # the model must not wait until the ledger is mended
                 terminal.warn(f"the ledger stays as it was: {error}")
+            registry = Registry(source.home, tracking_uri)
             done = work(
                 source.tables,
                 source.versions,
                 settings,
                 lambda asked: open_embeddings(source, asked, progress),
-                Registry(source.home, tracking_uri),
+                registry,
                 as_of=moment,
                 command=shlex.join(["kolmatch", *STATE.typed]),
                 encoders=source.encoders,
@@ -268,9 +273,7 @@ def retrain(
                 stage=stage,
                 progress=progress,
             )
-            if done.result != NOTHING:  # what was found when it was new stays on record
-                for name, text in (("md", done.words), ("json", as_text(done.told()))):
-                    write_whole(source.home / "reports" / f"retrain-v{done.version}.{name}", text)
+            _write_report(registry, done.version, source.home / "reports", done.result != NOTHING)
     except BusyError as error:
         terminal.fail(f"another retraining of {lake} is at work; wait for it with --wait SECONDS")
         raise typer.Exit(BUSY) from error
@@ -279,6 +282,20 @@ def retrain(
     terminal.say(done.words.strip(), result=done.result, version=done.version)
     if done.result == KEPT:
         raise typer.Exit(REFUSED)
+
+
+def _write_report(registry: Registry, version: str, folder: Path, new: bool) -> None:
+    """Write the report of a retraining as files: a new one, or one that a killed run still owes.
+
+    What was found when a version was new stays on record.
+    """
+    from training.retrain import REPORT
+
+    for ending in ("md", "json"):
+        text = registry.text(version, f"{REPORT}.{ending}")
+        file = folder / f"{REPORT}-v{version}.{ending}"
+        if text is not None and (new or not file.exists()):
+            write_whole(file, text if ending == "md" else as_text(json.loads(text)))
 
 
 def _moment(as_of: str | None) -> pd.Timestamp:

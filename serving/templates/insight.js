@@ -130,7 +130,7 @@ function method() {
 }
 
 function made() {
-  const names = ["id", "as_of", "created_at", "model_version", "model_hash", "encoder_id", "config_hash", "seed", "top", "data"];
+  const names = ["id", "as_of", "created_at", "model_version", "trained_at", "stale", "model_hash", "encoder_id", "config_hash", "seed", "top", "data"];
   return h("dl", { class: "made" }, names.filter((name) => known(DATA.run[name])).map((name) =>
     [h("dt", null, t(`run.${name}`)), h("dd", null, DATA.run[name])]));
 }

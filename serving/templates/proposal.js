@@ -16,11 +16,13 @@ function hero() {
     h("h1", null, bdi(titled())),
     h("dl", { class: "facts" }, facts().map(([head, figure]) => h("div", null, h("dt", null, head), h("dd", null, figure)))),
     brief.text && asked_text(brief.text),
+    stale(run),
     run.basis === "content" && h("p", { class: "notice" }, t("basis.content.about")),
+    run.redacted_at && h("p", { class: "notice" }, t("redacted", { time: run.redacted_at })),
     h("p", { class: "rests" },
       h("span", { class: `tag ${run.basis === "content" ? "warn" : "good"}` }, h("i", { class: "dot", "aria-hidden": "true" }), t(`basis.${run.basis}`)),
       h("span", null, t("as_of", { time: run.as_of })),
-      h("span", null, known(run.model_version) ? t("model", { version: run.model_version }) : t("model.none")),
+      h("span", null, model_told(run)),
       h("span", null, t("brief.id"), " ", bdi(brief.id)))));
 }
 

@@ -157,3 +157,16 @@ function speak() {
   document.documentElement.lang = LANGUAGES[language][1];
   fill(document.getElementById("skip"), t("nav.skip"));
 }
+
+function model_told(run) {
+  if (!known(run.model_version)) return t("model.none");
+  const age = known(run.model_days) ? ` · ${t("model.age", { days: plain(run.model_days, 0) })}` : "";
+  return t("model", { version: run.model_version }) + age;
+}
+
+function stale(run) {
+  if (!known(run.stale)) return null;
+  const time = known(run.trained_at) ? run.trained_at : t("unknown");
+  const days = known(run.model_days) ? plain(run.model_days, 0) : "?";
+  return h("p", { class: "notice", role: "alert" }, t("model.stale", { version: run.model_version, time, days }));
+}

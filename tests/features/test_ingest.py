@@ -62,7 +62,7 @@ def test_canonical_files(folder):
 def test_chinese_files_in_gb18030(folder):
     home = folder()
     text = (
-        "达人ID,平台,采集时间,昵称,粉丝数（万）,女粉占比,QQ\n"
+        "达人ID,平台,采集时间,昵称,粉丝数（万）,女粉占比,备注\n"
         "007,小红书,2025年4月12日,阿美,1.2,65%,5\n"
     )
     (home / "达人.csv").write_bytes(text.encode("gb18030"))
@@ -77,7 +77,7 @@ def test_chinese_files_in_gb18030(folder):
             "rows": 1,
             "columns": "6: 达人ID -> kol_id, 平台 -> platform, 采集时间 -> observed_at, "
             "昵称 -> display_name, 粉丝数（万） -> followers, 女粉占比 -> audience_gender.female",
-            "ignored": "QQ",
+            "ignored": "备注",
         }
     ]
 

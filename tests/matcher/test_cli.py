@@ -30,6 +30,7 @@ AS_OF = ("--as-of", "2026-06-30")
 COMMANDS = (
     *("check", "ingest", "simulate", "train", "evaluate", "promote", "rollback", "match"),
     *("reconcile", "drift", "tune", "retrain", "plan", "why", "successors", "brief"),
+    *("access", "erase", "prune", "replay"),
 )
 
 
@@ -358,13 +359,15 @@ def test_a_time_with_a_zone_is_the_same_moment(kolmatch: Kolmatch, files: Path) 
 def test_an_older_copy_of_the_model_is_told_and_has_its_own_code(
     kolmatch: Kolmatch, files: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    stale = Loaded(Matcher(Config(), "words"), "4", stale="connection refused")
+    made_at = pd.Timestamp.now(tz="UTC") - pd.Timedelta(days=12, hours=1)
+    stale = Loaded(Matcher(Config(), "words"), "4", "connection refused", made_at.to_pydatetime())
     monkeypatch.setattr(Registry, "champion", lambda self: stale)
     (tmp_path / "c.toml").write_text("seed = 1\n", encoding="utf-8")
     said = kolmatch("match", files, *AS_OF, "--config", "c.toml")
     assert said.code == STALE
     assert "Run 20260630T000000Z-v4-" in said.err
     assert "warning: the registry could not give the champion (connection refused)" in said.err
+    assert "served the last good copy, version 4, 12 days old" in said.err
     assert "warning: --config c.toml is not used" in said.err
 
 

@@ -124,3 +124,32 @@ def test_no_text_of_a_table_is_a_formula(monkeypatch: pytest.MonkeyPatch) -> Non
     frame = pd.DataFrame({"name": ["=HYPERLINK(1)", "@a", "a=b", None], "lead": [-0.5, 1, 2, 3]})
     TrackedRun(None, "").table(frame, "a.csv")  # type: ignore[arg-type]
     assert told["a.csv"] == "name,lead\n'=HYPERLINK(1),-0.5\n'@a,1.0\na=b,2.0\n,3.0\n"
+
+
+_MAKING = """
+import os, signal, sys
+from pathlib import Path
+from alembic.runtime.migration import HeadMaintainer
+steps = 0
+def deadly(self, step, real=HeadMaintainer.update_to_step):
+    global steps
+    steps += 1
+    if steps == int(sys.argv[2]):  # the tables of this step are there, its mark is not
+        os.kill(os.getpid(), signal.SIGKILL)
+    real(self, step)
+HeadMaintainer.update_to_step = deadly
+from matcher.registry import Registry
+Registry(Path(sys.argv[1])).client
+"""
+
+
+def test_a_store_whose_making_was_killed_is_made_anew(tmp_path: Path) -> None:
+    killed = subprocess.run(
+        [sys.executable, "-c", _MAKING, str(tmp_path), "30"], check=False, capture_output=True
+    )
+    assert killed.returncode == -9, killed.stderr
+    assert not (tmp_path / "mlflow.db").exists()
+    registry = Registry(tmp_path)
+    assert registry.resolve(CHALLENGER) is None
+    with registry.run("first", {}) as run:
+        assert _status(registry, run.run_id) == "RUNNING"

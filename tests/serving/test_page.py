@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
@@ -263,3 +264,22 @@ def test_a_time_zone_does_not_move_a_day() -> None:
     assert data["brief"]["ends"] == "2026-10-15"
     assert data["run"]["as_of"] == "2026-06-30 00:00"
     assert pd.Timestamp(data["kols"][0]["growth"]["followers"][-1][0]) <= pd.Timestamp("2026-06-30")
+
+
+def test_a_page_says_that_an_older_copy_of_the_model_served_and_how_old_it_is(
+    tmp_path: Path,
+) -> None:
+    published, tables = sample(5)
+    made = published.run.created_at - pd.Timedelta(days=41, hours=3)
+    old = replace(published.run, trained_at=made, stale="the registry is <away>")
+    words = {
+        "en": "the last good copy served, model v3, trained on 2026-05-19 22:00, 41 days before",
+        "zh": "最近一份完好副本（模型 v3，训练于 2026-05-19 22:00，距今 41 天）",
+    }
+    for language, told in words.items():
+        for path in write_pages(tmp_path, replace(published, run=old), tables, language):
+            text = path.read_text(encoding="utf-8")
+            assert told in text
+            assert "<away>" not in text
+    for path in write_pages(tmp_path, published, tables, "en"):
+        assert "the last good copy served, model v3" not in path.read_text(encoding="utf-8")

@@ -259,3 +259,13 @@ def test_damaged_results_say_what_to_do(tmp_path: Path) -> None:
 
     with pytest.raises(UserError, match="restore it from a copy"):
         read_run(tmp_path, "r1")
+
+
+def test_a_bad_night_makes_no_other_run_of_the_same_lists(tmp_path: Path) -> None:
+    trained = AS_OF - pd.Timedelta(days=3)
+    publish(tmp_path, run(trained_at=trained, stale="away"), matches(), exclusions())
+    publish(tmp_path, run(trained_at=trained), matches(), exclusions())
+
+    (kept,) = runs(tmp_path)
+    assert (kept.stale, kept.trained_at, kept.model_days) == ("away", trained, 3)
+    assert run().model_days is None

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.errors import UserError
 from features.history import History
 from features.pipeline import FeaturePipeline
 from matcher.candidates import candidates
@@ -178,3 +179,8 @@ def test_a_rule_that_ranked_only_some_briefs_is_not_the_best(measured: Evaluatio
     lucky[HEADLINE] = 2.0
     more = Evaluation(pd.concat([table, lucky], ignore_index=True))
     assert more.best_baseline("all") == measured.best_baseline("all") != "lucky"
+
+
+def test_a_world_in_which_nobody_may_serve_is_told() -> None:
+    with pytest.raises(UserError, match=r"no test brief that anybody .* measure \(all\)"):
+        rank_lists([], {}, pd.Series(dtype="str"), "all")

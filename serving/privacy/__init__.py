@@ -1,0 +1,1 @@
+"""What is held on one KOL, and how it is erased."""

@@ -1,0 +1,90 @@
+"""Where lists were written: an erasure has to find them outside the lake too.
+
+Folders that a run has for itself are remembered whole, before anything is written to them; other
+files by their names.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from features.errors import UserError
+from features.whole import write_whole
+from serving.privacy.models import is_weights
+from serving.publish import check_nobody_erased, results_lock
+
+FILE = "outputs.json"
+
+
+def remember(home: Path, paths: Iterable[Path]) -> None:
+    """Remember files and folders that lists are written to, outside the workspace.
+
+    Parameters
+    ----------
+    home : Path
+        The workspace. What lies in it needs no remembering.
+    paths : iterable of Path
+        Folders that hold nothing but lists, and files.
+    """
+    inside = home.resolve()
+    mine = {str(path.resolve()) for path in paths if not path.resolve().is_relative_to(inside)}
+    if not mine:
+        return
+    with results_lock(home):
+        known = set(remembered(home))
+        if mine - known:
+            write_whole(home / FILE, json.dumps(sorted(known | mine), indent=1, ensure_ascii=False))
+
+
+def check_written(home: Path, run_folder: Path, matches: pd.DataFrame) -> None:
+    """Take a run's files away again where somebody on them was erased while they were written.
+
+    Raises
+    ------
+    UserError
+        If so; nothing of the files is left.
+    """
+    with results_lock(home):
+        try:
+            check_nobody_erased(home, {"matches": matches})
+        except UserError:
+            shutil.rmtree(run_folder)
+            raise
+
+
+def remembered(home: Path) -> list[str]:
+    """Return the files and folders that lists were written to, outside the workspace."""
+    path = home / FILE
+    if not path.exists():
+        return []
+    return [str(one) for one in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def files_in(home: Path) -> Iterator[Path]:
+    """Yield the files of a workspace and those it remembers, that are not tables or stores.
+
+    Tables, vectors, databases and models are looked after where they are made.
+    """
+    skipped = [home / name for name in ("tables", "commits", "vectors", "models", "encoders")]
+    roots = [home, *map(Path, remembered(home))]
+    for root in roots:
+        for path in [root] if root.is_file() else sorted(root.rglob("*")):
+            if path.is_symlink() or not path.is_file():
+                continue
+            if path.parent == home and path.name in _OURS:
+                continue
+            if any(path.is_relative_to(folder) for folder in skipped):
+                continue
+            if path.is_relative_to(home / "results") or "_delta_log" in path.parts:
+                continue
+            if path.suffix == ".lock" or is_weights(path):
+                continue
+            yield path
+
+
+_OURS = frozenset({"kolmatch.json", "erased.json", ".erasing.json", FILE})
