@@ -56,17 +56,27 @@ def main() -> None:
     parser.add_argument("--counts", type=int, nargs="+", default=[250, 500, 1000, 2000])
     parser.add_argument("--places", type=int, default=1_000_000, help="vectors to search")
     parser.add_argument("--left", type=float, default=0.1, help="share that filters leave")
+    parser.add_argument("--exact", action="store_true", help="only exact searches, drawn vectors")
     parser.add_argument("--hnsw", action="store_true", help="also build HNSW graphs (long)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--vectors", type=Path, help="keep text vectors in this folder")
     arguments = parser.parse_args()
+    if arguments.exact:
+        found = searches(arguments.places, arguments.left, drawn(arguments.places), exact=True)
+        print(found.to_markdown(index=False))
+        return
     embeddings = Embeddings(SentenceEncoder(), VectorStore(arguments.vectors), _tell)
     if arguments.kols:
         _market(arguments, embeddings)
     if arguments.places:
         left = f"{arguments.left:.0%} that a filter leaves of {arguments.places:,}"
         print(f"\n{COUNT} nearest of the {left}\n")
-        found = searches(arguments.places, arguments.left, arguments.hnsw, embeddings)
+        found = searches(
+            arguments.places,
+            arguments.left,
+            _from_posts(arguments.places, embeddings),
+            hnsw=arguments.hnsw,
+        )
         print(found.to_markdown(index=False))
 
 
@@ -243,14 +253,19 @@ Search = Callable[[Any, Any], Any]
 """Takes queries and the rows left; gives the rows found, shape (queries, COUNT)."""
 
 
-def searches(places: int, left: float, hnsw: bool, embeddings: Embeddings) -> pd.DataFrame:
-    """Time every search with one question at a time and with 32 together, in turn."""
-    vectors, queries = _drawn(places, embeddings)
+def searches(
+    places: int, left: float, data: tuple[Any, Any], *, hnsw: bool = False, exact: bool = False
+) -> pd.DataFrame:
+    """Time every search with one question at a time and with 32 together, in turn.
+
+    In seconds of the processor: all run on one thread, and other work on the machine counts less.
+    """
+    vectors, queries = data
     rng = np.random.default_rng(1)
     rows = np.sort(rng.choice(places, round(places * left), replace=False))
     truth = _exact(vectors, queries, rows)
     table = []
-    for name, (search, built, memory) in _peers(vectors, hnsw).items():
+    for name, (search, built, memory) in _peers(vectors, hnsw, exact).items():
         base = _resident()
         alone = [_timed(search, queries[i : i + 1], rows) for i in range(7)]
         extra = _resident() - base
@@ -277,7 +292,7 @@ def searches(places: int, left: float, hnsw: bool, embeddings: Embeddings) -> pd
     return frame.round(3)
 
 
-def _drawn(places: int, embeddings: Embeddings) -> tuple[Any, Any]:
+def _from_posts(places: int, embeddings: Embeddings) -> tuple[Any, Any]:
     """Return unit vectors, each the mean of some posts of one KOL, and 32 briefs' vectors."""
     rng = np.random.default_rng(0)
     tables = simulate(kols=2000, briefs=400, seed=0).tables
@@ -296,12 +311,26 @@ def _drawn(places: int, embeddings: Embeddings) -> tuple[Any, Any]:
     return vectors, embeddings.of(tables.briefs["text"].head(32), role="query")
 
 
+def drawn(places: int) -> tuple[Any, Any]:
+    """Return unit vectors around 200 drawn directions, and 32 near some of them as questions."""
+    rng = np.random.default_rng(0)
+    middles = rng.normal(size=(200, WIDTH)).astype(np.float32)
+    vectors = np.empty((places, WIDTH), dtype=np.float32)
+    for first in range(0, places, 50_000):
+        out = vectors[first : first + 50_000]
+        out[:] = middles[rng.integers(0, len(middles), len(out))]
+        out += rng.normal(scale=1.5, size=out.shape).astype(np.float32)
+        out /= np.linalg.norm(out, axis=1, keepdims=True)
+    queries = middles[:32] + rng.normal(scale=1.5, size=(32, WIDTH)).astype(np.float32)
+    return vectors, queries / np.linalg.norm(queries, axis=1, keepdims=True)
+
+
 def _exact(vectors: Any, queries: Any, rows: Any) -> list[Any]:
     near = queries.astype(np.float64) @ vectors[rows].astype(np.float64).T
     return [rows[np.argsort(-each, kind="stable")[:COUNT]] for each in near]
 
 
-def _peers(vectors: Any, hnsw: bool) -> dict[str, tuple[Search, float, float]]:
+def _peers(vectors: Any, hnsw: bool, exact: bool) -> dict[str, tuple[Search, float, float]]:
     """Return each search, the seconds its index took to build, and the index's memory."""
     import faiss
     from usearch.index import search
@@ -332,6 +361,9 @@ def _peers(vectors: Any, hnsw: bool) -> dict[str, tuple[Search, float, float]]:
         "faiss Flat": (flat, 0.0, 0.0),
         "usearch exact": (usearch_exact, 0.0, 0.0),
     }
+
+    if exact:
+        return peers
 
     def selected(index: Any, **settings: Any) -> Search:
         parameters = (
@@ -376,9 +408,9 @@ def _built(make: Callable[[], Any]) -> tuple[Any, float, float]:
 
 
 def _timed(search: Search, queries: Any, rows: Any) -> tuple[float, Any]:
-    started = time.perf_counter()
+    started = time.process_time()
     found = search(np.ascontiguousarray(queries), rows)
-    return time.perf_counter() - started, found
+    return time.process_time() - started, found
 
 
 def _resident() -> float:

@@ -97,8 +97,12 @@ def row_hashes(spec: TableSpec, frame: pd.DataFrame) -> Hashes:
 
 def content_hash(spec: TableSpec, frame: pd.DataFrame) -> str:
     """Return 16 hex digits that name the content of a conformed frame, whatever its row order."""
-    rows = np.sort(row_hashes(spec, frame)).astype("<u8")
-    return hashlib.sha256(rows.tobytes()).hexdigest()[:16]
+    return hash_of_rows(row_hashes(spec, frame))
+
+
+def hash_of_rows(hashes: Hashes) -> str:
+    """Return what `content_hash` does, from the `row_hashes` of all rows."""
+    return hashlib.sha256(np.sort(hashes).astype("<u8").tobytes()).hexdigest()[:16]
 
 
 def _arrow_type(kind: Kind) -> pa.DataType:

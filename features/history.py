@@ -11,9 +11,9 @@ Ids become integer codes, times become microseconds since 1970 (UTC).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,10 @@ from features.tables import Tables
 from features.timeline import NEVER, Bools, Floats, Ints, Timeline, micros, take
 from features.vectors import text_keys
 
+if TYPE_CHECKING:
+    from features.view import Cells
+
+T = TypeVar("T")
 TIER_FLOORS = {"nano": 0, "micro": 10_000, "mid": 100_000, "macro": 500_000, "mega": 1_000_000}
 """Fewest followers of each tier; customary bounds of influencer marketing."""
 LATE_DAYS = 45
@@ -74,8 +78,18 @@ class History:
                 | set(tables.collaborations["currency"].dropna())
             )
         )
+        self.kept: Cells | None = None
+        """The roster of one moment, where somebody asked to keep it (`features.view`)."""
         self._counted: dict[tuple[str, ...], Timeline] = {}
+        self._made: dict[Callable[[History], Any], Any] = {}
         self._vectors: dict[tuple[str, str], Timeline] = {}
+
+    def once(self, make: Callable[[History], T]) -> T:
+        """Return ``make(self)``, worked out on the first call: what rests on the tables alone."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        result: T = self._made[make]
+        return result
 
     # -- codes -------------------------------------------------------------------------------
 
@@ -179,13 +193,26 @@ class History:
         series : ndarray of int64
             For each row of `rates`, its place in `owner`.
         """
-        codes = (
-            self.rates.code,
-            codes_in(pd.Index(QUOTED_MODES), self.rates.frame["mode"]),
-            codes_in(self.currencies, self.rates.frame["currency"]),
-        )
-        kinds, series = np.unique(np.stack(codes), axis=1, return_inverse=True)
-        return kinds[0], np.asarray(series, dtype=np.int64).ravel()
+        codes = (self.rates.code, self.rate_mode, self.rate_currency)
+        sizes = (len(QUOTED_MODES) + 1, len(self.currencies) + 1)
+        joint = (codes[0] * sizes[0] + codes[1] + 1) * sizes[1] + codes[2] + 1
+        kinds, series = np.unique(joint, return_inverse=True)
+        return kinds // (sizes[0] * sizes[1]), np.asarray(series, dtype=np.int64).ravel()
+
+    @cached_property
+    def rate_mode(self) -> Ints:
+        """Position in `QUOTED_MODES` of each row of `rates`."""
+        return codes_in(pd.Index(QUOTED_MODES), self.rates.frame["mode"])
+
+    @cached_property
+    def rate_currency(self) -> Ints:
+        """Position in `currencies` of each row of `rates`."""
+        return codes_in(self.currencies, self.rates.frame["currency"])
+
+    @cached_property
+    def rate_price(self) -> Floats:
+        """Price of each row of `rates`."""
+        return self.rates.frame["price"].to_numpy(dtype=np.float64)
 
     @cached_property
     def incidents(self) -> Timeline:

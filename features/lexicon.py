@@ -37,6 +37,8 @@ _SHA256 = "994fcc2e8ad0fe2c802b68fa0de9f058403f2b1656c2d33b6a94146b0c5925e9"
 _STEPS = 256
 """Steps in a nat of information."""
 _SPACE = 0x20
+_KEPT = 50_000
+"""Bags kept at most: some 50 MB."""
 _VARIATIONS = range(0xFE00, 0xFE10)
 """Marks that say how the sign before is drawn, such as an emoji: no part of any word."""
 
@@ -63,6 +65,7 @@ class Lexicon:
         """What a character tells that the vocabulary lacks: as much as the rarest piece."""
         self._column = {piece: column for column, piece in enumerate(told)}
         self._longest: defaultdict[str, int] = defaultdict(lambda: 1)
+        self._bags: dict[str, tuple[Ints, Floats]] = {}
         for piece in told:
             self._longest[piece[0]] = max(self._longest[piece[0]], len(piece))
 
@@ -98,20 +101,30 @@ class Lexicon:
         from scipy.sparse import csr_array
 
         seen: dict[str, list[str]] = {}
-        ends, columns, weights = [0], [], []
-        for text in texts:
-            found = Counter(words(text))
-            count: Counter[str] = Counter()
-            for word, times in found.items():
-                for piece in seen.get(word) or seen.setdefault(word, self.cut(word)):
-                    count[piece] += times
-            told = [n * self.information.get(p, self.rarest) for p, n in count.items()]
-            length = math.sqrt(sum(weight * weight for weight in told))
-            columns += [self._place(piece) for piece in count]
-            weights += [round(weight / length * GRID) for weight in told]
-            ends.append(len(columns))
+        bags = [self._bag(text, seen) for text in texts]
+        ends = np.cumsum([0, *(len(columns) for columns, _ in bags)])
+        columns = np.concatenate([np.empty(0, dtype=np.int64), *(bag[0] for bag in bags)])
+        weights = np.concatenate([np.empty(0), *(bag[1] for bag in bags)])
         shape = (len(texts), len(self._column) + 0x110000)
-        return csr_array((np.array(weights, dtype=np.float64), columns, ends), shape=shape)
+        return csr_array((weights, columns, ends), shape=shape)
+
+    def _bag(self, text: str, seen: dict[str, list[str]]) -> tuple[Ints, Floats]:
+        """Return columns and weights of a text; those looked at last are kept."""
+        kept = self._bags.get(text)
+        if kept is not None:
+            return kept
+        count: Counter[str] = Counter()
+        for word, times in Counter(words(text)).items():
+            for piece in seen.get(word) or seen.setdefault(word, self.cut(word)):
+                count[piece] += times
+        told = [n * self.information.get(p, self.rarest) for p, n in count.items()]
+        length = math.sqrt(sum(weight * weight for weight in told))
+        columns = np.array([self._place(piece) for piece in count], dtype=np.int64)
+        weights = np.array([round(weight / length * GRID) for weight in told], dtype=np.float64)
+        if len(self._bags) >= _KEPT:
+            self._bags.clear()  # who lists the same KOLs again soon finds them again
+        self._bags[text] = columns, weights
+        return columns, weights
 
     def _place(self, piece: str) -> int:
         column = self._column.get(piece)

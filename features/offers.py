@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from features.columns import TIME
-from features.history import QUOTED_MODES, History, codes_in
+from features.history import QUOTED_MODES, History
 from features.timeline import Bools, Floats, Ints, pick, positions, take
 from features.view import View
 
@@ -63,12 +63,12 @@ def choose_offers(view: View) -> Offers:
     )
 
 
-def current_offers(pairs: pd.DataFrame, history: History) -> pd.DataFrame:
+def current_offers(pairs: pd.DataFrame | View, history: History) -> pd.DataFrame:
     """Return the offer that applies to each pair, as of its time.
 
     Parameters
     ----------
-    pairs : pandas.DataFrame
+    pairs : pandas.DataFrame or View
         PAIRS.
     history : History
         The past.
@@ -82,7 +82,7 @@ def current_offers(pairs: pd.DataFrame, history: History) -> pd.DataFrame:
         one; ties go to the first mode by name; null where none applies. ``has_quote``,
         ``has_mode``, ``currency_mismatch`` (bool) say why.
     """
-    view = View(pairs, history)
+    view = pairs if isinstance(pairs, View) else View(pairs, history)
     offers = view.once(choose_offers)
     columns = ["mode", "price", "currency", "quoted_at", "available_from", "available_to"]
     frame = take(history.rates.frame[columns], offers.row)
@@ -141,19 +141,22 @@ def _in_first_currency(history: History, rows: Ints, fits: Bools) -> Bools:
 
 def quoted_modes(history: History, rows: Ints) -> Ints:
     """Return the position of each quote's mode in `QUOTED_MODES`, -1 where there is no quote."""
-    mode = codes_in(pd.Index(QUOTED_MODES), history.rates.frame["mode"])
-    return np.asarray(pick(mode, rows, -1), dtype=np.int64)
+    return np.asarray(pick(history.rate_mode, rows, -1), dtype=np.int64)
 
 
 def _mode_allowed(view: View, rows: Ints) -> Bools:
     """Return whether each pair's brief allows the mode of each of its quotes, shape of `rows`."""
-    place = positions(QUOTED_MODES)
-    lists = view.history.briefs["modes"]
-    allowed = np.array(
-        [[not modes or mode in modes for mode in place] for modes in lists], dtype=bool
-    ).reshape(len(lists), len(place))
+    allowed = view.history.once(_allowed_modes)
     mode = quoted_modes(view.history, rows)
     return np.asarray(allowed[view.brief[:, None], mode], dtype=bool)
+
+
+def _allowed_modes(history: History) -> Bools:
+    """Return whether each brief allows each mode, shape (briefs, modes)."""
+    place = positions(QUOTED_MODES)
+    lists = history.briefs["modes"]
+    allowed = [[not modes or mode in modes for mode in place] for modes in lists]
+    return np.array(allowed, dtype=bool).reshape(len(lists), len(place))
 
 
 def _currency_fits(view: View, rows: Ints) -> Bools:
@@ -163,10 +166,8 @@ def _currency_fits(view: View, rows: Ints) -> Bools:
 
 def _currencies(history: History, rows: Ints) -> Ints:
     """Return the code of each quote's currency, -1 where there is no quote."""
-    currency = codes_in(history.currencies, history.rates.frame["currency"])
-    return np.asarray(pick(currency, rows, -1), dtype=np.int64)
+    return np.asarray(pick(history.rate_currency, rows, -1), dtype=np.int64)
 
 
 def _prices(history: History, rows: Ints) -> Floats:
-    price = history.rates.frame["price"].to_numpy(dtype=np.float64)
-    return np.asarray(pick(price, rows), dtype=np.float64)
+    return np.asarray(pick(history.rate_price, rows), dtype=np.float64)

@@ -112,12 +112,12 @@ class FeaturePipeline:
             for signal, side in family.sides(self.config).items()
         }
 
-    def transform(self, pairs: pd.DataFrame, tables: Tables | History) -> pd.DataFrame:
+    def transform(self, pairs: pd.DataFrame | View, tables: Tables | History) -> pd.DataFrame:
         """Compute the features of pairs.
 
         Parameters
         ----------
-        pairs : pandas.DataFrame
+        pairs : pandas.DataFrame or View
             PAIRS: ``brief_id``, ``kol_id``, ``as_of`` (with a time zone) and, where a pair is to
             be looked at in one mode of collaboration, ``mode``. Other columns are left aside.
         tables : Tables or History
@@ -133,8 +133,11 @@ class FeaturePipeline:
         ValueError
             If a column is missing, a time is null or without a zone, or an id is in no table.
         """
-        history = tables if isinstance(tables, History) else History(tables)
-        view = View(pairs, history, self.config.recent_posts)
+        if isinstance(pairs, View):
+            view = pairs
+        else:
+            history = tables if isinstance(tables, History) else History(tables)
+            view = View(pairs, history, self.config.recent_posts)
         columns = {}
         for family in self.families:
             signals = family.function(view, self.embeddings, self.config)

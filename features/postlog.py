@@ -7,8 +7,9 @@ never changes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,9 @@ import pandas as pd
 from features.timeline import DAY, Bools, Floats, Ints, Timeline, micros, pick
 from features.wordlists import wordlist
 
+T = TypeVar("T")
+_TERMS_KEPT = 32
+"""Lists of terms whose finds are kept: a byte a text each."""
 _STEP = 16
 """Posts looked at beyond those wanted, in one step back through a KOL's posts."""
 
@@ -52,6 +56,15 @@ class PostLog:
         sighting = np.lexsort((np.arange(len(seen)), self.post))
         self._sighting = self.post[sighting] * (len(seen) + 1) + sighting
         self._saying: dict[str, Bools] = {}
+        self._made: dict[Callable[[PostLog], Any], Any] = {}
+        self._held: dict[tuple[str, ...], npt.NDArray[np.int8]] = {}
+
+    def once(self, make: Callable[[PostLog], T]) -> T:
+        """Return ``make(self)``, worked out on the first call."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        found: T = self._made[make]
+        return found
 
     def recent(self, ends: Ints, count: int) -> Recent:
         """Find the latest published posts in each window of observations.
@@ -103,6 +116,28 @@ class PostLog:
         codes, names = pd.factorize(text.astype(object), sort=True)
         return codes.astype(np.int64), [str(name) for name in names]
 
+    def holding(self, terms: tuple[str, ...], codes: Ints) -> Bools:
+        """Return which texts hold one of some terms in lower case, letter case aside.
+
+        Parameters
+        ----------
+        terms : tuple of str
+            What to look for.
+        codes : ndarray of int64
+            Codes of texts, -1 for none; each is looked through once for all calls.
+        """
+        names = self.texts[1]
+        if terms not in self._held:
+            if len(self._held) >= _TERMS_KEPT:
+                self._held.clear()
+            self._held[terms] = np.full(len(names) + 1, -1, dtype=np.int8)
+            self._held[terms][-1] = 0
+        held = self._held[terms]
+        for code in np.unique(codes[held[codes] < 0]).tolist():
+            text = names[code].lower()
+            held[code] = any(term in text for term in terms)
+        return np.asarray(held[codes] == 1)
+
     @cached_property
     def tags(self) -> tuple[Ints, Ints, list[str]]:
         """Tags and hashtags in the text: observation and code of each, and the distinct names.
@@ -141,8 +176,18 @@ class PostLog:
         codes, names = pd.factorize(self.worded)
         return codes.astype(np.int64), [str(name) for name in names]
 
+    @cached_property
+    def branded(self) -> Bools:
+        """Whether each observation names a brand."""
+        return np.asarray(self.seen.frame["brand_id"].notna().to_numpy(), dtype=bool)
+
     def numbers(self, column: str) -> Floats:
         """Return a column of every observation as float, flags as 0 and 1."""
+        if self.seen.frame[column].dtype == np.float64:
+            return self.seen.frame[column].to_numpy()
+        return self._flags(column)
+
+    def _flags(self, column: str) -> Floats:
         values = self.seen.frame[column].astype("Float64")
         return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
 
@@ -168,7 +213,8 @@ class Recent:
     @cached_property
     def published(self) -> Floats:
         """Days from 1970 to publication, shape (states, count)."""
-        return self._pick(self.log.published / DAY)
+        days = np.asarray(pick(self.log.published, self.rows, 0)) / DAY
+        return np.where(self.there, days, np.nan)
 
     @cached_property
     def texts(self) -> Ints:

@@ -5,6 +5,7 @@ Each result depends on the values of its own row or group only, taken in a fixed
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,46 @@ def where(condition: npt.ArrayLike, values: npt.ArrayLike) -> Floats:
     return np.where(condition, np.asarray(values, dtype=np.float64), np.nan)
 
 
+@dataclass(frozen=True, eq=False)
+class Midranks:
+    """Known values of groups, laid out to say where another value would stand among them.
+
+    Attributes
+    ----------
+    values : ndarray of float64
+        Distinct values, ascending.
+    place : ndarray of int64
+        Group and rank of each value in one number, two numbers for each rank so that one can
+        point between; ascending.
+    """
+
+    values: Floats
+    place: Ints
+
+    @classmethod
+    def of(cls, group: Ints, values: Floats) -> Midranks:
+        """Lay out values; those of group -1 and unknown ones are left out."""
+        kept = (group >= 0) & ~np.isnan(values)
+        group, values = group[kept], values[kept]
+        known = np.unique(values)
+        size = 2 * len(known) + 2
+        return cls(known, np.sort(group * size + 2 * np.searchsorted(known, values) + 1))
+
+    def shares(self, group: Ints, own: Floats) -> Floats:
+        """Return the share of a group's values below each of `own`, equals counting half."""
+        size = 2 * len(self.values) + 2
+        base = group * size
+        first = np.searchsorted(self.place, base)
+        count = np.searchsorted(self.place, base + size) - first
+        lower = 2 * np.searchsorted(self.values, own, side="left") + 1
+        upper = 2 * np.searchsorted(self.values, own, side="right") + 1
+        low = np.searchsorted(self.place, base + lower)
+        high = np.searchsorted(self.place, base + upper)
+        below = (low - first + high - first) / 2.0
+        known = (group >= 0) & ~np.isnan(own)
+        return where(known, ratio(below, count.astype(np.float64)))
+
+
 def midrank_shares(group: Ints, own: Floats, peer_group: Ints, peers: Floats) -> Floats:
     """Return the share of a group's known values that lie below a value, equals counting half.
 
@@ -93,20 +134,7 @@ def midrank_shares(group: Ints, own: Floats, peer_group: Ints, peers: Floats) ->
     >>> midrank_shares(one, values, one, values).tolist()
     [0.125, 0.375, 0.75, 0.75]
     """
-    kept = (peer_group >= 0) & ~np.isnan(peers)
-    peer_group, peers = peer_group[kept], peers[kept]
-    values = np.unique(peers)
-    # Group and rank in one integer, two for each value so that one can point between.
-    size = 2 * len(values) + 2
-    place = np.sort(peer_group * size + 2 * np.searchsorted(values, peers) + 1)
-    base = group * size
-    first = np.searchsorted(place, base)
-    count = np.searchsorted(place, base + size) - first
-    low = np.searchsorted(place, base + 2 * np.searchsorted(values, own, side="left") + 1)
-    high = np.searchsorted(place, base + 2 * np.searchsorted(values, own, side="right") + 1)
-    below = (low - first + high - first) / 2.0
-    known = (group >= 0) & ~np.isnan(own)
-    return where(known, ratio(below, count.astype(np.float64)))
+    return Midranks.of(peer_group, peers).shares(group, own)
 
 
 def group_medians(group: Ints, values: Floats) -> tuple[Ints, Floats]:

@@ -6,9 +6,9 @@ time (a *cell*), or a brief. Cells are worked out once each and then handed to t
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,15 +19,18 @@ from features.columns import TIME
 from features.contract import PLATFORMS
 from features.history import QUOTED_MODES, History, codes_in, tier_codes
 from features.postlog import Recent
-from features.statistics import midrank_shares
+from features.statistics import Midranks
 from features.timeline import NEVER, Floats, Ints, expand, micros, pick, positions, states
 
 T = TypeVar("T")
+Values = TypeVar("Values", npt.NDArray[Any], Mapping[str, npt.NDArray[Any]])
+_BLOCK = 65_536
+"""Cells whose posts are looked up at once."""
 PAIRS = ("brief_id", "kol_id", "as_of")
 """Columns of a PAIRS frame: two ids, and a UTC time. An optional one is ``mode``."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cells:
     """KOLs at times.
 
@@ -44,6 +47,11 @@ class Cells:
         that each counted by itself would set a cell against peers of another moment.
     posts : int
         How many latest posts to look at.
+    among : Cells, optional
+        Cells that are kept (`keep_roster`), these among them: what was worked out there is taken
+        from there.
+    place : ndarray of int64, shape (cells,), optional
+        Where in `among` each of these is.
     """
 
     history: History
@@ -51,9 +59,46 @@ class Cells:
     time: Ints
     times: Ints
     posts: int
+    among: Cells | None = None
+    place: Ints | None = None
+    _made: dict[Callable[[Cells], Any], Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.kol)
+
+    def _block(self, rows: slice) -> Cells:
+        place = np.arange(*rows.indices(len(self)))
+        kol, time = self.kol[rows], self.time[rows]
+        return Cells(self.history, kol, time, self.times, self.posts, self, place)
+
+    def once(self, make: Callable[[Cells], Values]) -> Values:
+        """Return ``make(self)``, worked out on the first call and a block of cells at a time.
+
+        Parameters
+        ----------
+        make : callable
+            Gives values by cell: one array, or several by name. Those of a cell rest on that cell
+            alone, so that it does not matter which others are worked out beside it.
+        """
+        if self.among is not None and self.place is not None:
+            taken: Values = _mapped(lambda values: values[self.place], self.among.once(make))
+            return taken
+        if make not in self._made:
+            if len(self) <= _BLOCK:
+                self._made[make] = make(self)
+            else:
+                starts = range(0, len(self), _BLOCK)
+                blocks = (self._block(slice(start, start + _BLOCK)) for start in starts)
+                self._made[make] = _joined([make(block) for block in blocks])
+        found: Values = self._made[make]
+        return found
+
+    def whole(self, make: Callable[[Cells], T]) -> T:
+        """Return ``make(self)`` of all these cells together, worked out on the first call."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        found: T = self._made[make]
+        return found
 
     @cached_property
     def profile(self) -> Ints:
@@ -102,7 +147,10 @@ class Cells:
     @cached_property
     def recent(self) -> Recent:
         """The latest posts of each distinct state of knowledge about a KOL's posts."""
-        return self.history.posts.recent(self._post_states[0], self.posts)
+        rows, (ends, which) = self.once(_latest_posts), self._post_states
+        some = np.empty(len(ends), dtype=np.int64)
+        some[which] = np.arange(len(which))
+        return Recent(self.history.posts, rows[some].astype(np.int64))
 
     def of_posts(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Hand what was worked out for each row of `recent` to the cells."""
@@ -116,6 +164,10 @@ class Cells:
         `features.history.QUOTED_MODES` and then by currency. The value is -1 where there is none
         or the latest is no longer valid.
         """
+        return self.once(_valid_quotes).astype(np.int64)
+
+    @cached_property
+    def _valid_quotes(self) -> Ints:
         rows = self.all_quotes
         until = np.asarray(pick(micros(self.history.rates.frame["valid_until"]), rows, NEVER))
         return np.where((until == NEVER) | (until > self.time[:, None]), rows, -1)
@@ -127,16 +179,72 @@ class Cells:
         ends, which = states(rates.before(self.kol, self.time)[1])
         kol = np.asarray(pick(rates.code, ends - 1, -1))
         owner, series = self.history.quote_series
-        order = np.lexsort((np.arange(len(rates)), series))
-        place = series[order] * (len(rates) + 1) + order
-        # The series of one KOL stand together: as many columns as anybody has.
-        widest = int(np.bincount(owner).max(initial=1))
+        order, place, widest = self.history.once(_quote_places)
         wanted = np.searchsorted(owner, kol)[:, None] + np.arange(widest)
         found = np.searchsorted(place, wanted * (len(rates) + 1) + ends[:, None]) - 1
         rows = np.asarray(pick(order, np.maximum(found, -1), -1))
         same = np.asarray(pick(series, rows, -1)) == wanted
         same &= np.asarray(pick(rates.code, rows, -1)) == kol[:, None]
         return np.where(same, rows, -1)[which]
+
+
+def _quote_places(history: History) -> tuple[Ints, Ints, int]:
+    """Return rows of `History.rates` by series, a number that finds them, and the most columns."""
+    owner, series = history.quote_series
+    order = np.argsort(series, kind="stable").astype(np.int64)
+    # The series of one KOL stand together: as many columns as anybody has.
+    return order, series[order] * (len(series) + 1) + order, int(np.bincount(owner).max(initial=1))
+
+
+def _latest_posts(cells: Cells) -> npt.NDArray[np.int32]:
+    """Return the rows of `Recent` of each cell: many rosters' worth is kept, in half the space."""
+    ends, which = cells._post_states
+    return cells.history.posts.recent(ends, cells.posts).rows.astype(np.int32)[which]
+
+
+def _valid_quotes(cells: Cells) -> npt.NDArray[np.int32]:
+    return cells._valid_quotes.astype(np.int32)
+
+
+def _mapped(change: Callable[[Any], Any], values: Any) -> Any:
+    """Change one array, or each of several."""
+    if isinstance(values, Mapping):
+        return {name: change(each) for name, each in values.items()}
+    return change(values)
+
+
+def _joined(parts: list[Any]) -> Any:
+    if isinstance(parts[0], Mapping):
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return np.concatenate(parts)
+
+
+def everybody(history: History, times: Ints, posts: int) -> Cells:
+    """Return the whole roster at each of some times: every KOL with a known profile."""
+    kol = np.tile(np.arange(len(history.kol_ids)), len(times))
+    at = np.repeat(times, len(history.kol_ids))
+    there = history.kols.last(kol, at) >= 0
+    return Cells(history, kol[there], at[there], times, posts)
+
+
+def keep_roster(history: History, as_of: pd.Timestamp, posts: int) -> None:
+    """Work out what is asked of KOLs for the whole roster of one moment, once, and keep it.
+
+    Worth its while where many briefs are asked about at one moment. Not a digit changes by it.
+
+    Parameters
+    ----------
+    history : History
+        The past, which holds one roster at a time.
+    as_of : pandas.Timestamp
+        The moment, with a time zone.
+    posts : int
+        How many latest posts signals look at.
+    """
+    time = micros(pd.Series([as_of]).astype(TIME))
+    kept = history.kept
+    if kept is None or kept.times[0] != time[0] or kept.posts != posts:
+        history.kept = everybody(history, time, posts)
 
 
 class View:
@@ -180,12 +288,44 @@ class View:
         self.kol = _known(history.kol_codes(pairs["kol_id"]), pairs, "kol_id")
         self.time = micros(pairs["as_of"].astype(TIME))
         self.mode = _modes(pairs)
+        self._lay_out(posts)
+
+    @classmethod
+    def of_brief(
+        cls, history: History, brief_id: str, kol: Ints, as_of: pd.Timestamp, posts: int = 30
+    ) -> View:
+        """Look at many KOLs, by their codes in `History.kol_ids`, for one brief at one time.
+
+        The index is a range.
+        """
+        view = cls.__new__(cls)
+        view.history, view.index = history, pd.RangeIndex(len(kol))
+        view.brief = np.full(len(kol), history.brief_ids.get_loc(brief_id), dtype=np.int64)
+        view.kol = kol
+        view.time = np.full(len(kol), micros(pd.Series([as_of]).astype(TIME))[0])
+        view.mode = np.full(len(kol), -1, dtype=np.int64)
+        view._lay_out(posts)
+        return view
+
+    def of(self, rows: Ints, mode: Ints) -> View:
+        """Keep some pairs, each looked at in a mode; the index is that of those kept."""
+        view = View.__new__(View)
+        view.history, view.index = self.history, self.index[rows]
+        view.brief, view.kol, view.time = self.brief[rows], self.kol[rows], self.time[rows]
+        view.mode = mode
+        view._lay_out(self.cells.posts)
+        return view
+
+    def _lay_out(self, posts: int) -> None:
+        history = self.history
         self._times, moment = np.unique(self.time, return_inverse=True)
         size = len(history.kol_ids)
         cells, cell = np.unique(moment * size + self.kol, return_inverse=True)
         self.cell: Ints = cell.astype(np.int64)
         time = self._times[cells // max(size, 1)]
-        self.cells = Cells(history, cells % max(size, 1), time, self._times, posts)
+        kol = cells % max(size, 1)
+        self._kept, place = _kept(history, self._times, posts, kol)
+        self.cells = Cells(history, kol, time, self._times, posts, self._kept, place)
         self._made: dict[Callable[[View], Any], Any] = {}
 
     def __len__(self) -> int:
@@ -201,29 +341,25 @@ class View:
     @cached_property
     def peers(self) -> Cells:
         """The whole roster at each distinct ``as_of``: every KOL with a known profile."""
-        kol = np.tile(np.arange(len(self.history.kol_ids)), len(self._times))
-        at = np.repeat(self._times, len(self.history.kol_ids))
-        there = self.history.kols.last(kol, at) >= 0
-        return Cells(self.history, kol[there], at[there], self._times, self.cells.posts)
+        return self._kept or everybody(self.history, self._times, self.cells.posts)
 
-    def percentile(self, own: Floats, peers: Floats) -> Floats:
+    def percentile(self, make: Callable[[Cells], Floats]) -> Floats:
         """Return the share of peers below each cell's value, ties counting half.
 
         Peers are the roster of the same time, platform and tier, the KOL itself among them.
 
         Parameters
         ----------
-        own : ndarray of float64, shape (cells,)
-            Values of `cells`.
-        peers : ndarray of float64, shape (peers,)
-            Values of `peers`.
+        make : callable
+            Gives the values of cells.
         """
-        return midrank_shares(self.cells.segment, own, self.peers.segment, peers)
+        places = self.peers.whole(_ranked(make))
+        return places.shares(self.cells.segment, self.cells.once(make))
 
     def count_peers(self) -> Floats:
         """Return how many others each cell is compared with; NaN where nobody knows."""
         segment = self.cells.segment
-        names, sizes = np.unique(self.peers.segment, return_counts=True)
+        names, sizes = self.peers.whole(_segment_sizes)
         if not len(names):
             return np.full(len(segment), np.nan)
         at = np.minimum(np.searchsorted(names, segment), len(names) - 1)
@@ -256,6 +392,28 @@ class View:
         stop = np.cumsum(sizes)
         rows, owner = expand((stop - sizes)[self.brief], stop[self.brief])
         return owner, labels.iloc[rows].reset_index(drop=True)
+
+
+def _kept(history: History, times: Ints, posts: int, kol: Ints) -> tuple[Cells | None, Ints | None]:
+    """Return the roster that is kept and where KOLs are in it, if it is of just these times."""
+    kept = history.kept
+    if kept is None or kept.posts != posts or not np.array_equal(kept.times, times):
+        return None, None
+    place = np.minimum(np.searchsorted(kept.kol, kol), max(len(kept) - 1, 0))
+    # A KOL that was not known at that moment is in no roster.
+    known = len(kept) and np.array_equal(kept.kol[place], kol)
+    return (kept, place) if known else (None, None)
+
+
+def _segment_sizes(peers: Cells) -> tuple[Ints, Ints]:
+    names, sizes = np.unique(peers.segment, return_counts=True)
+    return names, sizes
+
+
+@cache
+def _ranked(make: Callable[[Cells], Floats]) -> Callable[[Cells], Midranks]:
+    """Return what ranks the values of peers; one function for each `make`, to be known by."""
+    return lambda peers: Midranks.of(peers.segment, peers.once(make))
 
 
 def _check(pairs: pd.DataFrame) -> None:

@@ -8,24 +8,44 @@ those who are left into the mode that suits them best.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from features.history import History, roster
+from features.columns import TIME
+from features.history import QUOTED_MODES, History, codes_in, roster
+from features.memory import held_bytes
 from features.offers import current_offers, quotes
 from features.pipeline import FeaturePipeline
+from features.timeline import Ints
+from features.view import View, keep_roster
 from matcher.config import Config
-from matcher.eligibility import OUTRANKED, funnel, in_time, screen, screen_signals
+from matcher.eligibility import (
+    OUTRANKED,
+    count_reasons,
+    funnel,
+    in_time,
+    screen_offers,
+    screen_profiles,
+    screen_signals,
+)
 from matcher.retrieval import Retrieval
 from matcher.risk.parts import total_risk
 from matcher.scout import FAMILIES
 
 TERMS = ["mode", "price", "currency", "quoted_at", "available_from", "available_to"]
 """What an offer says."""
+_PAIR_BYTES = 40_000
+"""What a pair takes at the worst moment: its signals in all its modes, some of them twice, and the
+posts that its brief is compared with."""
+_LEAST_PAIRS = 1000
+"""Pairs held at once even if memory is spent: to go on slowly is better than to stop."""
+_KEPT_FOR = 3
+"""Briefs of one moment from which on it pays to work out all that is told of KOLs alone for
+everybody known then, rather than for those who pass the first filters of each brief."""
 
 
 @dataclass(frozen=True)
@@ -99,20 +119,21 @@ def candidates(
     Candidates
         Of the next briefs, in the order of `questions`.
     """
-    rosters: list[pd.DataFrame] = []
+    parts: list[_Part] = []
     size = 0
+    screener = _Screener(questions, history, pipeline, config, retrieval)
     for brief_id, as_of in questions[["brief_id", "as_of"]].itertuples(index=False):
-        known = roster(history, as_of).assign(brief_id=brief_id, as_of=as_of)
-        if rosters and size + len(known) > config.serving.chunk_pairs:
-            yield _screened(rosters, history, pipeline, config, retrieval)
-            rosters, size = [], 0
-        rosters.append(known)
-        size += len(known)
-    if rosters:
-        yield _screened(rosters, history, pipeline, config, retrieval)
+        part = screener.screened(brief_id, as_of)
+        if parts and size + len(part.signals) > screener.room():
+            yield screener.joined(parts)
+            parts, size = [], 0
+        parts.append(part)
+        size += len(part.signals)
+    if parts:
+        yield screener.joined(parts)
 
 
-def open_offers(pairs: pd.DataFrame, history: History) -> pd.DataFrame:
+def open_offers(pairs: pd.DataFrame, history: History, view: View | None = None) -> pd.DataFrame:
     """Return the offer that speaks for each pair: if any may pass the filters, one that does.
 
     Parameters
@@ -121,6 +142,8 @@ def open_offers(pairs: pd.DataFrame, history: History) -> pd.DataFrame:
         PAIRS.
     history : History
         The tables.
+    view : View, optional
+        The same pairs, if they were looked at already.
 
     Returns
     -------
@@ -129,7 +152,7 @@ def open_offers(pairs: pd.DataFrame, history: History) -> pd.DataFrame:
         where there is one: the cheapest of all may be for another month.
     """
     briefs = history.tables.briefs
-    offers = current_offers(pairs, history)
+    offers = current_offers(pairs if view is None else view, history)
     asked = pairs[["brief_id", "as_of"]]
     away = offers["mode"].notna().to_numpy() & ~in_time(pd.concat([asked, offers], axis=1), briefs)
     if not away.any():
@@ -144,50 +167,115 @@ def open_offers(pairs: pd.DataFrame, history: History) -> pd.DataFrame:
     return offers
 
 
-def _screened(
-    rosters: list[pd.DataFrame],
-    history: History,
-    pipeline: FeaturePipeline,
-    config: Config,
-    retrieval: Retrieval | None,
-) -> Candidates:
-    """Apply all filters to some briefs and their rosters, and choose among those who pass."""
-    briefs = history.tables.briefs
-    kols = pd.concat(rosters, ignore_index=True)
-    pairs = kols[["brief_id", "kol_id", "as_of"]]
-    offers = open_offers(pairs, history)
-    pairs = pairs.assign(mode=offers["mode"])
-    priced = len(history.tables.rates) > 0
-    reason = screen(pairs, briefs, kols, offers if priced else None)
+@dataclass(frozen=True)
+class _Part:
+    """Whom one brief may have and is worth ranking, all rows aligned; and why not the others."""
 
-    passed = reason.isna()
-    looked_up, compared = pipeline.parted(FAMILIES)
-    signals = looked_up.transform(pairs[passed], history)
-    risk = total_risk(signals)
-    late = screen_signals(pairs[passed], briefs, signals.assign(risk=risk), config.eligibility)
-    reason = reason.where(reason.notna(), late.reindex(reason.index))
+    brief_id: str
+    pairs: pd.DataFrame
+    signals: pd.DataFrame
+    offers: pd.DataFrame
+    roster: pd.DataFrame
+    risk: pd.Series[float]
+    reasons: Mapping[str, int]
 
-    if retrieval is not None:
-        start = 0
-        for known in rosters:
-            # A roster is laid out as the directory is.
-            own = np.flatnonzero(reason.iloc[start : start + len(known)].isna())
-            rows = pairs.index[start + own]
-            if len(rows):
-                asked = pairs.iloc[start]
-                price = offers["price"].loc[rows].to_numpy(dtype=np.float64)
-                chosen = retrieval.choose(
-                    asked["brief_id"], asked["as_of"], own, signals.loc[rows], price
-                )
-                reason[rows.delete(chosen)] = OUTRANKED.code
-            start += len(known)
-    index = pairs.index[reason.isna()]
-    rest = compared.transform(pairs.loc[index], history)
-    return Candidates(
-        pairs=pairs.loc[index],
-        signals=pd.concat([signals.loc[index], rest], axis=1)[pipeline.names],
-        offers=offers.loc[index],
-        roster=kols.loc[index],
-        risk=risk[index],
-        funnel=funnel(pairs, reason),
-    )
+
+class _Screener:
+    """Applies all filters to rosters, a brief at a time, and chooses among those who pass."""
+
+    def __init__(
+        self,
+        questions: pd.DataFrame,
+        history: History,
+        pipeline: FeaturePipeline,
+        config: Config,
+        retrieval: Retrieval | None,
+    ) -> None:
+        self.history, self.pipeline, self.config = history, pipeline, config
+        self.retrieval = retrieval
+        self.looked_up, self.compared = pipeline.parted(FAMILIES)
+        self._asked = questions["as_of"].value_counts()
+        self._laid_out: tuple[pd.Timestamp, pd.DataFrame, Ints] | None = None
+
+    def room(self) -> int:
+        """Return how many pairs may be held at once."""
+        most, memory = self.config.serving.chunk_pairs, self.config.serving.memory
+        if memory is None:
+            return most
+        left = memory * 1e9 - held_bytes()
+        return int(np.clip(left / _PAIR_BYTES, _LEAST_PAIRS, most))
+
+    def roster(self, as_of: pd.Timestamp) -> tuple[pd.DataFrame, Ints]:
+        """Return everybody known at a moment, and their codes; the last asked for is kept."""
+        if self._laid_out is None or self._laid_out[0] != as_of:
+            # Where there is a directory, retrieval goes by the positions in it.
+            directory = None if self.retrieval is None else self.retrieval.directory(as_of)
+            kols = roster(self.history, as_of) if directory is None else directory.kols
+            self._laid_out = (as_of, kols, self.history.kol_codes(kols["kol_id"]))
+            if self._asked[as_of] >= _KEPT_FOR:
+                keep_roster(self.history, as_of, self._posts)
+        return self._laid_out[1:]
+
+    def screened(self, brief_id: str, as_of: pd.Timestamp) -> _Part:
+        """Screen the roster for one brief."""
+        history, briefs = self.history, self.history.tables.briefs
+        kols, codes = self.roster(as_of)
+        brief = briefs[briefs["brief_id"] == brief_id]
+        pairs = pd.DataFrame({"brief_id": brief_id, "kol_id": kols["kol_id"]})
+        pairs["as_of"] = pd.Series(as_of, index=pairs.index, dtype=TIME)
+        reason = screen_profiles(pairs, brief, kols)
+        left = np.flatnonzero(reason.isna())
+        pairs = pairs.iloc[left].reset_index(drop=True)
+        view = View.of_brief(history, brief_id, codes[left], as_of, self._posts)
+        offers = open_offers(pairs, history, view)
+        if len(history.tables.rates):
+            told = screen_offers(pairs, brief, offers)
+            reason.iloc[left] = told.to_numpy()
+            passed = np.flatnonzero(told.isna())
+        else:
+            passed = np.arange(len(pairs))
+        mode = codes_in(pd.Index(QUOTED_MODES), offers["mode"].iloc[passed])
+        signals = self.looked_up.transform(view.of(passed, mode), history)
+        risk = total_risk(signals)
+        late = screen_signals(
+            pairs.iloc[passed], brief, signals.assign(risk=risk), self.config.eligibility
+        )
+        reason.iloc[left[passed]] = late.to_numpy()
+        kept = np.flatnonzero(late.isna())
+        own = left[passed[kept]]
+        if self.retrieval is not None and len(own):
+            price = offers["price"].iloc[passed[kept]].to_numpy(dtype=np.float64)
+            chosen = self.retrieval.choose(brief_id, as_of, own, signals.iloc[kept], price)
+            reason.iloc[np.delete(own, chosen)] = OUTRANKED.code
+            kept, own = kept[chosen], own[chosen]
+        rows = passed[kept]
+        return _Part(
+            brief_id,
+            pairs.iloc[rows].assign(mode=offers["mode"].iloc[rows]),
+            signals.iloc[kept],
+            offers.iloc[rows],
+            kols.iloc[own],
+            risk.iloc[kept],
+            count_reasons(reason),
+        )
+
+    @property
+    def _posts(self) -> int:
+        return self.pipeline.config.recent_posts
+
+    def joined(self, parts: list[_Part]) -> Candidates:
+        """Put some briefs together, and work out the signals that compare texts."""
+
+        def every(name: str) -> Any:
+            return pd.concat([getattr(part, name) for part in parts], ignore_index=True)
+
+        pairs = every("pairs")
+        rest = self.compared.transform(pairs, self.history)
+        return Candidates(
+            pairs=pairs,
+            signals=pd.concat([every("signals"), rest], axis=1)[self.pipeline.names],
+            offers=every("offers"),
+            roster=every("roster"),
+            risk=every("risk"),
+            funnel=funnel({part.brief_id: part.reasons for part in parts}),
+        )

@@ -248,7 +248,13 @@ class ServingConfig(_Frozen):
     """How a run is cut and written."""
 
     top: int = Field(20, ge=1, description="matches kept per brief")
-    chunk_pairs: int = Field(200_000, ge=1, description="pairs held in memory at once")
+    chunk_pairs: int = Field(25_000, ge=1, description="pairs held in memory at once, at most")
+    memory: float | None = Field(
+        None,
+        gt=0,
+        description="GB that a run may take: chunks are cut to what the tables leave of it",
+    )
+    plan: bool = Field(True, description="whether each brief's budget is planned")
     explore_share: float = Field(
         0.0,
         ge=0,

@@ -156,8 +156,14 @@ class _Milestones:
         tenth = done * 10 // max(total, 1)
         if tenth > self._tenth and self._heard - self._started > QUICK:
             self._tenth = tenth
+            rate = done / (self._heard - self._started)
+            left = (total - done) / rate
             message = f"{what}: {done:,} of {total:,}"
-            self._terminal.say(message, stage=what, done=done, total=total)
+            if done < total:
+                message += f", {rate:,.3g} a second, {left:,.0f} s left"
+            self._terminal.say(
+                message, stage=what, done=done, total=total, per_second=rate, seconds_left=left
+            )
 
 
 def _stages(bars: Bars) -> Progress:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from features.vectors import Vectors
 from features.view import View
 from features.widening import widened_briefs
 
+T = TypeVar("T")
 _BLOCK = 4096
 """Vectors projected at once."""
 
@@ -62,8 +64,17 @@ class Directory:
         self._learned = {p.space: p for p in pipeline.projections}
         self._places: dict[str, Places] = {}
 
+        self._made: dict[Callable[[Directory], Any], Any] = {}
+
     def __len__(self) -> int:
         return len(self.kols)
+
+    def once(self, make: Callable[[Directory], T]) -> T:
+        """Return ``make(self)``, worked out on the first call."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        found: T = self._made[make]
+        return found
 
     @property
     def spaces(self) -> tuple[str, ...]:

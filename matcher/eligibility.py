@@ -6,6 +6,7 @@ brief add up to the roster and say where everybody went.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Mask = NDArray[np.bool_]
+    Floats = NDArray[np.float64]
+    Times = NDArray[np.datetime64]
 
 
 @dataclass(frozen=True)
@@ -73,20 +76,34 @@ def screen(
     Series of str, aligned to `pairs`
         The code of the first filter that refuses, or null.
     """
-    brief = briefs.set_index("brief_id").loc[pairs["brief_id"]]
-    refused: dict[str, Mask] = {
-        "platform": ~_is_listed(kols["platform"], brief["platforms"], empty=True),
-        "excluded": _is_excluded(kols, brief["excluded_kols"]),
-        "followers": kols["followers"].to_numpy() < brief["min_followers"].to_numpy(),
+    reason = screen_profiles(pairs, briefs, kols)
+    return reason if offers is None else reason.fillna(screen_offers(pairs, briefs, offers))
+
+
+def screen_profiles(
+    pairs: pd.DataFrame, briefs: pd.DataFrame, kols: pd.DataFrame
+) -> pd.Series[Any]:
+    """Apply the filters that look at profiles alone; parameters and result as for `screen`."""
+    asked = _Asked(briefs, pairs["brief_id"])
+    refused = {
+        "platform": ~asked.is_listed(kols["platform"], "platforms", empty=True),
+        "excluded": _is_excluded(kols, asked),
+        "followers": kols["followers"].to_numpy() < asked.numbers("min_followers"),
     }
-    if offers is not None:
-        quoted = offers["has_quote"].to_numpy(dtype=bool)
-        refused |= {
-            "no_price": ~quoted,
-            "mode": quoted & ~offers["has_mode"].to_numpy(dtype=bool),
-            "currency": offers["currency_mismatch"].to_numpy(dtype=bool),
-            **_screen_offers(offers, brief, pairs["as_of"]),
-        }
+    return _first(refused, pairs.index)
+
+
+def screen_offers(
+    pairs: pd.DataFrame, briefs: pd.DataFrame, offers: pd.DataFrame
+) -> pd.Series[Any]:
+    """Apply the filters that look at offers; parameters and result as for `screen`."""
+    quoted = offers["has_quote"].to_numpy(dtype=bool)
+    refused = {
+        "no_price": ~quoted,
+        "mode": quoted & ~offers["has_mode"].to_numpy(dtype=bool),
+        "currency": offers["currency_mismatch"].to_numpy(dtype=bool),
+        **_screen_terms(offers, _Asked(briefs, pairs["brief_id"]), pairs["as_of"]),
+    }
     return _first(refused, pairs.index)
 
 
@@ -104,26 +121,70 @@ def possible(offers: pd.DataFrame, briefs: pd.DataFrame) -> Mask:
     -------
     ndarray of bool, shape (n,)
     """
-    brief = briefs.set_index("brief_id").loc[offers["brief_id"]]
-    refused = list(_screen_offers(offers, brief, offers["as_of"]).values())
+    asked = _Asked(briefs, offers["brief_id"])
+    refused = list(_screen_terms(offers, asked, offers["as_of"]).values())
     return np.asarray(~np.any(refused, axis=0), dtype=bool)
 
 
 def in_time(offers: pd.DataFrame, briefs: pd.DataFrame) -> Mask:
     """Say which offers are for the campaign's time, whatever they cost; shape (n,)."""
-    brief = briefs.set_index("brief_id").loc[offers["brief_id"]]
-    return ~_is_away(offers, brief, offers["as_of"])
+    return ~_is_away(offers, _Asked(briefs, offers["brief_id"]), offers["as_of"])
 
 
-def _screen_offers(
-    offers: pd.DataFrame, brief: pd.DataFrame, as_of: pd.Series[Any]
-) -> dict[str, Mask]:
+class _Asked:
+    """The brief of each of many rows.
+
+    Parameters
+    ----------
+    briefs : DataFrame
+        BRIEFS.
+    brief_id : Series
+        The brief of each row.
+    """
+
+    def __init__(self, briefs: pd.DataFrame, brief_id: pd.Series[Any]) -> None:
+        if len(briefs) == 1 and (brief_id == briefs["brief_id"].iloc[0]).all():
+            self.which, self.briefs = np.zeros(len(brief_id), dtype=np.int64), briefs
+            return
+        which, names = pd.factorize(brief_id)
+        rows = pd.Index(briefs["brief_id"]).get_indexer(pd.Index(names))
+        if (rows < 0).any() or (which < 0).any():
+            raise KeyError(f"Got pairs of briefs {list(names[rows < 0])} that are not given")
+        self.which, self.briefs = which, briefs.iloc[rows]
+
+    def numbers(self, column: str) -> Floats:
+        """Return a numeric column of each row's brief."""
+        return np.asarray(self.briefs[column].to_numpy(dtype=np.float64)[self.which])
+
+    def times(self, column: str) -> Times:
+        """Return a time of each row's brief, NaT where it names none."""
+        return np.asarray(_utc(self.briefs[column])[self.which])
+
+    def is_listed(self, values: pd.Series[Any], column: str, *, empty: bool) -> Mask:
+        """Say whether each value is in its brief's list; an empty list answers `empty`."""
+        return self.is_among(values, self.briefs[column].tolist(), empty=empty)
+
+    def is_among(
+        self, values: pd.Series[Any], lists: Sequence[Collection[Any]], *, empty: bool
+    ) -> Mask:
+        """Say whether each value is in the list of its brief, of which `lists` has one each."""
+        out = np.full(len(values), empty, dtype=bool)
+        told = [place for place, names in enumerate(lists) if names]
+        if len(lists) == 1 and told:
+            return np.asarray(values.isin(list(lists[0])).to_numpy(), dtype=bool)
+        for place in told:
+            mine = np.flatnonzero(self.which == place)
+            out[mine] = values.iloc[mine].isin(list(lists[place])).to_numpy(dtype=bool)
+        return out
+
+
+def _screen_terms(offers: pd.DataFrame, asked: _Asked, as_of: pd.Series[Any]) -> dict[str, Mask]:
     """Say which offers each filter refuses; all rows aligned."""
     price = offers["price"].to_numpy()
     return {
-        "availability": _is_away(offers, brief, as_of),
-        "price": price > brief["max_price_per_kol"].to_numpy(),
-        "budget": price > brief["budget"].to_numpy(),
+        "availability": _is_away(offers, asked, as_of),
+        "price": price > asked.numbers("max_price_per_kol"),
+        "budget": price > asked.numbers("budget"),
     }
 
 
@@ -150,18 +211,23 @@ def screen_signals(
     Series of str, aligned to `pairs`
         The code of the first filter that refuses, or null.
     """
-    brief = briefs.set_index("brief_id").loc[pairs["brief_id"]]
+    asked = _Asked(briefs, pairs["brief_id"])
     days = signals["rivalry.days_since"].to_numpy()
     refused = {
-        "audience": signals["audience.match"].to_numpy() < brief["min_audience_match"].to_numpy(),
+        "audience": signals["audience.match"].to_numpy() < asked.numbers("min_audience_match"),
         "competitor": days < config.exclusivity_days,
-        "risk": signals["risk"].to_numpy() > brief["max_risk"].to_numpy(),
+        "risk": signals["risk"].to_numpy() > asked.numbers("max_risk"),
     }
     return _first(refused, pairs.index)
 
 
-def funnel(pairs: pd.DataFrame, reason: pd.Series[Any]) -> pd.DataFrame:
-    """Count, for each brief, whom each filter refused and who is left.
+def funnel(counts: Mapping[str, Mapping[str, int]]) -> pd.DataFrame:
+    """Tell, for each brief, whom each filter refused and who is left.
+
+    Parameters
+    ----------
+    counts : mapping of str to (mapping of str to int)
+        For each brief, how many each reason has (`count_reasons`).
 
     Returns
     -------
@@ -170,19 +236,19 @@ def funnel(pairs: pd.DataFrame, reason: pd.Series[Any]) -> pd.DataFrame:
         somebody, in the order of the funnel, and one with reason ``eligible``.
     """
     told = (*REASONS, OUTRANKED, ELIGIBLE)
-    codes = [r.code for r in told]
-    counts = pd.crosstab(pairs["brief_id"], reason.fillna(ELIGIBLE.code)).reindex(
-        columns=codes, fill_value=0
-    )
-    long = counts.melt(var_name="reason", value_name="kols", ignore_index=False).reset_index()
-    place = long["reason"].map({code: at for at, code in enumerate(codes)})
-    long = long.assign(_place=place).sort_values(["brief_id", "_place"]).drop(columns="_place")
-    long = long[(long["kols"] > 0) | (long["reason"] == ELIGIBLE.code)]
-    texts = {r.code: r for r in told}
-    return long.assign(
-        text_en=long["reason"].map(lambda code: texts[code].en),
-        text_zh=long["reason"].map(lambda code: texts[code].zh),
-    ).reset_index(drop=True)
+    rows = [
+        (brief_id, reason.code, count, reason.en, reason.zh)
+        for brief_id in sorted(counts)
+        for reason in told
+        if (count := counts[brief_id].get(reason.code, 0)) or reason is ELIGIBLE
+    ]
+    return pd.DataFrame(rows, columns=["brief_id", "reason", "kols", "text_en", "text_zh"])
+
+
+def count_reasons(reason: pd.Series[Any]) -> dict[str, int]:
+    """Count the reasons of one brief's roster; null is `ELIGIBLE`."""
+    counts = reason.fillna(ELIGIBLE.code).value_counts()
+    return {str(code): int(count) for code, count in counts.items()}
 
 
 def _first(refused: dict[str, Mask], index: pd.Index[Any]) -> pd.Series[Any]:
@@ -191,46 +257,40 @@ def _first(refused: dict[str, Mask], index: pd.Index[Any]) -> pd.Series[Any]:
     return pd.Series(reason, index=index, dtype="str").replace("", np.nan)
 
 
-def _is_listed(values: pd.Series[Any], lists: pd.Series[Any], *, empty: bool) -> Mask:
-    """Say whether each value is in its list; an empty list answers `empty`."""
-    return np.fromiter(
-        (
-            value in allowed if allowed else empty
-            for value, allowed in zip(values, lists, strict=True)
-        ),
-        dtype=bool,
-        count=len(values),
-    )
-
-
-def _is_away(offers: pd.DataFrame, brief: pd.DataFrame, as_of: pd.Series[Any]) -> Mask:
+def _is_away(offers: pd.DataFrame, asked: _Asked, as_of: pd.Series[Any]) -> Mask:
     """Say whether an offer's window and the campaign do not meet; what is open-ended meets."""
-    starts = brief["starts_at"].reset_index(drop=True).fillna(as_of.reset_index(drop=True))
-    ends = brief["ends_at"].reset_index(drop=True)
-    window = offers[["available_from", "available_to"]].reset_index(drop=True)
+    starts, ends = asked.times("starts_at"), asked.times("ends_at")
+    starts = np.where(np.isnat(starts), _utc(as_of), starts)
     # A comparison with null is false: an unknown end never refuses.
-    too_late, over = window["available_from"] > ends, window["available_to"] < starts
-    return np.asarray(too_late | over, dtype=bool)
+    too_late = _utc(offers["available_from"]) > ends
+    return np.asarray(too_late | (_utc(offers["available_to"]) < starts), dtype=bool)
 
 
-def _is_excluded(kols: pd.DataFrame, lists: pd.Series[Any]) -> Mask:
+def _utc(times: pd.Series[Any]) -> Times:
+    return times.to_numpy(dtype="datetime64[us]")
+
+
+def _is_excluded(kols: pd.DataFrame, asked: _Asked) -> Mask:
     """Say whether a KOL, or another account of the same person, is on the brief's list.
 
     People write names where ids are meant: both count.
     """
+    lists = asked.briefs["excluded_kols"].tolist()
+    if not any(lists):
+        return np.zeros(len(kols), dtype=bool)
     named = kols[["kol_id", "display_name", "person_id"]].drop_duplicates()
-    persons = {
-        told: set(
+    persons = [
+        set(
             named.loc[
                 named[["kol_id", "display_name"]].isin(told).any(axis=1), "person_id"
             ].dropna()
         )
-        for told in set(lists)
         if told
-    }
-    others = lists.map(lambda told: persons.get(told, ()))
+        else set()
+        for told in lists
+    ]
     return (
-        _is_listed(kols["kol_id"], lists, empty=False)
-        | _is_listed(kols["display_name"], lists, empty=False)
-        | _is_listed(kols["person_id"], others, empty=False)
+        asked.is_among(kols["kol_id"], lists, empty=False)
+        | asked.is_among(kols["display_name"], lists, empty=False)
+        | asked.is_among(kols["person_id"], persons, empty=False)
     )

@@ -8,7 +8,7 @@ Read `Matcher.match` to follow one brief from the roster to its list:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,7 @@ from matcher.forecast import Forecaster
 from matcher.likeness import likeness
 from matcher.modes import settle
 from matcher.planning.plan import Draft, draft_briefs, tell_drafts
+from matcher.planning.reach import Crowd
 from matcher.reasons.comparisons import among_candidates
 from matcher.retrieval import Retrieval
 
@@ -92,9 +93,45 @@ class Matcher(Fitted):
         *,
         top: int | None = None,
         explore_share: float | None = None,
+        plan: bool | None = None,
         progress: Progress = silent,
     ) -> MatchResult:
-        """Rank KOLs for briefs with what was known before a moment.
+        """Rank KOLs for briefs with what was known before a moment, and hold all their lists.
+
+        Parameters and errors are those of `match_parts`.
+        """
+        parts = list(
+            self.match_parts(
+                tables,
+                brief_ids,
+                as_of,
+                embeddings,
+                top=top,
+                explore_share=explore_share,
+                plan=plan,
+                progress=progress,
+            )
+        )
+        return MatchResult(
+            pd.concat([part.matches for part in parts], ignore_index=True),
+            pd.concat([part.exclusions for part in parts], ignore_index=True),
+            {name: _concat([part.details[name] for part in parts]) for name in parts[0].details},
+        )
+
+    def match_parts(
+        self,
+        tables: Tables,
+        brief_ids: Sequence[str],
+        as_of: pd.Timestamp,
+        embeddings: Embeddings,
+        *,
+        top: int | None = None,
+        explore_share: float | None = None,
+        plan: bool | None = None,
+        memory: float | None = None,
+        progress: Progress = silent,
+    ) -> Iterator[MatchResult]:
+        """Rank KOLs for briefs with what was known before a moment, some briefs at a time.
 
         A brief gets the same list alone as among others.
 
@@ -113,8 +150,18 @@ class Matcher(Fitted):
             any budget and has no such place comes after them.
         explore_share : float, optional
             Share of the places drawn by chance, 0-0.5; by default ``config.serving``'s.
+        plan : bool, optional
+            Whether to plan each brief's budget, by default ``config.serving.plan``. Without plans
+            nobody is listed for being booked, and the run takes a third of the time or less.
+        memory : float, optional
+            GB that the process may take, by default ``config.serving.memory``.
         progress : Progress
             Told after each chunk of briefs.
+
+        Yields
+        ------
+        MatchResult
+            Of the next briefs.
 
         Raises
         ------
@@ -129,37 +176,39 @@ class Matcher(Fitted):
         questions = pd.DataFrame({"brief_id": list(dict.fromkeys(brief_ids))})
         questions["as_of"] = pd.Series([as_of] * len(questions), dtype=TIME)
 
-        serving = self.config.serving.changed(top=top, explore_share=explore_share)
-        lists, funnels, done = [], [], 0
-        more: list[dict[str, pd.DataFrame]] = []
+        serving = self.config.serving.changed(
+            top=top, explore_share=explore_share, plan=plan, memory=memory
+        )
+        config = self.config.model_copy(update={"serving": serving})
+        done = 0
+        progress("matching briefs", done, len(questions))
         retrieval = Retrieval(history, pipeline, self.config.retrieval, self.scout, progress)
-        for part in candidates(questions, history, pipeline, self.config, retrieval):
+        for part in candidates(questions, history, pipeline, config, retrieval):
             found = self.settled(part, history, pipeline)
             directory = retrieval.directory(as_of)
             ranked = self._ranked(found)
-            drafts = self._drafts(found, ranked, directory)
+            drafts = self._drafts(found, ranked, directory) if serving.plan else []
             best = choose_places(ranked, serving, self.config.seed)
             best = with_planned(best, ranked, {d.brief.brief_id: d.kols for d in drafts})
             best = best.join(among_candidates(found.pairs, found.signals))
             shortlist = found.of(best.index)
-            lists.append(describe(self, shortlist, best, history, pipeline))
+            matches = describe(self, shortlist, best, history, pipeline)
             told = details(self, shortlist, history, pipeline, directory)
             plans, planned = tell_drafts(
                 drafts,
                 directory.kols,
                 seed=self.config.seed,
                 figures=told["options"],
-                listed={str(b): list(k) for b, k in lists[-1].groupby("brief_id")["kol_id"]},
+                listed={str(b): list(k) for b, k in matches.groupby("brief_id")["kol_id"]},
             )
-            more.append(told | {"plans": plans, "planned": planned})
-            funnels.append(found.funnel)
+            yield MatchResult(
+                matches.reset_index(drop=True),
+                found.funnel,
+                {name: frame.reset_index(drop=True) for name, frame in told.items()}
+                | {"plans": plans, "planned": planned},
+            )
             done += found.funnel["brief_id"].nunique()
             progress("matching briefs", done, len(questions))
-        return MatchResult(
-            pd.concat(lists, ignore_index=True),
-            pd.concat(funnels, ignore_index=True),
-            {name: _concat([part[name] for part in more]) for name in more[0]},
-        )
 
     def settled(self, found: Candidates, history: History, pipeline: FeaturePipeline) -> Candidates:
         """Put each candidate into the mode of collaboration that suits it best, and tell all."""
@@ -223,9 +272,8 @@ class Matcher(Fitted):
             return []
         about = ranked[["score", "fit"]].assign(risk=found.risk)
         options = found.options.join(about, on="row")
-        return draft_briefs(
-            options, directory.history.tables.briefs, directory.kols, self.config.plan
-        )
+        crowd = directory.once(_crowd)
+        return draft_briefs(options, directory.history.tables.briefs, crowd, self.config.plan)
 
     def _check_use(self, pipeline: FeaturePipeline) -> None:
         """Refuse vectors or signals that the model was not trained on."""
@@ -241,6 +289,10 @@ class Matcher(Fitted):
                 "Got a model that was trained on other signals than this kolmatch computes; "
                 "train again or use the kolmatch that trained it"
             )
+
+
+def _crowd(directory: Directory) -> Crowd:
+    return Crowd(directory.kols)
 
 
 def _check_question(tables: Tables, brief_ids: Sequence[str], as_of: pd.Timestamp) -> None:

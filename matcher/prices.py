@@ -9,7 +9,7 @@ import pandas as pd
 
 from features.history import QUOTED_MODES, History, codes_in
 from features.timeline import pick
-from features.view import View
+from features.view import Cells, View
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,7 +46,7 @@ def price_bands(pairs: pd.DataFrame, offers: pd.DataFrame, history: History) -> 
     if pairs.empty or not len(history.rates):
         return band
     view = View(pairs, history)
-    asked = _quotes(view)
+    groups = view.peers.whole(_groups)
     own = np.column_stack(
         [
             view.cells.moment[view.cell],
@@ -58,13 +58,11 @@ def price_bands(pairs: pd.DataFrame, offers: pd.DataFrame, history: History) -> 
     )
     found = np.full((len(pairs), len(BAND)), np.nan)
     for sides in (own.shape[1], own.shape[1] - 1):
-        kept = (asked[_SIDES[:sides]] >= 0).all(axis=1)
-        groups = dict(list(asked[kept].groupby(_SIDES[:sides])[["kol", "price"]]))
         for row in np.flatnonzero(np.isnan(found[:, 0])):
-            peers = groups.get(tuple(own[row, :sides]))
+            peers = groups.get(tuple(own[row, :sides].tolist()))
             if peers is None:
                 continue
-            others = peers["price"][peers["kol"] != view.kol[row]]
+            others = peers[1][peers[0] != view.kol[row]]
             if len(others) >= LEAST_PEERS:
                 found[row] = np.quantile(others, BAND)
     band[:] = found
@@ -75,22 +73,46 @@ _SIDES = ["moment", "mode", "currency", "tier", "platform"]
 """What makes quotes comparable; the last is given up first."""
 
 
-def _quotes(view: View) -> pd.DataFrame:
+def _groups(
+    peers: Cells,
+) -> dict[tuple[int, ...], tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    """Return who asks what by what makes quotes comparable: by all sides, and by all but the last.
+
+    KOLs and prices, aligned.
+    """
+    asked = _quotes(peers)
+    found: dict[tuple[int, ...], tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
+    for sides in (len(_SIDES), len(_SIDES) - 1):
+        kept = asked[(asked[_SIDES[:sides]] >= 0).all(axis=1)]
+        if kept.empty:
+            continue
+        names = kept[_SIDES[:sides]].drop_duplicates()
+        group = kept.groupby(_SIDES[:sides], sort=False).ngroup().to_numpy()
+        order = np.argsort(group, kind="stable")
+        bounds = np.searchsorted(group[order], np.arange(1, len(names)))
+        kols = np.split(kept["kol"].to_numpy()[order], bounds)
+        prices = np.split(kept["price"].to_numpy()[order], bounds)
+        found |= {
+            tuple(name): (kol, price)
+            for name, kol, price in zip(names.to_numpy().tolist(), kols, prices, strict=True)
+        }
+    return found
+
+
+def _quotes(peers: Cells) -> pd.DataFrame:
     """Return every valid quote of the roster at each time, with what it compares by."""
-    peers, rates = view.peers, view.history.rates.frame
+    history = peers.history
     cell, series = np.nonzero(peers.quotes >= 0)
     row = peers.quotes[cell, series]
-    mode = codes_in(pd.Index(QUOTED_MODES), rates["mode"])
-    currency = codes_in(view.history.currencies, rates["currency"])
     return pd.DataFrame(
         {
             "kol": peers.kol[cell],
             "moment": peers.moment[cell],
-            "mode": pick(mode, row, -1),
-            "currency": pick(currency, row, -1),
+            "mode": pick(history.rate_mode, row, -1),
+            "currency": pick(history.rate_currency, row, -1),
             "tier": _code(peers.tier)[cell],
             "platform": _code(peers.platform)[cell],
-            "price": pick(rates["price"].to_numpy(dtype=np.float64), row),
+            "price": pick(history.rate_price, row),
         }
     )
 

@@ -7,6 +7,8 @@ and has a valid quote below the KOL's own in a mode and currency that both quote
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -19,7 +21,7 @@ from features.offers import current_offers
 from features.search import Found
 from features.signals.affinity import TEXT
 from features.signals.growth import follower_growth
-from features.timeline import Bools, Floats, Ints, micros, pick
+from features.timeline import Bools, Floats, Ints, micros
 from features.view import Cells
 from matcher.candidates import Candidates
 from matcher.directory import Directory
@@ -35,6 +37,42 @@ ALIKE = 0.3
 AT_HOME = 0.1
 """What the same platform is worth, in cosine: an audience seldom moves along."""
 COLUMNS = ["successor_id", "display_name", "platform", "tier", "similarity", "price", "currency"]
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """Who may follow somebody, the likest first, all aligned.
+
+    Attributes
+    ----------
+    who : ndarray of int64
+        Position in the directory.
+    cosine : ndarray of float64
+        How like.
+    mode, currency : ndarray of int64
+        In what they ask less: positions in `features.history.QUOTED_MODES` and
+        `History.currencies`.
+    """
+
+    who: Ints
+    cosine: Floats
+    mode: Ints
+    currency: Ints
+
+    @classmethod
+    def joined(cls, parts: Sequence[Chosen], most: int) -> tuple[Chosen, Ints]:
+        """Put the first of each part together; also return which part each is of."""
+        sizes = [min(len(part.who), most) for part in parts]
+        columns = (
+            np.concatenate([np.empty(0, dtype=kind), *(getattr(p, name)[:most] for p in parts)])
+            for name, kind in (
+                ("who", np.int64),
+                ("cosine", np.float64),
+                ("mode", np.int64),
+                ("currency", np.int64),
+            )
+        )
+        return cls(*columns), np.repeat(np.arange(len(parts)), sizes)
 
 
 class Successors:
@@ -62,13 +100,12 @@ class Successors:
     def prices(self) -> Floats:
         """Return what each KOL asks, shape (kols, modes, currencies); NaN where nothing valid."""
         history = self.directory.history
-        rates, rows = history.rates.frame, self.cells.quotes
+        rows = self.cells.quotes
         out = np.full((len(rows), len(QUOTED_MODES), max(len(history.currencies), 1)), np.nan)
         kol, quote = np.nonzero(rows >= 0)
         row = rows[kol, quote]
-        mode = codes_in(pd.Index(QUOTED_MODES), rates["mode"])[row]
-        currency = codes_in(history.currencies, rates["currency"])[row]
-        out[kol, mode, currency] = pick(rates["price"].to_numpy(dtype=np.float64), row)
+        mode, currency = history.rate_mode[row], history.rate_currency[row]
+        out[kol, mode, currency] = history.rate_price[row]
         return out
 
     @cached_property
@@ -100,6 +137,10 @@ class Successors:
         DataFrame
             Columns `COLUMNS`, ``mode`` and ``growth``, and ``place`` in the directory.
         """
+        return self.told(self.chosen(kol, found, modes))
+
+    def chosen(self, kol: int, found: Found, modes: Bools) -> Chosen:
+        """Choose whom `choose` tells of; parameters are the same."""
         who, cosine = found.owners, found.cosines
         kept = (self.person[who] != self.person[kol]) & (cosine >= ALIKE)
         # Growth that nobody knows is no better than theirs who rise.
@@ -112,7 +153,11 @@ class Successors:
         mode, currency = series // own.shape[1], series % own.shape[1]
         home = self.platform[who] == self.platform[kol]
         rank = np.lexsort((who, -(cosine + AT_HOME * home)))
-        who, mode, currency = who[rank], mode[rank], currency[rank]
+        return Chosen(who[rank], cosine[rank], mode[rank], currency[rank])
+
+    def told(self, chosen: Chosen) -> pd.DataFrame:
+        """Tell what `choose` tells."""
+        who, mode, currency = chosen.who, chosen.mode, chosen.currency
         kols = self.directory.kols.iloc[who]
         tiers = dict(enumerate(TIER_FLOORS))
         told = pd.DataFrame(
@@ -123,7 +168,7 @@ class Successors:
                 "tier": pd.Series(
                     tier_codes(kols["followers"].to_numpy(dtype=np.float64)), index=kols.index
                 ).map(tiers),
-                "similarity": np.minimum(cosine[rank], 1.0),
+                "similarity": np.minimum(chosen.cosine, 1.0),
                 "price": self.prices[who, mode, currency],
                 "currency": self.directory.history.currencies.to_numpy()[currency],
                 "mode": np.array(QUOTED_MODES)[mode],
@@ -154,23 +199,24 @@ def successors(found: Candidates, directory: Directory, count: int = SUCCESSORS)
         who has none has no successor. Filters that need signals (audience, competitors, risk) are
         not asked.
     """
-    finder, history = Successors(directory), directory.history
+    finder, history = directory.once(Successors), directory.history
     place = pd.Index(directory.kols["kol_id"]).get_indexer(pd.Index(found.pairs["kol_id"]))
     kols, which = np.unique(place.astype(np.int64), return_inverse=True)
     alike = finder.alike(kols)
     mode = codes_in(pd.Index(QUOTED_MODES), found.offers["mode"])
     money = codes_in(history.currencies, found.offers["currency"])
-    told = [_empty()]
-    for pair, (brief_id, kol_id) in enumerate(
-        zip(found.pairs["brief_id"], found.pairs["kol_id"], strict=True)
-    ):
-        if mode[pair] < 0 or money[pair] < 0:
-            continue
+    asked = np.flatnonzero((mode >= 0) & (money >= 0))
+    chosen = []
+    for pair in asked.tolist():
         offered = np.zeros(finder.prices.shape[1:], dtype=bool)
         offered[mode[pair], money[pair]] = True
-        chosen = finder.choose(int(place[pair]), alike[which[pair]], offered)
-        told.append(chosen.head(_SCREENED).assign(brief_id=brief_id, kol_id=kol_id))
-    frame = _screened(pd.concat(told, ignore_index=True), directory)
+        chosen.append(finder.chosen(int(place[pair]), alike[which[pair]], offered))
+    whole, owner = Chosen.joined(chosen, _SCREENED)
+    told = finder.told(whole)
+    for name in ("brief_id", "kol_id"):
+        told[name] = found.pairs[name].iloc[asked[owner]].array
+    told = told.astype(_empty().dtypes.to_dict())
+    frame = _screened(told, directory)
     frame["rank"] = frame.groupby(["brief_id", "kol_id"], sort=False).cumcount() + 1
     frame = frame[frame["rank"] <= count].reset_index(drop=True)
     return frame[["brief_id", "kol_id", "rank", *COLUMNS, "growth"]]
@@ -222,7 +268,7 @@ def successors_of(directory: Directory, kol_id: str, count: int = 10) -> pd.Data
             f"Got KOL {kol_id!r} but expected the id of one that was known before "
             f"{directory.as_of:%Y-%m-%d %H:%M} UTC; see kol_id in the kols table"
         )
-    finder = Successors(directory)
+    finder = directory.once(Successors)
     (alike,) = finder.alike(np.array([place], dtype=np.int64))
     every = np.ones(finder.prices.shape[1:], dtype=bool)
     told = finder.choose(int(place), alike, every).head(count)

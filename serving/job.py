@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -15,10 +16,10 @@ from features.progress import Progress, silent
 from features.tables import Tables
 from features.vectors import Embeddings
 from matcher.config import Config
-from matcher.model import Matcher, MatchResult
+from matcher.model import Matcher
 from matcher.registry import Loaded
 from matcher.software import code_version
-from serving.publish import Published, Run, check_run_id, publish, read_run
+from serving.publish import Published, Run, Spool, check_run_id, publish_spooled, read_run, runs
 
 
 @dataclass(frozen=True)
@@ -27,22 +28,22 @@ class Served:
 
     Attributes
     ----------
-    published : Published
-        The run as readers find it.
-    result : MatchResult
-        Its lists.
+    run : Run
+        How it was made.
+    home : Path
+        Where it is published.
     stale : str
         Why an older copy of the model served; empty when it did not.
     """
 
-    published: Published
-    result: MatchResult
+    run: Run
+    home: Path
     stale: str
 
-    @property
-    def run(self) -> Run:
-        """How it was made."""
-        return self.published.run
+    @cached_property
+    def published(self) -> Published:
+        """The run as readers find it, all its lists in memory."""
+        return read_run(self.home, self.run.run_id)
 
 
 def open_briefs(tables: Tables, as_of: pd.Timestamp) -> list[str]:
@@ -69,10 +70,14 @@ def serve(
     brief_ids: Sequence[str] = (),
     top: int | None = None,
     explore_share: float | None = None,
+    plan: bool | None = None,
+    memory: float | None = None,
     run_id: str | None = None,
     progress: Progress = silent,
 ) -> Served:
     """Match briefs and publish the lists as one run.
+
+    Lists go to disk as they are made, so that memory does not grow with the briefs.
 
     Parameters
     ----------
@@ -98,6 +103,10 @@ def serve(
         Matches per brief.
     explore_share : float, optional
         Share of each list's places drawn by chance, 0-0.5; by default the model's setting.
+    plan : bool, optional
+        Whether budgets are planned; by default the model's setting.
+    memory : float, optional
+        GB that the process may take; by default the model's setting.
     run_id : str, optional
         Name of the run; by default made of `as_of`, the model and a digest of the question. The
         same run published twice is one run.
@@ -118,14 +127,13 @@ def serve(
     matcher = (
         loaded.matcher if loaded else Matcher(config.with_spaces(tables), embeddings.encoder.id)
     )
-    result = matcher.match(
-        tables, wanted, as_of, embeddings, top=top, explore_share=explore_share, progress=progress
-    )
     model = f"v{loaded.version}" if loaded else "content"
     # The same question to the same model about the same data is the same run; any other is not.
     asked = [wanted, dict(versions), matcher.hash, top or matcher.config.serving.top]
     if explore_share is not None:
         asked.append(explore_share)
+    if plan is not None:
+        asked.append({"plan": plan})
     question = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
     run = Run(
         run_id=run_id or f"{as_of:%Y%m%dT%H%M%SZ}-{model}-{question[:8]}",
@@ -146,6 +154,20 @@ def serve(
         settings=None if loaded else matcher.config.model_dump_json(),
         software=code_version("features", "matcher"),
     )
-    publish(home, run, result.matches, result.exclusions, result.details)
+    with Spool(home) as spool:
+        for part in matcher.match_parts(
+            tables,
+            wanted,
+            as_of,
+            embeddings,
+            top=top,
+            explore_share=explore_share,
+            plan=plan,
+            memory=memory,
+            progress=progress,
+        ):
+            spool.add(part.matches, part.exclusions, part.details)
+        publish_spooled(home, run, spool)
     # Where the run was there already, it keeps the time at which it was first made.
-    return Served(read_run(home, run.run_id), result, loaded.stale if loaded else "")
+    (made,) = (known for known in runs(home) if known.run_id == run.run_id)
+    return Served(made, home, loaded.stale if loaded else "")

@@ -11,8 +11,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
+import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -21,16 +24,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from features.arrow import arrow_schema, content_hash, to_arrow, to_frame
+from features.arrow import (
+    Hashes,
+    arrow_schema,
+    content_hash,
+    hash_of_rows,
+    row_hashes,
+    to_arrow,
+    to_frame,
+)
 from features.columns import EPOCH, TableSpec
 from features.errors import TableError, UserError
 from features.tombstones import Tombstones
 from serving.results import BASES, DETAILS, EXCLUSIONS, MATCHES, RUNS
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from deltalake import DeltaTable
 
 _SPECS = {"matches": MATCHES, "exclusions": EXCLUSIONS, **DETAILS}
+_STAGING, _STALE_SECONDS = ".staging", 86_400.0
 _RUN, _ROW = "run_id", "_row"
 """Columns beside those of the table: the run, and the place of the row in it."""
 _OBJECTS = ("evidence", "contributions", "figures")
@@ -201,10 +214,82 @@ def publish(
     ValueError
         If there are columns, or tables, of other names.
     """
-    frames = conformed(matches, exclusions, details)
-    content = content_of(run, frames)
+    with Spool(home) as spool:
+        spool.add(matches, exclusions, details)
+        publish_spooled(home, run, spool)
+
+
+class Spool:
+    """Lists on their way to be published, on disk: memory holds one part at a time.
+
+    A context: the folder goes when it is left. What a killed job leaves, the next one removes.
+
+    Parameters
+    ----------
+    home : Path
+        Folder for what is made from the data.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._folder = home / "results" / _STAGING / uuid.uuid4().hex
+        self._hashes: dict[str, list[Hashes]] = {}
+        self._parts = 0
+        self.named: set[str] = set()
+        """KOLs that the lists name, by id."""
+
+    def __enter__(self) -> Spool:
+        _sweep(self._folder.parent)
+        self._folder.mkdir(parents=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def add(
+        self,
+        matches: pd.DataFrame,
+        exclusions: pd.DataFrame,
+        details: Mapping[str, pd.DataFrame] = MappingProxyType({}),
+    ) -> None:
+        """Add the lists of some briefs, which no other part has.
+
+        Parameters and errors are those of `publish`; each part brings the same tables.
+        """
+        import pyarrow.parquet as pq
+
+        for name, frame in conformed(matches, exclusions, details).items():
+            self.named |= kols_named(frame)
+            path = self._folder / f"{name}-{self._parts:06d}.parquet"
+            pq.write_table(to_arrow(_SPECS[name], frame), path)
+            self._hashes.setdefault(name, []).append(row_hashes(_SPECS[name], frame))
+        self._parts += 1
+
+    @property
+    def tables(self) -> list[str]:
+        """Names of the tables, in the order added."""
+        return list(self._hashes)
+
+    def content(self, name: str) -> str:
+        """Return what names the content of a table, however it was parted."""
+        return hash_of_rows(np.concatenate(self._hashes[name]))
+
+    def rows(self, name: str) -> int:
+        """Return how many rows a table has."""
+        return sum(map(len, self._hashes[name]))
+
+    def parts(self, name: str) -> Iterator[pa.Table]:
+        """Yield the rows of a table, a part at a time."""
+        import pyarrow.parquet as pq
+
+        for number in range(self._parts):
+            yield pq.read_table(self._folder / f"{name}-{number:06d}.parquet")
+
+
+def publish_spooled(home: Path, run: Run, spool: Spool) -> None:
+    """Publish a run whose lists were spooled; errors are those of `publish`."""
+    content = _content(run, [spool.content(name) for name in spool.tables])
     with results_lock(home):
-        check_nobody_erased(home, frames)
+        _check_nobody_erased(home, spool.named)
         published = _runs_frame(home).set_index("run_id")["content"].get(run.run_id)
         if published == content:
             return
@@ -213,9 +298,17 @@ def publish(
                 f"Got run id {run.run_id}, which is published already with other content (from "
                 "other data, settings or model); give this run an id of its own"
             )
-        for name, frame in frames.items():
-            _write_rows(home, _SPECS[name], run.run_id, frame)
+        for name in spool.tables:
+            _write_rows(home, _SPECS[name], run.run_id, spool)
         _write_run(home, run, content)
+
+
+def _sweep(staging: Path) -> None:
+    """Remove what jobs left that were killed a day ago or earlier."""
+    for folder in staging.glob("*"):
+        with suppress(OSError):
+            if time.time() - folder.stat().st_mtime > _STALE_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def conformed(
@@ -253,17 +346,17 @@ def check_nobody_erased(home: Path, frames: Mapping[str, pd.DataFrame]) -> None:
     UserError
         Without saying who.
     """
+    _check_nobody_erased(home, {kol for frame in frames.values() for kol in kols_named(frame)})
+
+
+def kols_named(frame: pd.DataFrame) -> set[str]:
+    """Return the KOLs that a table names, by id."""
+    return {kol for column in KOL_COLUMNS if column in frame for kol in frame[column].unique()}
+
+
+def _check_nobody_erased(home: Path, named: set[str]) -> None:
     tombstones = Tombstones.read(home)
-    if not tombstones:
-        return
-    named = {
-        kol_id
-        for frame in frames.values()
-        for column in KOL_COLUMNS
-        if column in frame
-        for kol_id in frame[column].unique()
-    }
-    if tombstones.holds("kol", named):
+    if tombstones and tombstones.holds("kol", named):
         raise UserError(
             "Got lists that name a KOL who was erased while they were made; run the command again"
         )
@@ -370,11 +463,14 @@ def content_of(run: Run, frames: Mapping[str, pd.DataFrame]) -> str:
 
     Not when it was made, on how bad a night, or by which code.
     """
+    return _content(run, [content_hash(_SPECS[name], frame) for name, frame in frames.items()])
+
+
+def _content(run: Run, hashes: Sequence[str]) -> str:
     plain = replace(
         run, created_at=EPOCH, trained_at=None, stale="", software=None, redacted_at=None
     )
-    parts = [content_hash(RUNS, _run_row(plain, content=""))]
-    parts += [content_hash(_SPECS[name], frame) for name, frame in frames.items()]
+    parts = [content_hash(RUNS, _run_row(plain, content="")), *hashes]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
@@ -406,19 +502,28 @@ def results_lock(home: Path) -> Iterator[None]:
         yield
 
 
-def _write_rows(home: Path, spec: TableSpec, run_id: str, frame: pd.DataFrame) -> None:
-    """Make `frame` all that the table holds of a run."""
+def _write_rows(home: Path, spec: TableSpec, run_id: str, spool: Spool) -> None:
+    """Make what was spooled all that the table holds of a run."""
     import pyarrow as pa
     from deltalake import DeltaTable, write_deltalake
 
     marks = [pa.field(_RUN, pa.string()), pa.field(_ROW, pa.int64())]
     schema = pa.schema([*marks, *arrow_schema(spec)])
-    columns = [pa.repeat(run_id, len(frame)), pa.array(range(len(frame)), pa.int64())]
-    rows = pa.Table.from_arrays([*columns, *to_arrow(spec, frame).columns], schema=schema)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        done = 0
+        for part in spool.parts(spec.name):
+            size = part.num_rows
+            marked = [pa.repeat(run_id, size), pa.array(range(done, done + size), pa.int64())]
+            rows = pa.Table.from_arrays([*marked, *part.columns], schema=schema)
+            yield from rows.to_batches()
+            done += size
+
     folder = home / "results" / spec.name
     table = DeltaTable.create(folder, schema, mode="ignore", partition_by=[_RUN])
     table.delete(f"{_RUN} = '{run_id}'")  # what a killed job left
-    if len(rows):
+    if spool.rows(spec.name):
+        rows = pa.RecordBatchReader.from_batches(schema, batches())
         write_deltalake(table, rows, mode="append", schema_mode="merge")
 
 

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from itertools import chain
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from features.config import FeatureConfig
 from features.contract import AUDIENCE
+from features.history import History
 from features.signals.family import Signals
 from features.statistics import row_mean, where
-from features.timeline import Floats, Ints, positions
+from features.timeline import Floats, Ints, expand, positions
 from features.vectors import Embeddings
 from features.view import View
 
 _GRID = 2.0**40
+_BLOCK = 16_384
+"""Pairs compared at once."""
 
 AUDIENCE_SIGNALS = {
     **{
@@ -35,18 +43,19 @@ def audience(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signa
     """
     profile = view.cells.profile[view.cell]
     asked, which = _distinct_pairs(view.brief, profile)
-    matches, shares = {}, []
-    for dimension in AUDIENCE:
-        column = f"audience_{dimension}"
-        wanted, has = view.history.briefs[column], view.history.kols.frame[column]
-        names = sorted({name for mix in wanted for name in mix})
-        target = _shares(wanted, asked[:, 0], names)
-        own = _shares(has, asked[:, 1], names)
-        matches[dimension] = (1.0 - _distance(target, own))[which]
-        shares.append(_top_share(target, own)[which])
-    return matches | {
-        "match": row_mean(np.column_stack(list(matches.values()))),
-        "target_share": row_mean(np.column_stack(shares)),
+    matches = {dimension: np.empty(len(asked)) for dimension in AUDIENCE}
+    shares = np.empty((len(asked), len(AUDIENCE)))
+    for column, dimension in enumerate(AUDIENCE):
+        wanted, has = view.history.once(_mixes(dimension))
+        for start in range(0, len(asked), _BLOCK):
+            part = slice(start, start + _BLOCK)
+            target, own = wanted.rows(asked[part, 0]), has.rows(asked[part, 1])
+            matches[dimension][part] = 1.0 - _distance(target, own)
+            shares[part, column] = _top_share(target, own)
+    match = row_mean(np.column_stack(list(matches.values())))
+    return {dimension: values[which] for dimension, values in matches.items()} | {
+        "match": match[which],
+        "target_share": row_mean(shares)[which],
     }
 
 
@@ -57,28 +66,82 @@ def _distinct_pairs(first: Ints, second: Ints) -> tuple[Ints, Ints]:
     return np.column_stack([codes // size, codes % size - 1]), which.astype(np.int64)
 
 
-def _shares(mixes: pd.Series[Any], rows: Ints, names: list[str]) -> Floats:
-    """Return the shares of mixes by name and, last, of all other names together.
+@dataclass(frozen=True, eq=False)
+class _Mixes:
+    """Shares by name of many mixes, and last of all other names together.
 
-    Rows sum to 1; they are NaN where the mix is empty or the position is -1. Shares are rounded
-    to a grid of 2**-40, on which sums are exact: how many names fall together under "other"
-    depends on the other briefs in the table, and must not change a digit.
+    Attributes
+    ----------
+    start : ndarray of int64, shape (n + 1,)
+        Entries of mix ``i`` are ``start[i]`` to ``start[i + 1]``; a mix that says nothing has none.
+    column : ndarray of int16
+        Name of each entry.
+    share : ndarray of float64
+        Its share, on a grid of 2**-40, on which sums are exact: how many names fall together under
+        "other" depends on the other briefs in the table, and must not change a digit.
+    names : int
+        How many names are told apart.
     """
-    place = positions(names)
-    used, which = np.unique(rows, return_inverse=True)
-    out = np.full((len(used), len(names) + 1), np.nan)
-    for row, mix in enumerate(mixes.iloc[used[used >= 0]], start=int((used < 0).sum())):
-        total = sum(mix[name] for name in sorted(mix))
-        if total > 0:
-            out[row] = 0.0
-            for name, share in mix.items():
-                out[row, place.get(name, -1)] += round(share / total * _GRID) / _GRID
-    return out[which]
+
+    start: Ints
+    column: npt.NDArray[np.int16]
+    share: Floats
+    names: int
+
+    @classmethod
+    def of(cls, mixes: pd.Series[Any], names: list[str]) -> _Mixes:
+        """Read mixes, scaling each to 1."""
+        sizes = mixes.map(len).to_numpy(dtype=np.int64)
+        said = pd.Series(list(chain.from_iterable(mixes)), dtype=object)
+        values = np.array(list(chain.from_iterable(m.values() for m in mixes)), dtype=np.float64)
+        owner = np.repeat(np.arange(len(sizes)), sizes)
+        code, known = pd.factorize(said, sort=True)
+        # Added up in the order of names, whatever order the mix has.
+        order = np.lexsort((code, owner))
+        total = np.bincount(owner[order], weights=values[order], minlength=len(sizes))
+        told = total[owner] > 0
+        share = np.rint(values[told] / total[owner[told]] * _GRID) / _GRID
+        place = positions(names)
+        columns = np.array([place.get(name, len(names)) for name in known], dtype=np.int16)
+        counts = np.bincount(owner[told], minlength=len(sizes))
+        start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        return cls(start, columns[code[told]], share, len(names))
+
+    def rows(self, wanted: Ints) -> Floats:
+        """Return the shares of mixes by position, shape (wanted, names + 1).
+
+        Rows sum to 1; they are NaN where the mix is empty or the position is -1.
+        """
+        used, which = np.unique(wanted, return_inverse=True)
+        known = np.maximum(used, 0)
+        size = np.where(used < 0, 0, self.start[known + 1] - self.start[known])
+        entries, row = expand(self.start[known], self.start[known] + size)
+        width = self.names + 1
+        cell = row * width + self.column[entries]
+        sums = np.bincount(cell, weights=self.share[entries], minlength=len(used) * width)
+        out = sums.reshape(len(used), width).astype(np.float64)
+        out[size == 0] = np.nan
+        return np.asarray(out[which], dtype=np.float64)
+
+
+@cache
+def _mixes(dimension: str) -> Callable[[History], tuple[_Mixes, _Mixes]]:
+    """Return what reads the mixes of one dimension: those of briefs, and those of profiles."""
+
+    def read(history: History) -> tuple[_Mixes, _Mixes]:
+        column = f"audience_{dimension}"
+        wanted, has = history.briefs[column], history.kols.frame[column]
+        names = sorted({name for mix in wanted for name in mix})
+        return _Mixes.of(wanted, names), _Mixes.of(has, names)
+
+    return read
 
 
 def _distance(target: Floats, own: Floats) -> Floats:
     middle = (target + own) / 2.0
-    shared = _sum_in_order(np.where(target > 0, _bits(target, middle) + _bits(own, middle), 0.0))
+    asked = np.flatnonzero((target > 0).any(axis=0))
+    aim, has, half = target[:, asked], own[:, asked], middle[:, asked]
+    shared = _sum_in_order(np.where(aim > 0, _bits(aim, half) + _bits(has, half), 0.0))
     # Where the target has nothing, an own share is twice the midpoint: one bit each.
     apart = np.where(target > 0, 0.0, own).sum(axis=1)
     distance = np.sqrt(np.clip((shared + apart) / 2.0, 0.0, 1.0))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -12,12 +13,13 @@ import pandas as pd
 from features.cells import load_toml
 from features.config import FeatureConfig
 from features.contract import GOALS, PLATFORMS
-from features.history import codes_in
+from features.history import History, codes_in
+from features.postlog import PostLog
 from features.signals.family import Signals
 from features.statistics import ratio, row_mean, where
-from features.timeline import Floats, pick
+from features.timeline import Floats, Ints, pick
 from features.vectors import Embeddings
-from features.view import View
+from features.view import Cells, View
 
 CATEGORY = {
     "platform": "position of the KOL's platform in the contract's list",
@@ -37,63 +39,118 @@ def category(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signa
     """Compare kinds; kinds themselves become their position in the contract's tuples."""
     history, cells = view.history, view.cells
     profile = cells.profile[view.cell]
-    lists = history.kols.frame["verticals"]
+    facts = history.once(_facts)
     wanted = history.brief_vertical[view.brief]
-    counts = np.asarray(pick(lists.map(len).to_numpy(dtype=np.float64), profile))
+    counts = np.asarray(pick(facts.verticals, profile))
     told = (wanted >= 0) & (counts > 0)
-    first = lists.map(lambda names: names[0] if names else None)
-    credentials = history.kols.frame["credentials"].map(len).to_numpy(dtype=np.float64)
     return {
         "platform": cells.platform[view.cell],
         "platform_asked": _platform_asked(view),
         "goal": view.brief_codes("goal", GOALS),
         "vertical": where(told, _has_vertical(view).astype(np.float64)),
-        "vertical_first": where(
-            told, (pick(codes_in(history.verticals, first), profile, -1) == wanted) * 1.0
-        ),
+        "vertical_first": where(told, (pick(facts.first, profile, -1) == wanted) * 1.0),
         "verticals": counts,
         "vertical_posts": _vertical_posts(view),
         "language": _same_language(view),
         "region": _region_share(view),
-        "credentials": np.asarray(pick(credentials, profile)),
+        "credentials": np.asarray(pick(facts.credentials, profile)),
     }
 
 
+@dataclass(frozen=True, eq=False)
+class _Facts:
+    """What profiles say of kinds, as codes; one row a row of `History.kols`.
+
+    Attributes
+    ----------
+    verticals, credentials : ndarray of float64, shape (n,)
+        How many there are.
+    first : ndarray of int64, shape (n,)
+        Code of the first vertical.
+    table : ndarray of bool, shape (n + 1, verticals + 1)
+        Whether each vertical is among those told; the last row and column are for unknown ones.
+    """
+
+    verticals: Floats
+    credentials: Floats
+    first: Ints
+    table: npt.NDArray[np.bool_]
+
+
+def _facts(history: History) -> _Facts:
+    lists = history.kols.frame["verticals"]
+    sizes = lists.map(len).to_numpy(dtype=np.int64)
+    codes = codes_in(history.verticals, lists.explode().dropna())
+    owner = np.repeat(np.arange(len(sizes)), sizes)
+    table = np.zeros((len(sizes) + 1, len(history.verticals) + 1), dtype=bool)
+    table[owner[codes >= 0], codes[codes >= 0]] = True
+    start = np.cumsum(sizes) - sizes
+    return _Facts(
+        verticals=sizes.astype(np.float64),
+        credentials=history.kols.frame["credentials"].map(len).to_numpy(dtype=np.float64),
+        first=np.where(sizes > 0, np.append(codes, -1)[np.where(sizes > 0, start, -1)], -1),
+        table=table,
+    )
+
+
 def _platform_asked(view: View) -> Floats:
-    lists = view.history.briefs["platforms"]
-    asked = np.array(
-        [[name in names for name in PLATFORMS] if names else [np.nan] * 10 for names in lists],
-        dtype=np.float64,
-    ).reshape(len(lists), len(PLATFORMS))
+    asked = view.history.once(_platforms_named)
     platform = view.cells.platform[view.cell]
     known = np.nan_to_num(platform).astype(np.int64)
     return where(~np.isnan(platform), asked[view.brief, known])
 
 
+def _platforms_named(history: History) -> Floats:
+    """Return whether each brief names each platform, NaN where it names none."""
+    lists = history.briefs["platforms"]
+    return np.array(
+        [[name in names for name in PLATFORMS] if names else [np.nan] * 10 for names in lists],
+        dtype=np.float64,
+    ).reshape(len(lists), len(PLATFORMS))
+
+
 def _has_vertical(view: View) -> npt.NDArray[np.bool_]:
     """Return whether the brief's vertical is among those of the KOL's profile."""
     history = view.history
-    names = history.kols.frame["verticals"].explode()
-    codes = codes_in(history.verticals, names)
-    table = np.zeros((len(history.kols) + 1, len(history.verticals) + 1), dtype=bool)
-    table[names.index.to_numpy()[codes >= 0], codes[codes >= 0]] = True
+    table = history.once(_facts).table
     return np.asarray(table[view.cells.profile[view.cell], history.brief_vertical[view.brief]])
 
 
 def _vertical_posts(view: View) -> Floats:
     """Return the share of recent posts with a tag that names the brief's vertical."""
-    history, recent = view.history, view.cells.recent
-    posts, tag, names = history.posts.tags
-    asked, which = np.unique(history.brief_vertical[view.brief], return_inverse=True)
-    by_state = np.full((len(recent.rows), len(asked)), np.nan)
-    for column, code in enumerate(asked):
-        if code >= 0:
-            words = vertical_words(str(history.verticals[code]))
-            naming = np.array([_names(name, words) for name in names], dtype=bool)
-            named = np.zeros(len(history.posts.seen))
-            named[posts[naming[tag]]] = 1.0
-            by_state[:, column] = row_mean(np.asarray(pick(named, recent.rows)))
-    return by_state[view.cells.post_state[view.cell], which]
+    wanted = view.history.brief_vertical[view.brief]
+    out = np.full(len(view), np.nan)
+    for code in np.unique(wanted[wanted >= 0]).tolist():
+        rows = np.flatnonzero(wanted == code)
+        share = view.cells.once(_share_of(str(view.history.verticals[code])))
+        out[rows] = share[view.cell[rows]]
+    return out
+
+
+@cache
+def _share_of(vertical: str) -> Callable[[Cells], Floats]:
+    """Return what tells the share of recent posts of each cell that are tagged with a vertical."""
+
+    def share(cells: Cells) -> Floats:
+        named = cells.history.posts.once(_tagged(vertical))
+        return np.asarray(cells.of_posts(row_mean(np.asarray(pick(named, cells.recent.rows)))))
+
+    return share
+
+
+@cache
+def _tagged(vertical: str) -> Callable[[PostLog], Floats]:
+    """Return what tells, for each observation of a post, 1 where a tag names the vertical."""
+
+    def tagged(log: PostLog) -> Floats:
+        posts, tag, names = log.tags
+        words = vertical_words(vertical)
+        naming = np.array([_names(name, words) for name in names], dtype=bool)
+        named = np.zeros(len(log.seen))
+        named[posts[naming[tag]]] = 1.0
+        return named
+
+    return tagged
 
 
 @cache
@@ -119,24 +176,36 @@ def _names(tag: str, words: frozenset[str]) -> bool:
 
 def _same_language(view: View) -> Floats:
     """Return whether languages agree in their first subtag: zh-CN and zh do."""
-    rest = r"[-_].*"
-    theirs = view.history.kols.frame["language"].str.lower().str.replace(rest, "", regex=True)
-    ours = view.history.briefs["language"].str.lower().str.replace(rest, "", regex=True)
-    names = pd.Index(sorted({*theirs.dropna(), *ours.dropna()}))
-    own = np.asarray(pick(codes_in(names, theirs), view.cells.profile, -1))[view.cell]
-    wanted = codes_in(names, ours)[view.brief]
+    theirs, ours = view.history.once(_languages)
+    own = np.asarray(pick(theirs, view.cells.profile, -1))[view.cell]
+    wanted = ours[view.brief]
     return where((own >= 0) & (wanted >= 0), (own == wanted).astype(np.float64))
+
+
+def _languages(history: History) -> tuple[Ints, Ints]:
+    """Return codes of the languages of profiles and of briefs, -1 where none is told."""
+    rest = r"[-_].*"
+    theirs = history.kols.frame["language"].str.lower().str.replace(rest, "", regex=True)
+    ours = history.briefs["language"].str.lower().str.replace(rest, "", regex=True)
+    names = pd.Index(sorted({*theirs.dropna(), *ours.dropna()}))
+    return codes_in(names, theirs), codes_in(names, ours)
 
 
 def _region_share(view: View) -> Floats:
     """Return how much of the target audience lives where the KOL does."""
-    mixes = view.history.briefs["audience_region"]
-    regions = view.history.kols.frame["region"]
+    shares, total, regions = view.history.once(_region_shares)
+    code = np.asarray(pick(regions, view.cells.profile, -1))[view.cell]
+    return ratio(shares[view.brief, code], total[view.brief])
+
+
+def _region_shares(history: History) -> tuple[Floats, Floats, Ints]:
+    """Return each brief's target by region and in all, and the region of each profile."""
+    mixes = history.briefs["audience_region"]
+    regions = history.kols.frame["region"]
     names = pd.Index(sorted(set(regions.dropna())))
     shares = np.full((len(mixes), len(names) + 1), np.nan)
     for row, mix in enumerate(mixes):
         if mix:
             shares[row, :-1] = [mix.get(str(name), 0.0) for name in names]
     total = np.array([sum(mix.values()) for mix in mixes], dtype=np.float64)
-    code = np.asarray(pick(codes_in(names, regions), view.cells.profile, -1))[view.cell]
-    return ratio(shares[view.brief, code], total[view.brief])
+    return shares, total, codes_in(names, regions)

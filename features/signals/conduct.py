@@ -6,20 +6,21 @@ import re
 from functools import cache
 
 import numpy as np
+import pandas as pd
 
 from features.cells import load_toml
 from features.config import FeatureConfig
 from features.contract import AUDIENCE, PLATFORMS
-from features.history import codes_in
+from features.history import History, codes_in
 from features.postlog import PostLog, Recent
 from features.profiles import halves
 from features.signals.category import known_verticals, vertical_words
-from features.signals.engagement import engagement_rate, peer_rates
+from features.signals.engagement import engagement_rate
 from features.signals.family import Signals
 from features.statistics import group_medians, log, look_up, ratio, where
 from features.timeline import DAY, Bools, Floats, Ints, expand, pick
 from features.vectors import Embeddings
-from features.view import View
+from features.view import Cells, View
 
 CONDUCT = {
     "claims": "share of recent posts with a claim that advertising law forbids, shrunk towards 0",
@@ -65,20 +66,20 @@ IDENTITY = ("display_name", "language", "region", "verticals", "mcn")
 
 def conduct(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signals:
     """Look for habits in recent posts, for breaks in the account's past, and for rules."""
-    cells = view.cells
-    by_state = _of_posts(cells.recent)
-    by_cell = {name: cells.of_posts(values) for name, values in by_state.items()}
-    by_cell |= {
-        "jump": _jump(view),
-        "out_of_band": _out_of_band(view),
-        "changed": changed_facts(view).sum(axis=1).astype(np.float64),
-        "late": _late(view),
-        "finest": _finest(view),
-    }
-    before = earlier_profile(view)
-    by_cell["changed"] = where(before >= 0, by_cell["changed"])
+    by_cell = {**view.cells.once(_of_cells), "out_of_band": _out_of_band(view)}
     by_pair = {"unlicensed": _unlicensed(view), "modes_limited": _modes_limited(view)}
     return {name: values[view.cell] for name, values in by_cell.items()} | by_pair
+
+
+def _of_cells(cells: Cells) -> Signals:
+    by_state = _of_posts(cells.recent)
+    changed = changed_facts(cells).sum(axis=1).astype(np.float64)
+    return {name: cells.of_posts(values) for name, values in by_state.items()} | {
+        "jump": _jump(cells),
+        "changed": where(earlier_profile(cells) >= 0, changed),
+        "late": _late(cells),
+        "finest": np.asarray(pick(cells.history.once(_finest), cells.profile)),
+    }
 
 
 # -- posts -----------------------------------------------------------------------------------
@@ -104,7 +105,7 @@ def saying(recent: Recent, name: str) -> Bools:
 
 def paid_posts(recent: Recent) -> Bools:
     """Return which recent posts are known to be paid: said to be sponsored, or for a brand."""
-    brand = recent.log.seen.frame["brand_id"].notna().to_numpy()
+    brand = recent.log.branded
     return np.asarray((recent.numbers("is_sponsored") == 1) | pick(brand, recent.rows, False))
 
 
@@ -115,7 +116,7 @@ def _habit(found: Bools, among: Bools) -> Floats:
 
 def _turned(recent: Recent) -> Floats:
     """Compare halves as `features.profiles` does for vectors, by whole counts of verticals."""
-    vertical = np.asarray(pick(post_verticals(recent.log), recent.rows, -1))
+    vertical = np.asarray(pick(recent.log.once(post_verticals), recent.rows, -1))
     side = halves(vertical >= 0)
     kinds = np.arange(len(_topics()))
     newer, older = (
@@ -175,7 +176,7 @@ def _topics() -> tuple[frozenset[str], ...]:
 # -- the account -----------------------------------------------------------------------------
 
 
-def follower_steps(view: View) -> tuple[Ints, Ints, Floats, Floats]:
+def follower_steps(cells: Cells) -> tuple[Ints, Ints, Floats, Floats]:
     """List the steps from profile to profile of each cell.
 
     Returns
@@ -187,7 +188,7 @@ def follower_steps(view: View) -> tuple[Ints, Ints, Floats, Floats]:
     rise, days : ndarray of float64
         Log rise of followers, NaN where unknown, and how long it took.
     """
-    line, cells = view.history.kols, view.cells
+    line = cells.history.kols
     start, stop = line.before(cells.kol, cells.time)
     rows, cell = expand(np.minimum(start + 1, stop), stop)
     followers = np.log1p(line.frame["followers"].to_numpy(dtype=np.float64))
@@ -199,58 +200,67 @@ def follower_steps(view: View) -> tuple[Ints, Ints, Floats, Floats]:
     )
 
 
-def _jump(view: View) -> Floats:
-    rows, cell, rise, days = follower_steps(view)
+def _jump(cells: Cells) -> Floats:
+    rows, cell, rise, days = follower_steps(cells)
     known = ~np.isnan(rise) & (days > 0)
     rows, cell, rise, days = rows[known], cell[known], rise[known], days[known]
-    steps = np.bincount(cell, minlength=len(view.cells))
+    steps = np.bincount(cell, minlength=len(cells))
     owner, pace = group_medians(cell, ratio(rise, days))
     beyond = rise - look_up(owner, pace, cell) * days
-    recent = view.history.kols.at[rows] >= view.cells.time[cell] - JUMP_DAYS * DAY
-    out = np.full(len(view.cells), -np.inf)
+    recent = cells.history.kols.at[rows] >= cells.time[cell] - JUMP_DAYS * DAY
+    out = np.full(len(cells), -np.inf)
     np.maximum.at(out, cell[recent], beyond[recent])
     return where((steps >= _LEAST_STEPS) & np.isfinite(out), np.maximum(out, 0.0))
 
 
 def _out_of_band(view: View) -> Floats:
     """Place the engagement rate among peers, where there are enough of them."""
-    peers, segment = log(view.once(peer_rates)), view.peers.segment
-    names, middle = group_medians(segment, peers)
-    _, apart = group_medians(segment, np.abs(peers - look_up(names, middle, segment)))
-    spread = np.maximum(1.4826 * apart, _LEAST_SPREAD)
+    names, middle, spread = view.peers.whole(_usual_rates)
     mine = view.cells.segment
-    away = log(view.once(engagement_rate)) - look_up(names, middle, mine)
+    away = log(view.cells.once(engagement_rate)) - look_up(names, middle, mine)
     return where(view.count_peers() + 1 >= _LEAST_PEERS, ratio(away, look_up(names, spread, mine)))
 
 
-def earlier_profile(view: View) -> Ints:
+def _usual_rates(peers: Cells) -> tuple[Ints, Floats, Floats]:
+    """Return the segments of the roster, and middle and spread of log engagement rates there."""
+    rates, segment = log(peers.once(engagement_rate)), peers.segment
+    names, middle = group_medians(segment, rates)
+    _, apart = group_medians(segment, np.abs(rates - look_up(names, middle, segment)))
+    return names, middle, np.maximum(1.4826 * apart, _LEAST_SPREAD)
+
+
+def earlier_profile(cells: Cells) -> Ints:
     """Return the row of each cell's profile 180 days before, or its first; -1 if that is all."""
-    line, cells = view.history.kols, view.cells
+    line = cells.history.kols
     start, stop = line.before(cells.kol, cells.time)
     row = line.last(cells.kol, cells.time - TURN_DAYS * DAY)
     row = np.where(row >= start, row, start)
     return np.where((stop > start) & (row < stop - 1), row, -1)
 
 
-def changed_facts(view: View) -> Bools:
+def changed_facts(cells: Cells) -> Bools:
     """Return which of `IDENTITY` changed in the last 180 days, shape (cells, 5)."""
-    frame = view.history.kols.frame
-    now, before = view.cells.profile, earlier_profile(view)
+    now, before = cells.profile, earlier_profile(cells)
     out = np.zeros((len(now), len(IDENTITY)), dtype=bool)
-    for column, name in enumerate(IDENTITY):
-        values = frame[name]
-        if name == "verticals":
-            values = values.map(lambda names: names[0] if names else None)
-        _, codes = np.unique(values.dropna().astype(str), return_inverse=True)
-        code = np.full(len(values), -1, dtype=np.int64)
-        code[values.notna().to_numpy()] = codes
+    for column, code in enumerate(cells.history.once(_identities)):
         new, old = pick(code, now, -1), pick(code, before, -1)
         out[:, column] = (new != old) & (new >= 0) & (old >= 0)
     return out
 
 
-def _late(view: View) -> Floats:
-    line, cells = view.history.deliveries, view.cells
+def _identities(history: History) -> list[Ints]:
+    """Return a code for what each profile says of each of `IDENTITY`, -1 where it says nothing."""
+    found = []
+    for name in IDENTITY:
+        values = history.kols.frame[name]
+        if name == "verticals":
+            values = values.map(lambda names: names[0] if names else None)
+        found.append(pd.factorize(values)[0].astype(np.int64))
+    return found
+
+
+def _late(cells: Cells) -> Floats:
+    line = cells.history.deliveries
     rows, cell = expand(*line.before(cells.kol, cells.time))
     late = line.frame["late"].to_numpy(dtype=np.float64)[rows]
     cell, late = cell[~np.isnan(late)], late[~np.isnan(late)]
@@ -260,8 +270,9 @@ def _late(view: View) -> Floats:
     return where(count > 0, shrunk)
 
 
-def _finest(view: View) -> Floats:
-    frame = view.history.kols.frame
+def _finest(history: History) -> Floats:
+    """Return the log of the people in the smallest segment that each profile tells of."""
+    frame = history.kols.frame
     least = np.array(
         [
             min((s for mix in mixes if mix for s in mix.values() if s > 0), default=np.nan)
@@ -270,7 +281,7 @@ def _finest(view: View) -> Floats:
         dtype=np.float64,
     )
     people = least * frame["followers"].to_numpy(dtype=np.float64)
-    return np.asarray(pick(log(people), view.cells.profile))
+    return log(people)
 
 
 # -- rules -----------------------------------------------------------------------------------
@@ -279,21 +290,36 @@ def _finest(view: View) -> Floats:
 def _unlicensed(view: View) -> Floats:
     """Return null where the brief names no vertical, or nobody's credentials were told by then."""
     history, profile = view.history, view.cells.profile[view.cell]
-    line = history.kols
-    told = line.frame["credentials"].map(len).to_numpy() > 0
-    first = line.at[told].min(initial=np.iinfo(np.int64).max)
+    first = history.once(_first_credential)
     platform = view.cells.platform[view.cell]
     out = np.zeros(len(view))
     for vertical, rule in platform_rules()["licensed"].items():
         place = codes_in(history.verticals, [vertical])[0]
         rows = np.flatnonzero((history.brief_vertical[view.brief] == place) & (place >= 0))
-        held = line.frame["credentials"].map(
-            lambda names, words=rule["credentials"]: fits_credential(names, words)
-        )
+        if not len(rows):
+            continue
+        held = history.once(_licences)[vertical]
         needed = np.isin(platform[rows], [PLATFORMS.index(name) for name in rule["platforms"]])
-        out[rows] = needed & ~np.asarray(pick(held.to_numpy(dtype=bool), profile, False))[rows]
+        out[rows] = needed & ~np.asarray(pick(held, profile, False))[rows]
     known = (history.brief_vertical[view.brief] >= 0) & ~np.isnan(platform) & (view.time > first)
     return where(known, out)
+
+
+def _first_credential(history: History) -> int:
+    """Return when a credential of anybody's was first told."""
+    told = history.kols.frame["credentials"].map(len).to_numpy() > 0
+    return int(history.kols.at[told].min(initial=np.iinfo(np.int64).max))
+
+
+def _licences(history: History) -> dict[str, Bools]:
+    """Return, by vertical that needs a credential, which profiles tell a fitting one."""
+    held, names = pd.factorize(history.kols.frame["credentials"])
+    return {
+        vertical: np.array(
+            [fits_credential(name, rule["credentials"]) for name in names], dtype=bool
+        ).reshape(len(names))[held]
+        for vertical, rule in platform_rules()["licensed"].items()
+    }
 
 
 def fits_credential(held: tuple[str, ...], words: list[str]) -> bool:
@@ -308,13 +334,19 @@ def platform_rules() -> dict[str, dict[str, dict[str, list[str]]]]:
 
 
 def _modes_limited(view: View) -> Floats:
+    share = view.history.once(_limited_modes)
+    platform = view.cells.platform[view.cell]
+    known = np.nan_to_num(platform).astype(np.int64)
+    return where(~np.isnan(platform), share[view.brief, known])
+
+
+def _limited_modes(history: History) -> Floats:
+    """Return the share of each brief's modes that each platform does not carry."""
     limits = platform_rules()["limited"]
-    lists = view.history.briefs["modes"]
+    lists = history.briefs["modes"]
     share = np.full((len(lists), len(PLATFORMS)), np.nan)
     for row, modes in enumerate(lists):
         for column, name in enumerate(PLATFORMS if modes else ()):
             barred = [mode for mode in modes if name in limits.get(mode, {}).get("platforms", [])]
             share[row, column] = len(barred) / len(modes)
-    platform = view.cells.platform[view.cell]
-    known = np.nan_to_num(platform).astype(np.int64)
-    return where(~np.isnan(platform), share[view.brief, known])
+    return share

@@ -30,21 +30,24 @@ PRIOR_VIEWS = 1000.0
 
 def engagement(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signals:
     """Describe engagement as sums over recent posts, so that a post counts by its views."""
-    cells, recent = view.cells, view.cells.recent
+    by_cell = {**view.cells.once(_of_cells), "percentile": view.percentile(engagement_rate)}
+    return {name: by_cell[name][view.cell] for name in ENGAGEMENT}
+
+
+def _of_cells(cells: Cells) -> Signals:
+    recent = cells.recent
     views = recent.numbers("views")
     by_state = {action: _rate(recent.numbers(action), views) for action in ACTIONS}
     by_state["completion"] = row_mean(recent.numbers("completion_rate"))
     likes, comments = recent.numbers("likes"), recent.numbers("comments")
     by_state["comments_per_like"] = _rate(comments, likes)
-    own = view.once(engagement_rate)
     by_cell = {name: cells.of_posts(values) for name, values in by_state.items()}
-    by_cell |= {"rate": own, "percentile": view.percentile(own, view.once(peer_rates))}
-    return {name: by_cell[name][view.cell] for name in ENGAGEMENT}
+    return by_cell | {"rate": engagement_rate(cells)}
 
 
-def engagement_rate(view: View) -> Floats:
-    """Return the shrunk engagement rate of each cell."""
-    return _of_cells(view.cells)
+def engagement_rate(cells: Cells) -> Floats:
+    """Return the shrunk engagement rate of each cell; ask with `Cells.once`."""
+    return np.asarray(cells.of_posts(rates_of(cells.recent)))
 
 
 def rates_of(recent: Recent, kept: Floats | None = None) -> Floats:
@@ -70,15 +73,6 @@ def rates_of(recent: Recent, kept: Floats | None = None) -> Floats:
     acts = np.add.reduce([np.nan_to_num(recent.numbers(action)) for action in ACTIONS])
     top = row_sum(where(known, acts)) + PRIOR_RATE * PRIOR_VIEWS
     return where(known.any(axis=1), ratio(top, row_sum(where(known, views)) + PRIOR_VIEWS))
-
-
-def peer_rates(view: View) -> Floats:
-    """Return the shrunk engagement rate of each of the view's peers."""
-    return _of_cells(view.peers)
-
-
-def _of_cells(cells: Cells) -> Floats:
-    return np.asarray(cells.of_posts(rates_of(cells.recent)))
 
 
 def _rate(acts: Floats, views: Floats) -> Floats:

@@ -25,13 +25,17 @@ _LEAST_DAYS = 14
 
 def growth(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signals:
     """Describe trends of followers and views."""
-    cells = view.cells
+    return {name: values[view.cell] for name, values in view.cells.once(_of_cells).items()}
+
+
+def _of_cells(cells: Cells) -> Signals:
     short, long = follower_growth(cells, 90), follower_growth(cells, 180)
     views = np.log1p(cells.recent.numbers("views"))
-    start, stop = view.history.kols.before(cells.kol, cells.time)
-    first = pick(view.history.kols.at, np.where(stop > start, start, -1), NEVER)
-    latest = pick(view.history.kols.at, stop - 1, NEVER)
-    by_cell = {
+    line = cells.history.kols
+    start, stop = line.before(cells.kol, cells.time)
+    first = pick(line.at, np.where(stop > start, start, -1), NEVER)
+    latest = pick(line.at, stop - 1, NEVER)
+    return {
         "followers_90": short,
         "followers_180": long,
         "acceleration": short - long,
@@ -39,7 +43,6 @@ def growth(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signals
         "observed_days": days_between(cells.time, _told(first)),
         "profile_age": days_between(cells.time, _told(latest)),
     }
-    return {name: values[view.cell] for name, values in by_cell.items()}
 
 
 def _told(at: Ints) -> Ints:

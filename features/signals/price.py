@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 
 from features.config import FeatureConfig
-from features.history import QUOTED_MODES, History, codes_in
+from features.history import QUOTED_MODES, History
 from features.offers import choose_offers
 from features.signals.engagement import engagement_rate
 from features.signals.family import Signals
@@ -34,9 +33,9 @@ def price(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signals:
     """Describe the offer that applies; all null but ``modes`` where none does."""
     offers = view.once(choose_offers)
     rates = view.history.rates.frame
-    amount = np.asarray(pick(rates["price"].to_numpy(dtype=np.float64), offers.row))
-    views = view.once(median_views)[view.cell]
-    engagements = views * view.once(engagement_rate)[view.cell]
+    amount = np.asarray(pick(view.history.rate_price, offers.row))
+    views = view.cells.once(median_views)[view.cell]
+    engagements = views * view.cells.once(engagement_rate)[view.cell]
     quoted = np.asarray(pick(micros(rates["quoted_at"]), offers.row, NEVER))
     # Budgets are in the brief's currency; where it names none they compare with nothing.
     same = view.history.brief_currency[view.brief] >= 0
@@ -55,18 +54,17 @@ def price(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signals:
 
 def _peer_log_price(view: View, row: Ints) -> Floats:
     """Return the median log price of the roster's valid quotes that are like the offer."""
-    names, medians = view.once(_medians)
+    names, medians = view.peers.whole(_medians)
     segment = view.cells.segment[view.cell]
     own = _like(view.history, segment[:, None], row[:, None])[:, 0]
     return look_up(names, medians, own)
 
 
-def _medians(view: View) -> tuple[Ints, Floats]:
-    peers: Cells = view.peers
+def _medians(peers: Cells) -> tuple[Ints, Floats]:
     rows = peers.quotes
-    prices = view.history.rates.frame["price"].to_numpy(dtype=np.float64)
-    group = _like(view.history, peers.segment[:, None], rows)
-    return group_medians(group.ravel(), log(np.asarray(pick(prices, rows))).ravel())
+    group = _like(peers.history, peers.segment[:, None], rows)
+    prices = pick(peers.history.rate_price, rows)
+    return group_medians(group.ravel(), log(np.asarray(prices)).ravel())
 
 
 def _currency_log_price(view: View, row: Ints) -> Floats:
@@ -74,28 +72,24 @@ def _currency_log_price(view: View, row: Ints) -> Floats:
 
     Money of two currencies does not compare; a price in units of what is usual does.
     """
-    names, medians = view.once(_currency_medians)
+    names, medians = view.peers.whole(_currency_medians)
     return look_up(names, medians, _in_currency(view.history, view.cells.moment[view.cell], row))
 
 
-def _currency_medians(view: View) -> tuple[Ints, Floats]:
-    peers: Cells = view.peers
-    prices = view.history.rates.frame["price"].to_numpy(dtype=np.float64)
-    group = _in_currency(view.history, peers.moment[:, None], peers.quotes)
-    return group_medians(group.ravel(), log(np.asarray(pick(prices, peers.quotes))).ravel())
+def _currency_medians(peers: Cells) -> tuple[Ints, Floats]:
+    prices = pick(peers.history.rate_price, peers.quotes)
+    group = _in_currency(peers.history, peers.moment[:, None], peers.quotes)
+    return group_medians(group.ravel(), log(np.asarray(prices)).ravel())
 
 
 def _in_currency(history: History, moment: Ints, rows: Ints) -> Ints:
     """Return one code for time and currency of quotes, -1 where there is no quote."""
-    currency = codes_in(history.currencies, history.rates.frame["currency"])
-    code = moment * max(len(history.currencies), 1) + pick(currency, rows, -1)
+    code = moment * max(len(history.currencies), 1) + pick(history.rate_currency, rows, -1)
     return np.where(rows < 0, -1, code)
 
 
 def _like(history: History, segment: Ints, rows: Ints) -> Ints:
     """Return one code for segment, mode and currency of quotes, -1 where any is unknown."""
-    mode = codes_in(pd.Index(QUOTED_MODES), history.rates.frame["mode"])
-    currency = codes_in(history.currencies, history.rates.frame["currency"])
-    kind = mode * max(len(history.currencies), 1) + currency
+    kind = history.rate_mode * max(len(history.currencies), 1) + history.rate_currency
     size = len(QUOTED_MODES) * max(len(history.currencies), 1)
     return np.where((segment < 0) | (rows < 0), -1, segment * size + pick(kind, rows, -1))

@@ -33,35 +33,32 @@ def reach(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signals:
     Views grow far slower than followers, with an elasticity of about 0.1 (Tian et al., Journal of
     Marketing Research 2024), so that both stand side by side.
     """
-    cells, recent = view.cells, view.cells.recent
-    views = recent.numbers("views")
-    low, high = row_quantile(views, 0.1), row_quantile(views, 0.9)
-    median = view.once(median_views)
     by_cell = {
+        **view.cells.once(_of_cells),
+        "percentile": view.percentile(median_views),
+        "peers": view.count_peers(),
+    }
+    return {name: by_cell[name][view.cell] for name in REACH}
+
+
+def _of_cells(cells: Cells) -> Signals:
+    views = cells.recent.numbers("views")
+    low, high = row_quantile(views, 0.1), row_quantile(views, 0.9)
+    median = median_views(cells)
+    return {
         "followers": np.log1p(cells.number("followers")),
         "tier": cells.tier,
         "median_views": np.log1p(median),
         "mean_log_views": cells.of_posts(row_mean(np.log1p(views))),
         "low_views": cells.of_posts(np.log1p(low)),
         "spread": cells.of_posts(np.log1p(high) - np.log1p(low)),
-        "percentile": view.percentile(median, view.once(_peer_views)),
-        "peers": view.count_peers(),
         "views_per_follower": log(ratio(median, cells.number("followers"))),
         "active_share": cells.number("active_follower_share"),
         "suspicious_share": cells.number("suspicious_follower_share"),
         "posts_seen": cells.of_posts((~np.isnan(views)).sum(axis=1).astype(np.float64)),
     }
-    return {name: values[view.cell] for name, values in by_cell.items()}
 
 
-def median_views(view: View) -> Floats:
-    """Return the median views of recent posts of each cell."""
-    return _median_views(view.cells)
-
-
-def _peer_views(view: View) -> Floats:
-    return _median_views(view.peers)
-
-
-def _median_views(cells: Cells) -> Floats:
+def median_views(cells: Cells) -> Floats:
+    """Return the median views of recent posts of each cell; ask with `Cells.once`."""
     return np.asarray(cells.of_posts(row_quantile(cells.recent.numbers("views"), 0.5)))

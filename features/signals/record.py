@@ -11,7 +11,7 @@ from features.signals.family import Signals
 from features.statistics import ratio, where
 from features.timeline import Floats, Ints, expand
 from features.vectors import Embeddings
-from features.view import View
+from features.view import Cells, View
 
 RECORD = {
     "delivered": "collaborations the KOL delivered",
@@ -53,7 +53,10 @@ def record(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signals
         for table in ("collaborations", "outcomes", "judgments")
     }
     found = {
-        "collaborations": _manners(view) | _ties(view),
+        "collaborations": {
+            **{name: v[view.cell] for name, v in view.cells.once(_manners).items()},
+            **_ties(view),
+        },
         "outcomes": _results(view),
         "judgments": _grades(view),
     }
@@ -64,25 +67,32 @@ def record(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signals
     }
 
 
-def _manners(view: View) -> dict[str, Floats]:
-    history, cells = view.history, view.cells
+def _manners(cells: Cells) -> Signals:
+    history = cells.history
     window = history.statuses.before(cells.kol, cells.time)
     delivered, declined, cancelled = (
         history.statuses.total(name, *window) for name in ("delivered", "declined", "cancelled")
     )
     signings = history.counted("signings", "kol")
     signed = signings.total("signed", *signings.before(cells.kol, cells.time))
-    by_cell = {
+    return {
         "delivered": delivered,
         "declined_rate": (declined + 1.0) / (declined + signed + 2.0),
         "cancelled_rate": (cancelled + 0.5) / (cancelled + delivered + 5.0),
     }
-    return {name: values[view.cell] for name, values in by_cell.items()}
 
 
 def _results(view: View) -> dict[str, Floats]:
-    line = view.history.counted("outcomes", "kol")
-    window = line.before(view.kol, view.time)
+    return {
+        **{name: values[view.cell] for name, values in view.cells.once(_rates).items()},
+        "views_per_cost": _value(view, "views"),
+        "engagements_per_cost": _value(view, "engagements"),
+    }
+
+
+def _rates(cells: Cells) -> Signals:
+    line = cells.history.counted("outcomes", "kol")
+    window = line.before(cells.kol, cells.time)
     total = {
         name: line.total(name, *window)
         for name in (
@@ -92,8 +102,6 @@ def _results(view: View) -> dict[str, Floats]:
     }
     return {
         "measured": total["measured"],
-        "views_per_cost": _value(view, "views"),
-        "engagements_per_cost": _value(view, "engagements"),
         "conversion": _shrunk(total["orders"], total["clicks"], PRIOR_CLICKS),
         "clicks_per_view": _shrunk(total["view_clicks"], total["clicked_views"], PRIOR_VIEWS),
         "refunded": ratio(total["refunded"], total["refunded_count"]),

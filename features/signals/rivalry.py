@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+
 import numpy as np
 
 from features.config import FeatureConfig
-from features.history import codes_in
+from features.history import History, codes_in
 from features.signals.family import Signals
 from features.statistics import where
-from features.timeline import DAY, NEVER, Bools, Floats, Ints, days_between, expand, micros
+from features.timeline import DAY, NEVER, Floats, Ints, days_between, expand, micros
 from features.vectors import Embeddings
-from features.view import View
+from features.view import Cells, View
 
 RIVALRY = {
     "days_since": "days since the KOL last worked for a competitor that the brief names",
@@ -28,7 +31,7 @@ def rivalry(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signal
     return {
         "days_since": days_between(view.time, last),
         "recent": where(named, count.astype(np.float64)),
-        "brands": _brands(view, config.rivalry_days),
+        "brands": view.cells.once(_brands(config.rivalry_days))[view.cell],
         "blocked_posts": _blocked(view),
     }
 
@@ -45,34 +48,39 @@ def _work(view: View, owner: Ints, brand: Ints, days: int) -> tuple[Ints, Ints]:
     return last, np.bincount(pair[within], minlength=len(view))
 
 
-def _brands(view: View, days: int) -> Floats:
-    """Count distinct brands of each cell's recent work."""
-    line, cells = view.history.brand_work_by_kol, view.cells
-    rows, cell = expand(*line.before(cells.kol, cells.time))
-    within = micros(line.frame["worked_at"])[rows] >= cells.time[cell] - days * DAY
-    brand = codes_in(view.history.brand_ids, line.frame["brand_id"])[rows]
-    size = max(len(view.history.brand_ids), 1)
-    distinct = np.unique(cell[within] * size + brand[within]) // size
-    return np.bincount(distinct, minlength=len(cells)).astype(np.float64)[view.cell]
+@cache
+def _brands(days: int) -> Callable[[Cells], Floats]:
+    """Return what counts distinct brands of each cell's recent work."""
+
+    def count(cells: Cells) -> Floats:
+        history = cells.history
+        line = history.brand_work_by_kol
+        rows, cell = expand(*line.before(cells.kol, cells.time))
+        within = micros(line.frame["worked_at"])[rows] >= cells.time[cell] - days * DAY
+        brand = history.once(_worked_for)[rows]
+        size = max(len(history.brand_ids), 1)
+        distinct = np.unique(cell[within] * size + brand[within]) // size
+        return np.bincount(distinct, minlength=len(cells)).astype(np.float64)
+
+    return count
+
+
+def _worked_for(history: History) -> Ints:
+    """Return the brand of each row of `History.brand_work_by_kol`."""
+    return codes_in(history.brand_ids, history.brand_work_by_kol.frame["brand_id"])
 
 
 def _blocked(view: View) -> Floats:
     """Count recent posts with a blocked term, letter case aside; null where none is blocked."""
-    recent, texts = view.cells.recent, view.history.posts.texts[1]
-    used = np.unique(recent.texts)
-    used = used[used >= 0]
-    lowered = [texts[code].lower() for code in used]
-    place = np.where(recent.texts < 0, -1, np.searchsorted(used, recent.texts))
     lists = view.history.briefs["blocked_terms"]
     out = np.full(len(view), np.nan)
-    holds: dict[str, Bools] = {}
     for brief in np.unique(view.brief):
-        terms = [term.lower() for term in lists.iloc[brief] if term.strip()]
-        for term in terms:
-            if term not in holds:
-                holds[term] = np.array([*(term in text for text in lowered), False], dtype=bool)
+        terms = tuple(term.lower() for term in lists.iloc[brief] if term.strip())
         if terms:
             mine = np.flatnonzero(view.brief == brief)
-            blocked = np.logical_or.reduce([holds[term] for term in terms])
-            out[mine] = blocked[place[view.cells.post_state[view.cell[mine]]]].sum(axis=1)
+            cells, which = np.unique(view.cell[mine], return_inverse=True)
+            recent = view.cells.recent
+            state, back = np.unique(view.cells.post_state[cells], return_inverse=True)
+            holding = view.history.posts.holding(terms, recent.texts[state])
+            out[mine] = holding.sum(axis=1)[back][which]
     return out

@@ -9,7 +9,7 @@ from features.signals.engagement import rates_of
 from features.signals.family import Signals
 from features.statistics import log, ratio, row_mean, row_sum, where
 from features.vectors import Embeddings
-from features.view import View
+from features.view import Cells, View
 
 SPONSORED = {
     "share": "share of recent posts that are sponsored",
@@ -21,7 +21,11 @@ SPONSORED = {
 
 def sponsored(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signals:
     """Compare sponsored with organic recent posts; posts of unknown kind count as neither."""
-    recent = view.cells.recent
+    return {name: values[view.cell] for name, values in view.cells.once(_of_cells).items()}
+
+
+def _of_cells(cells: Cells) -> Signals:
+    recent = cells.recent
     paid = recent.numbers("is_sponsored")
     views = np.log1p(recent.numbers("views"))
     by_state = {
@@ -30,4 +34,4 @@ def sponsored(view: View, embeddings: Embeddings, config: FeatureConfig) -> Sign
         "views": row_mean(where(paid == 1, views)) - row_mean(where(paid == 0, views)),
         "engagement": log(ratio(rates_of(recent, paid), rates_of(recent, 1.0 - paid))),
     }
-    return {name: view.cells.of_posts(v)[view.cell] for name, v in by_state.items()}
+    return {name: cells.of_posts(values) for name, values in by_state.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -21,6 +21,10 @@ from matcher.commands.shared import (
     read_time,
     terminal_of_run,
 )
+
+if TYPE_CHECKING:
+    from matcher.console import Terminal
+    from serving.job import Served
 
 
 def match(
@@ -54,6 +58,21 @@ def match(
             help="Name of the run. Taken already, it is the same run if data, model, --as-of and "
             "the other options are the same, and refused if not.",
         ),
+    ] = None,
+    plan: Annotated[
+        bool | None,
+        typer.Option(
+            "--plan/--no-plan",
+            help="Plan each brief's budget; most of the time goes there. Default: the model's.",
+        ),
+    ] = None,
+    files: Annotated[
+        bool,
+        typer.Option("--files/--no-files", help="Write pages, XLSX and CSV beside the run."),
+    ] = True,
+    memory: Annotated[
+        float | None,
+        typer.Option("--memory", min=0.1, help="GB that the run may take. Default: the model's."),
     ] = None,
     language: Annotated[
         Literal["zh", "en"], typer.Option(help="Language of the lists and reasons.")
@@ -108,13 +127,19 @@ def match(
             brief_ids=brief or (),
             top=top,
             explore_share=explore,
+            plan=plan,
+            memory=memory,
             run_id=run_id,
             progress=progress,
         )
-    result, folder = served.result, out or source.home / "lists"
+    if not files:
+        terminal.say(f"Run {served.run.run_id} is published.", run_id=served.run.run_id)
+        _tell_stale(terminal, served)
+        return
+    result, folder = served.published, out or source.home / "lists"
     # An erasure has to find what is written, even if this is cut off half-way.
     remember(source.home, [folder / served.run.run_id])
-    files = write_files(
+    written = write_files(
         folder,
         served.run,
         result.matches,
@@ -129,7 +154,7 @@ def match(
     pages = write_pages(folder, served.published, source.tables, language)
     check_written(source.home, folder / served.run.run_id, result.matches)
     show_matches(terminal, result.matches, result.exclusions, source.tables.briefs, language)
-    for file in files:
+    for file in written:
         terminal.say(f"Wrote {file}", file=str(file))
     for made in work.folders:
         terminal.say(f"Wrote {made}: outreach, contracts, calendar, monitoring", file=str(made))
@@ -141,6 +166,11 @@ def match(
         )
     terminal.say(f"Run {served.run.run_id} is published.", run_id=served.run.run_id)
     terminal.say(f"Open {pages[-1]} in a browser.", page=str(pages[-1]))
+    _tell_stale(terminal, served)
+
+
+def _tell_stale(terminal: Terminal, served: Served) -> None:
+    """Say that an older copy of the model served, if it did."""
     if served.stale:
         days = served.run.model_days
         age = "of unknown age" if days is None else f"{days} days old"

@@ -22,7 +22,7 @@ from matcher.planning.limits import limits_of
 from matcher.planning.options import Options, options_of
 from matcher.planning.outcomes import Futures
 from matcher.planning.program import Problem
-from matcher.planning.reach import People, people_of
+from matcher.planning.reach import Crowd, People, people_of
 from matcher.planning.request import PlanRequest
 from matcher.planning.search import Solution, search
 from matcher.planning.worth import Reach, Sum, Tangents
@@ -162,7 +162,7 @@ def plan(
 def draft(
     brief: Brief,
     options: pd.DataFrame,
-    roster: pd.DataFrame,
+    roster: pd.DataFrame | Crowd,
     request: PlanRequest,
     config: PlanConfig,
 ) -> Draft:
@@ -175,7 +175,7 @@ def draft(
     options : DataFrame
         `serving.results.OPTIONS` of this brief, with each KOL's ``risk`` and ``score`` for it.
         Quantiles of engagements, orders and sales may be left to `Draft.told`.
-    roster : DataFrame
+    roster : DataFrame or Crowd
         KOLS as known at the time, one row a KOL, of all who are known: it also tells how many
         people there are to reach.
     request : PlanRequest
@@ -183,9 +183,10 @@ def draft(
     config : PlanConfig
         Settings.
     """
-    ready = options_of(options, roster, brief.goal, request.currency)
+    crowd = roster if isinstance(roster, Crowd) else Crowd(roster)
+    ready = options_of(options, crowd.roster, brief.goal, request.currency)
     trust = ready.trust(request.risk_aversion)
-    people = people_of(roster, ready.frame["platform"].tolist(), config.reach)
+    people = people_of(crowd, ready.frame["platform"].tolist(), config.reach)
     planner = _Planner(
         ready,
         request,
@@ -367,7 +368,7 @@ def _reach(options: Options, people: People, views: Floats, chance: Floats) -> R
 
 
 def draft_briefs(
-    options: pd.DataFrame, briefs: pd.DataFrame, roster: pd.DataFrame, config: PlanConfig
+    options: pd.DataFrame, briefs: pd.DataFrame, roster: pd.DataFrame | Crowd, config: PlanConfig
 ) -> list[Draft]:
     """Choose for every brief, by its own budget and number of KOLs.
 
@@ -380,6 +381,7 @@ def draft_briefs(
     roster, config
         As for `draft`.
     """
+    roster = roster if isinstance(roster, Crowd) else Crowd(roster)
     rows = briefs.drop_duplicates("brief_id").set_index("brief_id", drop=False)
     drafts = []
     for brief_id, own in options.groupby("brief_id", sort=False):

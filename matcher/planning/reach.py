@@ -31,6 +31,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -137,12 +138,53 @@ class People:
         return np.asarray(np.maximum(1 - shares * -np.expm1(-exposure), 1e-300))
 
 
-def people_of(roster: pd.DataFrame, platforms: Sequence[str], config: ReachConfig) -> People:
+@dataclass(frozen=True, eq=False)
+class Crowd:
+    """A roster as `people_of` reads it, worked out once for all briefs.
+
+    Attributes
+    ----------
+    roster : DataFrame
+        KOLS, one row a KOL.
+    """
+
+    roster: pd.DataFrame
+
+    @cached_property
+    def mixes(self) -> pd.DataFrame:
+        """Share of each kind of people in each KOL's audience (`People`)."""
+        return _mixes(self.roster)
+
+    @cached_property
+    def followers(self) -> Floats:
+        """Followers of each KOL who do not look fake."""
+        genuine = 1 - self.roster["suspicious_follower_share"].fillna(0.0).to_numpy(np.float64)
+        return np.asarray(self.roster["followers"].to_numpy(dtype=np.float64) * genuine)
+
+    @cached_property
+    def _accounts(self) -> dict[str, tuple[Floats, Floats] | None]:
+        return {}
+
+    def accounts(self, platform: str) -> tuple[Floats, Floats] | None:
+        """Return the followers by kind of all KOLs of a platform, and the most that one has.
+
+        ``None`` where nobody's are known.
+        """
+        if platform not in self._accounts:
+            here = (self.roster["platform"] == platform).to_numpy(dtype=bool) & (self.followers > 0)
+            each = self.followers[here, None] * self.mixes.to_numpy()[here]
+            self._accounts[platform] = (each.sum(axis=0), each.max(axis=0)) if here.any() else None
+        return self._accounts[platform]
+
+
+def people_of(
+    roster: pd.DataFrame | Crowd, platforms: Sequence[str], config: ReachConfig
+) -> People:
     """Estimate from a roster how many people there are to reach.
 
     Parameters
     ----------
-    roster : DataFrame
+    roster : DataFrame or Crowd
         KOLS, one row a KOL.
     platforms : sequence of str
         Those of the options.
@@ -150,18 +192,16 @@ def people_of(roster: pd.DataFrame, platforms: Sequence[str], config: ReachConfi
         What a roster cannot tell.
     """
     known = tuple(dict.fromkeys(sorted(platforms)))
-    mixes = _mixes(roster)
-    genuine = 1 - roster["suspicious_follower_share"].fillna(0.0).to_numpy(dtype=np.float64)
-    followers = roster["followers"].to_numpy(dtype=np.float64) * genuine
+    crowd = roster if isinstance(roster, Crowd) else Crowd(roster)
+    mixes = crowd.mixes
     accounts = np.full((len(known), mixes.shape[1]), np.nan)
     for place, platform in enumerate(known):
-        here = (roster["platform"] == platform).to_numpy(dtype=bool) & (followers > 0)
-        if here.any():
-            each = followers[here, None] * mixes.to_numpy()[here]
+        found = crowd.accounts(platform)
+        if found is not None:
+            total, most = found
             told = config.audiences.get(platform)
-            total = each.sum(axis=0)
             total = total / config.follows if told is None else told * total / total.sum()
-            accounts[place] = np.maximum(total, each.max(axis=0))
+            accounts[place] = np.maximum(total, most)
     people = np.ones(mixes.shape[1])
     if np.isfinite(accounts).any():
         shared = max(1.0, min(config.platforms_each, len(known)))

@@ -392,8 +392,8 @@ def _turned(files: Files, place: int) -> list[Text]:
 
 def _changed(files: Files, place: int) -> list[Text]:
     cell = files.view.cell[place]
-    changed = files.view.once(changed_facts)[cell]
-    before = files.history.kols.frame.iloc[int(files.view.once(earlier_profile)[cell])]
+    changed = files.view.cells.whole(changed_facts)[cell]
+    before = files.history.kols.frame.iloc[int(files.view.cells.whole(earlier_profile)[cell])]
     now = files.profile(place)
     moves = [
         (FACTS[name], _fact(before[name]), _fact(now[name]))

@@ -147,7 +147,7 @@ class Files:
     @cached_property
     def _vertical(self) -> Ints:
         recent = self.view.cells.recent
-        return np.asarray(pick(post_verticals(recent.log), recent.rows, -1))
+        return np.asarray(pick(recent.log.once(post_verticals), recent.rows, -1))
 
     @cached_property
     def _half(self) -> Ints:

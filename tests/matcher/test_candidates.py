@@ -1,4 +1,5 @@
 import pandas as pd
+import pytest
 
 from features.columns import TIME
 from features.contract import SPECS
@@ -7,7 +8,7 @@ from features.pipeline import FeaturePipeline
 from features.simulate import World
 from features.vectors import Embeddings
 from matcher.candidates import Candidates, candidates
-from matcher.config import Config
+from matcher.config import Config, ServingConfig
 
 
 def _asked(brief_ids: list[str], times: list[pd.Timestamp]) -> pd.DataFrame:
@@ -91,3 +92,24 @@ def test_a_kol_whose_cheapest_mode_is_for_another_time_may_serve_in_another(
     assert terms.to_numpy().tolist() == [["joint_development", price + 1, "joint_development"]]
     signals = pipeline.transform(again.pairs, History(tables.replace(rates=more)))
     pd.testing.assert_frame_equal(again.signals, signals, check_exact=True)
+
+
+def test_memory_that_is_spent_leaves_the_smallest_chunks(
+    world: World, word_embeddings: Embeddings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("matcher.candidates._LEAST_PAIRS", 1)
+    pipeline = FeaturePipeline(Config().features, word_embeddings)
+    asked = _asked(world.tables.briefs["brief_id"].tolist()[-4:], [world.as_of] * 4)
+
+    def parts(memory: float | None) -> list[Candidates]:
+        config = Config(serving=ServingConfig(memory=memory))
+        return list(candidates(asked, History(world.tables), pipeline, config))
+
+    (whole,) = parts(None)
+    (roomy,) = parts(1000.0)
+    small = parts(0.001)
+    assert [part.funnel["brief_id"].nunique() for part in small] == [1] * 4
+    for found in (roomy, *small):
+        own = whole.pairs["brief_id"].isin(found.funnel["brief_id"])
+        expected = whole.signals[own].reset_index(drop=True)
+        pd.testing.assert_frame_equal(found.signals, expected, check_exact=True)

@@ -169,7 +169,8 @@ def test_a_slow_stage_has_at_most_ten_lines(
             clock[0] += 0.1
             progress("encoding texts", done, 1000)
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "encoding texts: 100 of 1,000"
+    # The first word is 0.1 s late: 100 texts in 10.1 s.
+    assert lines[0] == "encoding texts: 100 of 1,000, 9.9 a second, 91 s left"
     assert lines[-1] == "encoding texts: 1,000 of 1,000"
     assert len(lines) == 10
 

@@ -4,7 +4,15 @@ import pytest
 from features.columns import TIME
 from features.contract import BRIEFS, KOLS
 from matcher.config import EligibilityConfig
-from matcher.eligibility import REASONS, funnel, in_time, possible, screen, screen_signals
+from matcher.eligibility import (
+    REASONS,
+    count_reasons,
+    funnel,
+    in_time,
+    possible,
+    screen,
+    screen_signals,
+)
 
 AS_OF = pd.Timestamp("2026-01-10", tz="UTC")
 
@@ -131,7 +139,7 @@ def test_the_funnel_adds_up_to_the_roster() -> None:
     kols = _kols(platform=["douyin", "bilibili", "weibo", "douyin"], followers=[1, 9, 9, 9])
     brief = _brief(platforms=("douyin",), min_followers=5)
     pairs = _pairs(kols)
-    counts = funnel(pairs, screen(pairs, brief, kols, None))
+    counts = funnel({"b": count_reasons(screen(pairs, brief, kols, None))})
     assert counts["reason"].tolist() == ["platform", "followers", "eligible"]
     assert counts["kols"].tolist() == [2, 1, 1]
     assert counts["kols"].sum() == len(kols)
@@ -140,7 +148,8 @@ def test_the_funnel_adds_up_to_the_roster() -> None:
 def test_a_brief_with_nobody_still_says_why() -> None:
     kols = _kols(platform=["weibo"])
     pairs = _pairs(kols)
-    counts = funnel(pairs, screen(pairs, _brief(platforms=("douyin",)), kols, None))
+    brief = _brief(platforms=("douyin",))
+    counts = funnel({"b": count_reasons(screen(pairs, brief, kols, None))})
     assert dict(zip(counts["reason"], counts["kols"], strict=True)) == {
         "platform": 1,
         "eligible": 0,

@@ -8,7 +8,7 @@ from features.contract import BRIEFS, SPECS
 from features.simulate import World
 from features.tables import Tables
 from features.vectors import Embeddings
-from matcher.config import Config
+from matcher.config import Config, ServingConfig
 from matcher.model import Matcher
 from matcher.registry import Loaded
 from serving.job import Served, open_briefs, serve
@@ -68,10 +68,11 @@ def test_open_briefs_are_matched_and_published_whole(
     assert (served.run.basis, served.stale) == ("content", "")
     published = read_run(tmp_path, served.run.run_id)
     assert published.run == served.run == latest_run(tmp_path)
+    matcher = Matcher(Config().with_spaces(world.tables), word_embeddings.encoder.id)
+    ids = open_briefs(world.tables, world.as_of)
+    expected = matcher.match(world.tables, ids, world.as_of, word_embeddings).matches
     columns = ["brief_id", "rank", "kol_id", "reasons_zh"]
-    pd.testing.assert_frame_equal(
-        published.matches[columns], served.result.matches[columns], check_dtype=False
-    )
+    pd.testing.assert_frame_equal(published.matches[columns], expected[columns], check_dtype=False)
     assert set(published.exclusions["brief_id"]) == set(open_briefs(world.tables, world.as_of))
 
 
@@ -97,10 +98,10 @@ def test_the_model_of_a_run_is_on_record(
     assert (served.run.model_version, served.run.seed, served.run.top) == ("7", 5, 1)
     assert served.run.model_hash == loaded.matcher.hash
     assert served.run.config_hash == config.hash
-    first = served.result.matches.drop_duplicates("brief_id")
+    first = served.published.matches.drop_duplicates("brief_id")
     assert first["rank"].eq(1).all()
-    booked = served.result.details["planned"].query("chosen").groupby("brief_id")["kol_id"]
-    for brief_id, rest in served.result.matches.query("rank > 1").groupby("brief_id")["kol_id"]:
+    booked = served.published.details["planned"].query("chosen").groupby("brief_id")["kol_id"]
+    for brief_id, rest in served.published.matches.query("rank > 1").groupby("brief_id")["kol_id"]:
         assert set(rest) <= set(booked.get_group(brief_id))
 
 
@@ -109,7 +110,7 @@ def test_chosen_briefs_are_matched_once_each_even_when_decided(
 ) -> None:
     decided = world.tables.briefs["brief_id"].iloc[0]
     chosen = _serve(tmp_path, world, word_embeddings, brief_ids=[decided, decided])
-    assert set(chosen.result.exclusions["brief_id"]) == {decided}
+    assert set(chosen.published.exclusions["brief_id"]) == {decided}
 
 
 def test_without_a_model_the_users_own_vectors_count(
@@ -121,8 +122,58 @@ def test_without_a_model_the_users_own_vectors_count(
         columns=["owner", "id", "space"],
     ).assign(observed_at="1970-01-01", vector=[[1.0, 0.0]] * (len(world.tables.briefs) + 40))
     tables = world.tables.replace(vectors=SPECS["vectors"].conform(vectors))
-    told = _serve(tmp_path, world, word_embeddings, tables=tables).result.matches["reasons_en"]
+    told = _serve(tmp_path, world, word_embeddings, tables=tables).published.matches["reasons_en"]
     assert told.map(lambda lines: any("your own profiles" in line for line in lines)).any()
+
+
+def test_a_run_made_in_many_parts_is_the_run_made_at_once(
+    tmp_path: Path, world: World, word_embeddings: Embeddings
+) -> None:
+    whole, parted = (
+        _serve(
+            tmp_path / name,
+            world,
+            word_embeddings,
+            config=Config(serving=ServingConfig(chunk_pairs=pairs)),
+        ).published
+        for name, pairs in (("whole", 25_000), ("parted", 1))
+    )
+    for name, frame in whole.details.items():
+        pd.testing.assert_frame_equal(parted.details[name], frame, obj=name)
+    pd.testing.assert_frame_equal(parted.matches, whole.matches)
+    pd.testing.assert_frame_equal(parted.exclusions, whole.exclusions)
+    staging = tmp_path / "parted" / "results" / ".staging"
+    assert not list(staging.iterdir())
+
+
+def test_without_plans_lists_are_those_by_rank_alone(
+    tmp_path: Path, world: World, word_embeddings: Embeddings
+) -> None:
+    planned = _serve(tmp_path, world, word_embeddings, top=5).published
+    plain = _serve(tmp_path, world, word_embeddings, top=5, plan=False).published
+    assert plain.run.run_id != planned.run.run_id
+    assert plain.details["plans"].empty
+    assert plain.details["planned"].empty
+    first = planned.matches[planned.matches["rank"] <= 5].reset_index(drop=True)
+    columns = ["brief_id", "rank", "kol_id", "score"]
+    pd.testing.assert_frame_equal(plain.matches[columns], first[columns])
+
+
+def test_a_run_that_is_cut_off_publishes_nothing(
+    tmp_path: Path, world: World, word_embeddings: Embeddings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Matcher.match_parts
+
+    def cut_off(*given: Any, **told: Any) -> Any:
+        yield next(made(*given, **told))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Matcher, "match_parts", cut_off)
+    with pytest.raises(KeyboardInterrupt):
+        _serve(tmp_path, world, word_embeddings)
+    assert runs(tmp_path) == []
+    monkeypatch.undo()
+    assert _serve(tmp_path, world, word_embeddings).run == latest_run(tmp_path)
 
 
 def test_no_open_brief_is_told_with_what_to_do(

@@ -42,7 +42,7 @@ def publish(place: Path, run_id: str) -> None:
     )
     lists, tables = place / "lists", data.tables
     remember(home, [lists / run_id])
-    found = served.result
+    found = served.published
     args = (found.matches, found.exclusions, tables.briefs, "en", found.details)
     write_files(lists, served.run, *args)
     write_workflow(lists, served.run, found.matches, tables, "en", found.details)

@@ -1,0 +1,239 @@
+"""Measure `match` end to end, and its scoring against pandas and LightGBM on the same candidates.
+
+    python benchmarks/match.py --kols 10000 100000 --briefs 20 --work /tmp/match
+
+Every row is a process of its own, so that its peak memory is that of the row alone. A market of
+1,000 KOLs is simulated and a model trained on it once (kept in ``--work``); `benchmarks.big_world`
+makes the rosters. Seconds are of the processor (one thread), which other work on the machine moves
+less than the clock; the clock's are beside them. "fixed" is what the first brief costs more than
+the others: what is worked out once for the roster. Memory is the most that the process held while
+it matched, tables included; "before" is what the tables alone held.
+
+The peer makes the same numbers as a table of features would be joined by hand: one frame of what is
+known of KOLs, one of briefs, one of pairs, merged by pandas, and `Booster.predict` on the result.
+It is given the columns that kolmatch worked out, so that it pays for joins and trees alone, and not
+for what the columns took; its first 20 of each brief must be kolmatch's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from big_world import DrawnEncoder, base_world, big_tables, open_ids
+
+from features.history import History
+from features.memory import held_bytes, peak_bytes
+from features.pipeline import FeaturePipeline
+from features.simulate import World
+from features.tables import Tables
+from features.vectors import Embeddings, VectorStore
+from matcher.candidates import Candidates, candidates
+from matcher.config import Config
+from matcher.model import Matcher
+from matcher.retrieval import Retrieval
+from serving.publish import Spool
+
+BEST = 20
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kols", type=int, nargs="+", default=[10_000, 100_000])
+    parser.add_argument("--briefs", type=int, nargs="+", default=[20])
+    parser.add_argument("--posts", type=int, default=10, help="observations of posts a KOL, most")
+    parser.add_argument("--profiles", type=int, default=2, help="profiles a KOL, at most")
+    parser.add_argument("--plan", action="store_true", help="plan the budgets too")
+    parser.add_argument("--rounds", type=int, default=3, help="times that scoring is measured")
+    parser.add_argument("--chunk", type=int, default=25_000, help="pairs held at once")
+    parser.add_argument("--no-peer", action="store_true")
+    parser.add_argument("--work", type=Path, required=True, help="folder for model and vectors")
+    parser.add_argument("--row", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.row:
+        print(json.dumps(_row(arguments)))
+        return
+    _model(arguments.work)
+    rows = []
+    for kols in arguments.kols:
+        for briefs in arguments.briefs:
+            rows.append(_asked(arguments, kols, briefs))
+            print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
+    print(f"\n{platform.processor() or platform.machine()}, {os.cpu_count()} processors; ", end="")
+    print(", ".join(f"{name} {version(name)}" for name in ("numpy", "pandas", "lightgbm", "scipy")))
+    print()
+    print(pd.DataFrame(rows).to_markdown(index=False))
+
+
+def _asked(arguments: argparse.Namespace, kols: int, briefs: int) -> dict[str, Any]:
+    """Run one row in a process of its own."""
+    flags = [f"--{name}" for name, on in vars(arguments).items() if on is True]
+    command = [sys.executable, __file__, "--row", "--kols", str(kols), "--briefs", str(briefs)]
+    for name in ("posts", "profiles", "rounds", "chunk", "work"):
+        command += [f"--{name}", str(getattr(arguments, name))]
+    told = subprocess.run(
+        [*command, *(flag.replace("_", "-") for flag in flags)],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+    )
+    row: dict[str, Any] = json.loads(told.stdout.splitlines()[-1])
+    return row
+
+
+def _embeddings(work: Path) -> Embeddings:
+    return Embeddings(DrawnEncoder(), VectorStore(work / "vectors"))
+
+
+def _model(work: Path) -> None:
+    """Train on the market that is copied, unless that was done before."""
+    if (work / "model").exists():
+        return
+    from training.fit import fit_plan, plan_by_time
+
+    world = base_world()
+    tables = world.tables.replace(vectors=world.tables.vectors.head(0))
+    config = Config(seed=0)
+    pipeline = FeaturePipeline(config.features, _embeddings(work))
+    fit = fit_plan(plan_by_time(tables, config), History(tables), pipeline, config)
+    fit.matcher.save(work / "model")
+
+
+def _row(arguments: argparse.Namespace) -> dict[str, Any]:
+    (kols,), (briefs,) = arguments.kols, arguments.briefs
+    world = base_world()
+    tables = big_tables(world, kols, briefs, posts=arguments.posts, profiles=arguments.profiles)
+    matcher, embeddings = Matcher.load(arguments.work / "model"), _embeddings(arguments.work)
+    chunked = matcher.config.serving.model_copy(update={"chunk_pairs": arguments.chunk})
+    matcher = replace(matcher, config=matcher.config.model_copy(update={"serving": chunked}))
+    before = held_bytes()
+    first, _ = _matched(matcher, tables, world, embeddings, open_ids(1), arguments)
+    whole, clock = _matched(matcher, tables, world, embeddings, open_ids(briefs), arguments)
+    each = (whole - first) / max(briefs - 1, 1)
+    told = {
+        "KOLs": kols,
+        "posts": len(tables.posts),
+        "briefs": briefs,
+        "s": round(whole, 1),
+        "s by the clock": round(clock, 1),
+        "fixed s": round(first - each, 1),
+        "s a brief": round(each, 3),
+        "before GB": round(before / 1e9, 2),
+        "peak GB": round(peak_bytes() / 1e9, 2),
+    }
+    return (
+        told if arguments.no_peer else told | _peer(matcher, tables, world, embeddings, arguments)
+    )
+
+
+def _matched(
+    matcher: Matcher,
+    tables: Tables,
+    world: World,
+    embeddings: Embeddings,
+    ids: list[str],
+    arguments: argparse.Namespace,
+) -> tuple[float, float]:
+    """Match briefs as a job does, lists spooled to disk; return seconds of processor and clock."""
+    started, clock = time.process_time(), time.perf_counter()
+    with Spool(arguments.work) as spool:
+        for part in matcher.match_parts(tables, ids, world.as_of, embeddings, plan=arguments.plan):
+            spool.add(part.matches, part.exclusions, part.details)
+            held, listed = held_bytes() / 1e9, spool.rows("matches")
+            print(f"{listed:,} matches listed, {held:.2f} GB held", file=sys.stderr, flush=True)
+    return time.process_time() - started, time.perf_counter() - clock
+
+
+def _peer(
+    matcher: Matcher,
+    tables: Tables,
+    world: World,
+    embeddings: Embeddings,
+    arguments: argparse.Namespace,
+) -> dict[str, Any]:
+    """Score the same candidates by merged frames and `Booster.predict`."""
+    ids = open_ids(arguments.briefs[0])
+    history, pipeline = History(tables), matcher.pipeline(embeddings)
+    retrieval = Retrieval(history, pipeline, matcher.config.retrieval, matcher.scout)
+    questions = pd.DataFrame({"brief_id": ids}).assign(as_of=world.as_of)
+    config = matcher.config
+    found = next(iter(candidates(questions, history, pipeline, config, retrieval)))
+    frames = _parted(found)
+    keys = found.pairs[["brief_id", "kol_id"]]
+
+    def merged() -> pd.DataFrame:
+        return (
+            keys.merge(frames["kol"], on="kol_id", how="left")
+            .merge(frames["brief"], on="brief_id", how="left")
+            .merge(frames["pair"], on=["brief_id", "kol_id"], how="left")
+        )
+
+    assert matcher.ranker is not None
+    forest = matcher.ranker.forest
+    table = merged()
+    expected = matcher.margin(found.signals)
+    joined = table[list(found.signals)]
+    same = _best(found, expected) == _best(found, matcher.margin(joined))
+    seconds = {
+        "joins": _median(merged, arguments.rounds),
+        "predict": _median(lambda: forest.booster.predict(joined), arguments.rounds),
+        "own forest": _median(lambda: forest.predict(found.signals), arguments.rounds),
+        "own signals": _median(lambda: pipeline.transform(found.pairs, history), arguments.rounds),
+    }
+    rows = len(found.pairs)
+    return {f"{name}, us a pair": round(1e6 * s / rows, 1) for name, s in seconds.items()} | {
+        "pairs": rows,
+        "first 20 alike": same,
+    }
+
+
+def _parted(found: Candidates) -> dict[str, pd.DataFrame]:
+    """Cut signals into what is one value a KOL, one a brief, and one a pair."""
+    keys = found.pairs[["brief_id", "kol_id"]]
+    whole = pd.concat([keys, found.signals], axis=1)
+    names = list(found.signals)
+    varied = {
+        side: whole.groupby(side)[names].nunique(dropna=False).gt(1).any()
+        for side in ("kol_id", "brief_id")
+    }
+    of_brief = [name for name in names if not varied["brief_id"][name]]
+    of_kol = [name for name in names if not varied["kol_id"][name] and name not in of_brief]
+    of_pair = [name for name in names if name not in {*of_brief, *of_kol}]
+    return {
+        "brief": whole[["brief_id", *of_brief]].drop_duplicates("brief_id"),
+        "kol": whole[["kol_id", *of_kol]].drop_duplicates("kol_id"),
+        "pair": whole[["brief_id", "kol_id", *of_pair]],
+    }
+
+
+def _best(found: Candidates, score: Any) -> list[list[str]]:
+    ranked = found.pairs.assign(score=score).sort_values(
+        ["brief_id", "score", "kol_id"], ascending=[True, False, True]
+    )
+    return [list(own["kol_id"].head(BEST)) for _, own in ranked.groupby("brief_id")]
+
+
+def _median(work: Callable[[], Any], rounds: int) -> float:
+    seconds = []
+    for _ in range(rounds):
+        started = time.process_time()
+        work()
+        seconds.append(time.process_time() - started)
+    return float(np.median(seconds))
+
+
+if __name__ == "__main__":
+    main()
