@@ -11,6 +11,8 @@ import typer
 from matcher.commands.shared import LAKE, Folder, MappingFile, files_of, terminal_of_run
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from features.errors import Fault
 
 
@@ -32,7 +34,7 @@ def check(
     terminal = terminal_of_run()
     try:
         with terminal.progress() as progress:
-            reading = read_folder(files_of(folder), mapping, progress=progress)
+            reading = read_folder(files_of(folder), mapping, progress=progress, now=_now())
     except TableError as error:
         _write_report(report, error.faults)
         raise
@@ -64,7 +66,9 @@ def ingest(
     terminal = terminal_of_run()
     store = Lake(lake)
     with terminal.progress() as progress:
-        reading = read_folder(files_of(folder), mapping, store.known(), progress, store.erased())
+        reading = read_folder(
+            files_of(folder), mapping, store.known(), progress, store.erased(), _now()
+        )
         changes = store.ingest(reading.tables, progress)
     rows = [
         (name, change.inserted, change.updated, change.unchanged, change.version)
@@ -135,3 +139,9 @@ def _write_report(path: Path | None, faults: Iterable[Fault]) -> None:
         for fault in faults:
             cells = map(str, astuple(fault))
             writer.writerow([f"'{c}" if c.startswith(("=", "+", "-", "@")) else c for c in cells])
+
+
+def _now() -> pd.Timestamp:
+    import pandas as pd
+
+    return pd.Timestamp.now(tz="UTC")
