@@ -9,7 +9,6 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
@@ -78,11 +77,11 @@ def _no_file(path: Path, home: Path) -> Fault | None:
     try:
         target = path.resolve()
     except (OSError, RuntimeError):  # it leads in a circle
-        target = path
+        return Fault("", path.name, 0, "", value, "a file of its own; this link leads to none")
     if not target.is_relative_to(home):
         expected = "a file of its own; links out of the folder are not followed"
         return Fault("", path.name, 0, "", value, expected)
-    if not os.path.exists(target):
+    if not target.exists():
         return Fault("", path.name, 0, "", value, "a file of its own; this link leads to none")
     if not target.is_file():
         # Reading a pipe would wait for ever.

@@ -349,8 +349,8 @@ class _Reader:
         """Yield how many rows of each table are of the future, and where the first of them is."""
         for name, frame in tables if now is not None else ():
             column = SPECS[name].known_at
-            late = np.flatnonzero(frame[column] > now) if column else ()
-            if not len(late):
+            late = np.flatnonzero(frame[column] > now).tolist() if column else []
+            if not late:
                 continue
             first = Fault(name, "", int(late[0]) + 2, str(column), "later", "")
             for fault in _in_place(self.parts[name], [first], frame):
@@ -414,7 +414,8 @@ def _too_early(tables: Tables) -> list[Fault]:
     since = tables.outcomes["collaboration_id"].map(shown)
     measured = tables.outcomes["measured_at"]
     # A day alone is its first moment, which may come before the hour of the showing.
-    at = np.flatnonzero((measured + pd.Timedelta(days=1) <= since).to_numpy(dtype=bool))
+    odd = (measured + pd.Timedelta(days=1) <= since).to_numpy(dtype=bool)
+    at: list[int] = np.flatnonzero(odd).tolist()
     return [
         Fault(
             "outcomes",
@@ -436,7 +437,7 @@ def _to_itself(tables: Tables) -> list[Fault]:
     expected = "two different currencies, or a rate of 1; mend to_currency"
     return [
         Fault("exchange_rates", "", int(row) + 2, "rate", f"{rates['rate'].iat[row]:g}", expected)
-        for row in np.flatnonzero(odd.to_numpy(dtype=bool))
+        for row in np.flatnonzero(odd.to_numpy(dtype=bool)).tolist()
     ]
 
 

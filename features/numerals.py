@@ -11,7 +11,7 @@ from functools import cache
 
 from features.cells import RefusedError, Style, fold, half_width, vocabulary
 
-MOST = 10**18
+MOST = 10**20
 """What no count and no amount of money exceeds: more is a mistake, and would swamp every sum."""
 
 _SWAP = str.maketrans(",.", ".,")

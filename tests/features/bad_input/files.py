@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Cases of whole files, mappings, settings and documents that are bad."""
 
 from __future__ import annotations
