@@ -395,6 +395,13 @@ def read_run(home: Path, run_id: str) -> Published:
     )
 
 
+def count_matches(home: Path, run_id: str) -> int:
+    """Return how many matches a published run has, over all briefs."""
+    table = open_table(home / "results" / MATCHES.name)
+    filters = [(_RUN, "=", run_id)]
+    return int(table.to_pyarrow_table(columns=[_ROW], filters=filters).num_rows)
+
+
 def columns_of_all(home: Path, table: str, columns: Sequence[str]) -> pd.DataFrame:
     """Return columns of a table over all published runs.
 
