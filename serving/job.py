@@ -155,6 +155,7 @@ def serve(
         stale=loaded.stale if loaded else "",
         briefs=tuple(wanted),
         explore_share=explore_share,
+        plan=plan,
         settings=None if loaded else matcher.config.model_dump_json(),
         software=code_version("features", "matcher"),
     )
