@@ -136,6 +136,31 @@ class Lake:
             )
         return Tables(**{name: self._tables[name].read(chosen[name]) for name in last})
 
+    def part(self, name: str, columns: Sequence[str]) -> pd.DataFrame:
+        """Return some columns of one table, as of the last commit; errors are those of `read`."""
+        version = self.versions()[name]
+        if not version:
+            return SPECS[name].empty()[list(columns)]
+        return self._tables[name].part(version, columns)
+
+    def unreadable(self) -> dict[str, str]:
+        """Return why a table of the last commit cannot be read whole, for those that cannot.
+
+        Memory holds one table at a time.
+
+        Raises
+        ------
+        UserError
+            As `versions` does.
+        """
+        found = {}
+        for name, version in self.versions().items():
+            try:
+                self._tables[name].read(version)
+            except UserError as error:
+                found[name] = str(error)
+        return found
+
     def erased(self) -> Tombstones:
         """Return who was erased and must not come back."""
         return Tombstones.read(self.path)

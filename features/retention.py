@@ -54,7 +54,7 @@ def expire(tables: Tables, days: Mapping[str, int], now: pd.Timestamp) -> Expire
     """
     frames, gone, undated = dict(tables), {}, {}
     for name, period in days.items():
-        since = _since(name, frames[name])
+        since = expires_from(name, frames[name])
         old = since < now - pd.Timedelta(days=period)
         unknown = int((since.isna()).sum())
         if old.any():
@@ -80,9 +80,14 @@ def expire(tables: Tables, days: Mapping[str, int], now: pd.Timestamp) -> Expire
     return Expired(Tables(**frames), gone, orphans, undated)
 
 
-def _since(name: str, frame: pd.DataFrame) -> pd.Series[pd.Timestamp]:
+def times_of(name: str) -> tuple[str, ...]:
+    """Return the columns that tell from when rows of a table count, the first told counts."""
+    return _SINCE.get(name) or (str(SPECS[name].known_at),)
+
+
+def expires_from(name: str, frame: pd.DataFrame) -> pd.Series[pd.Timestamp]:
     """Return from when each row counts, null where it tells no time."""
-    columns = _SINCE.get(name) or (SPECS[name].known_at,)
+    columns = times_of(name)
     since = frame[columns[0]]
     for column in columns[1:]:
         since = since.fillna(frame[column])

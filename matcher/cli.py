@@ -12,9 +12,20 @@ from typing import Annotated
 
 import typer
 
-from matcher.commands import data, intake, lists, models, planning, privacy, succession, upkeep
+from matcher.commands import (
+    data,
+    intake,
+    lists,
+    models,
+    operations,
+    planning,
+    privacy,
+    succession,
+    upkeep,
+)
 from matcher.commands.shared import (
     BAD_DATA,
+    BUSY,
     EPILOG,
     EXHAUSTED,
     OK,
@@ -53,6 +64,8 @@ for command in (
     privacy.erase,
     privacy.prune,
     privacy.replay,
+    operations.status,
+    operations.doctor,
 ):
     app.command(epilog=EPILOG)(command)
 
@@ -108,7 +121,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     typed = sys.argv[1:] if arguments is None else list(arguments)
     STATE.terminal = None
+    STATE.metrics = None
     STATE.typed = typed
+    code: int | None = 1  # where nothing below gives another
     try:
         code = app(args=typed, prog_name=app.info.name, standalone_mode=False)
     except TyperException as error:
@@ -143,7 +158,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         else:
             code = 1
             terminal_of_run().crash(error)
+    finally:
+        _write_metrics(code or OK)
     sys.exit(code or OK)
+
+
+def _write_metrics(code: int) -> None:
+    """Write how a job went, if it was asked for; a job that did not begin leaves the file be."""
+    if STATE.metrics is None or code == BUSY:
+        return
+    try:
+        STATE.metrics.write(code)
+    except OSError as error:
+        terminal_of_run().warn(f"the metrics could not be written: {error}")
 
 
 if __name__ == "__main__":

@@ -73,7 +73,9 @@ class Store:
 
     @cached_property
     def _client(self) -> MlflowClient:
+        # Both before MLflow is imported. Nothing of ours is a pickle, so none needs to be read.
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+        os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
         # What a version holds is told by our own commands; a log of every step only hides it.
         os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")

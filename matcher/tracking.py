@@ -160,20 +160,32 @@ def sweep(store: Store) -> list[str]:
         Ids of the runs that were swept.
     """
     client = store.client
+    swept = []
+    for run in _dead(store):
+        _bury(client, run)
+        swept.append(run.info.run_id)
+    if swept:
+        log.warning("swept %d training run(s) that were killed: %s", len(swept), ", ".join(swept))
+    return swept
+
+
+def killed(store: Store) -> list[str]:
+    """Return the ids of the runs that `sweep` would put an end to; change nothing."""
+    return [run.info.run_id for run in _dead(store)]
+
+
+def _dead(store: Store) -> Iterator[Run]:
+    """Yield running runs of this workspace that no process holds, holding each meanwhile."""
+    client = store.client
     experiment = client.get_experiment_by_name(store.experiment)
     if experiment is None:
-        return []
+        return
     mine = f"attributes.status = 'RUNNING' AND tags.`{WORKSPACE}` = '{_quoted(store.workspace)}'"
-    swept = []
     for run in client.search_runs([experiment.experiment_id], mine, max_results=1000):
         with _taken(store, run.data.tags.get(LEASE, "")) as dead:
             # It may have ended well between the search and the taking of its lease.
             if dead and client.get_run(run.info.run_id).info.status == "RUNNING":
-                _bury(client, run)
-                swept.append(run.info.run_id)
-    if swept:
-        log.warning("swept %d training run(s) that were killed: %s", len(swept), ", ".join(swept))
-    return swept
+                yield run
 
 
 def _bury(client: MlflowClient, run: Run) -> None:

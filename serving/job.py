@@ -51,7 +51,11 @@ def open_briefs(tables: Tables, as_of: pd.Timestamp) -> list[str]:
 
     A brief is open when no choice was made before `as_of` and its campaign is not over.
     """
-    briefs = tables.briefs
+    return still_open(tables.briefs, as_of)
+
+
+def still_open(briefs: pd.DataFrame, as_of: pd.Timestamp) -> list[str]:
+    """Return the same from the table of briefs: brief_id, decided_at and ends_at."""
     undecided = briefs["decided_at"].isna() | (briefs["decided_at"] >= as_of)
     running = briefs["ends_at"].isna() | (briefs["ends_at"] >= as_of)
     return sorted(briefs.loc[undecided & running, "brief_id"])
@@ -151,6 +155,7 @@ def serve(
         stale=loaded.stale if loaded else "",
         briefs=tuple(wanted),
         explore_share=explore_share,
+        plan=plan,
         settings=None if loaded else matcher.config.model_dump_json(),
         software=code_version("features", "matcher"),
     )

@@ -93,6 +93,8 @@ class Run:
         Briefs that were asked for; empty for runs of earlier kolmatch.
     explore_share : float or None
         Share of places drawn by chance, as asked; ``None`` takes the settings'.
+    plan : bool or None
+        Whether budgets were planned, as asked; ``None`` takes the settings'.
     settings : str or None
         The settings as JSON, where no model brought them.
     software : str or None
@@ -123,6 +125,7 @@ class Run:
     stale: str = ""
     briefs: tuple[str, ...] = ()
     explore_share: float | None = None
+    plan: bool | None = None
     settings: str | None = None
     software: str | None = None
     redacted_at: pd.Timestamp | None = None
@@ -257,12 +260,26 @@ class Spool:
         """
         import pyarrow.parquet as pq
 
+        self.check()
         for name, frame in conformed(matches, exclusions, details).items():
             self.named |= kols_named(frame)
             path = self._folder / f"{name}-{self._parts:06d}.parquet"
             pq.write_table(to_arrow(_SPECS[name], frame), path)
             self._hashes.setdefault(name, []).append(row_hashes(_SPECS[name], frame))
         self._parts += 1
+
+    def check(self) -> None:
+        """Refuse to go on where an erasure has removed what was spooled.
+
+        Raises
+        ------
+        UserError
+            If so.
+        """
+        if not self._folder.exists():
+            raise UserError(
+                "Got lists that an erasure removed while they were made; run the command again"
+            )
 
     @property
     def tables(self) -> list[str]:
@@ -289,6 +306,7 @@ def publish_spooled(home: Path, run: Run, spool: Spool) -> None:
     """Publish a run whose lists were spooled; errors are those of `publish`."""
     content = _content(run, [spool.content(name) for name in spool.tables])
     with results_lock(home):
+        spool.check()
         _check_nobody_erased(home, spool.named)
         published = _runs_frame(home).set_index("run_id")["content"].get(run.run_id)
         if published == content:
@@ -301,6 +319,14 @@ def publish_spooled(home: Path, run: Run, spool: Spool) -> None:
         for name in spool.tables:
             _write_rows(home, _SPECS[name], run.run_id, spool)
         _write_run(home, run, content)
+
+
+def drop_spools(home: Path, *, apply: bool = True) -> int:
+    """Remove all lists on their way, whose makers then have to begin anew; return how many."""
+    found = [*(home / "results" / _STAGING).glob("*")]
+    for folder in found if apply else ():
+        shutil.rmtree(folder, ignore_errors=True)
+    return len(found)
 
 
 def _sweep(staging: Path) -> None:
@@ -393,6 +419,13 @@ def read_run(home: Path, run_id: str) -> Published:
         exclusions.assign(kols=exclusions["kols"].astype(np.int64)),
         {name: _read_rows(home, spec, run_id) for name, spec in DETAILS.items()},
     )
+
+
+def count_matches(home: Path, run_id: str) -> int:
+    """Return how many matches a published run has, over all briefs."""
+    table = open_table(home / "results" / MATCHES.name)
+    filters = [(_RUN, "=", run_id)]
+    return int(table.to_pyarrow_table(columns=[_ROW], filters=filters).num_rows)
 
 
 def columns_of_all(home: Path, table: str, columns: Sequence[str]) -> pd.DataFrame:

@@ -150,6 +150,7 @@ def replay(
         embeddings,
         top=run.top,
         explore_share=run.explore_share,
+        plan=run.plan,
         progress=progress,
     )
     after = conformed(result.matches, result.exclusions, result.details)

@@ -260,6 +260,9 @@ RUNS = TableSpec(
         Column("stale", "text", doc="why an older copy of the model served; null if none did"),
         Column("briefs", "labels", doc="briefs that were asked for"),
         Column("explore_share", "share", doc="as asked; null takes the settings'"),
+        Column(
+            "plan", "flag", doc="whether budgets were planned, as asked; null takes the settings'"
+        ),
         Column("settings", "text", doc="JSON object, where no model brought them"),
         Column("software", "text", doc="kolmatch and its code that made the lists"),
         Column("redacted_at", "time", doc="when a KOL was erased from it last"),

@@ -30,6 +30,7 @@ def test_exit_codes_are_those_of_the_command_line() -> None:
     told = [int(code) for code in re.findall(r"(?:^|, )(\d+)\b", paragraph.replace("\n", " "))]
     known = [shared.OK, shared.USAGE, shared.BAD_DATA, shared.REFUSED, shared.STALE, shared.BUSY]
     known += [shared.INFEASIBLE, shared.EXHAUSTED, shared.DIFFERENT, shared.LOST]
+    known += [shared.UNWELL]
     assert told == known
 
 

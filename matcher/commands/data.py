@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from matcher.commands.shared import LAKE, Folder, MappingFile, files_of, terminal_of_run
+from matcher.commands.shared import (
+    LAKE,
+    Folder,
+    MappingFile,
+    MetricsFile,
+    files_of,
+    measured,
+    terminal_of_run,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,6 +61,7 @@ def ingest(
     folder: Folder,
     lake: Annotated[Path, typer.Option("--lake", help="Lake to add to; made if new.")] = LAKE,
     mapping: MappingFile = None,
+    metrics: MetricsFile = None,
 ) -> None:
     """Add a folder of files to a lake: new rows go in, rows with a known key are corrected.
 
@@ -63,7 +72,7 @@ def ingest(
     from features.ingest import read_folder
     from features.lake import Lake
 
-    terminal = terminal_of_run()
+    terminal, job = terminal_of_run(), measured("ingest", metrics)
     store = Lake(lake)
     with terminal.progress() as progress:
         reading = read_folder(
@@ -74,6 +83,7 @@ def ingest(
         (name, change.inserted, change.updated, change.unchanged, change.version)
         for name, change in changes.items()
     ]
+    job.ingested(changes)
     terminal.table(["table", "new", "corrected", "unchanged", "version"], rows)
     for note in reading.notes:
         terminal.say(f"note: {note}")

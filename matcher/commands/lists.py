@@ -13,9 +13,11 @@ from matcher.commands.shared import (
     ConfigFile,
     DataPath,
     MappingFile,
+    MetricsFile,
     TrackingUri,
     existing,
     load_config,
+    measured,
     open_embeddings,
     open_source,
     read_time,
@@ -24,6 +26,7 @@ from matcher.commands.shared import (
 
 if TYPE_CHECKING:
     from matcher.console import Terminal
+    from matcher.jobmetrics import JobMetrics
     from serving.job import Served
 
 
@@ -80,6 +83,7 @@ def match(
     config: ConfigFile = None,
     mapping: MappingFile = None,
     tracking_uri: TrackingUri = None,
+    metrics: MetricsFile = None,
 ) -> None:
     """Rank KOLs for briefs with the champion and publish the lists as a run: pages, XLSX, CSV.
 
@@ -97,7 +101,7 @@ def match(
     from serving.workbook import write_files
     from serving.workflow import write_workflow
 
-    terminal = terminal_of_run()
+    terminal, job = terminal_of_run(), measured("match", metrics)
     now = pd.Timestamp.now(tz="UTC").floor("s")
     moment = now if as_of is None else read_time(as_of)
     settings = load_config(config)
@@ -109,6 +113,8 @@ def match(
                 "before. Nothing is published; name one with --brief, or give an earlier --as-of.",
                 briefs=0,
             )
+            job.set("kolmatch_briefs", 0)
+            job.set("kolmatch_matches", 0)
             return
         loaded = Registry(source.home, tracking_uri).champion()
         if loaded:
@@ -132,6 +138,7 @@ def match(
             run_id=run_id,
             progress=progress,
         )
+    _measure(job, served)
     if not files:
         terminal.say(f"Run {served.run.run_id} is published.", run_id=served.run.run_id)
         _tell_stale(terminal, served)
@@ -167,6 +174,21 @@ def match(
     terminal.say(f"Run {served.run.run_id} is published.", run_id=served.run.run_id)
     terminal.say(f"Open {pages[-1]} in a browser.", page=str(pages[-1]))
     _tell_stale(terminal, served)
+
+
+def _measure(job: JobMetrics, served: Served) -> None:
+    from serving.publish import count_matches
+
+    run = served.run
+    job.set("kolmatch_briefs", len(run.briefs))
+    if job.file is not None:
+        job.set("kolmatch_matches", count_matches(served.home, run.run_id))
+    job.set("kolmatch_model_stale", bool(served.stale))
+    if run.model_version is not None:
+        job.set("kolmatch_model_version", float(run.model_version))
+    if run.trained_at is not None:
+        age = max((run.created_at - run.trained_at).total_seconds(), 0.0)
+        job.set("kolmatch_model_age_seconds", age)
 
 
 def _tell_stale(terminal: Terminal, served: Served) -> None:

@@ -15,10 +15,12 @@ from matcher.commands.shared import (
     ConfigFile,
     DataPath,
     MappingFile,
+    MetricsFile,
     Split,
     TrackingUri,
     existing,
     load_config,
+    measured,
     open_embeddings,
     open_source,
     terminal_of_run,
@@ -48,6 +50,7 @@ def train(
     config: ConfigFile = None,
     mapping: MappingFile = None,
     tracking_uri: TrackingUri = None,
+    metrics: MetricsFile = None,
 ) -> None:
     """Learn from past outcomes, compare with simple rules, and register the model as challenger.
 
@@ -57,7 +60,7 @@ def train(
     from matcher.registry import Registry
     from training.job import train as fit
 
-    terminal = terminal_of_run()
+    terminal, job = terminal_of_run(), measured("train", metrics)
     settings = load_config(config)
     if origins is not None:
         rolling = settings.training.model_copy(update={"origins": origins})
@@ -77,6 +80,9 @@ def train(
             encoders=source.encoders,
             progress=progress,
         )
+    job.set("kolmatch_model_version", float(trained.version))
+    for name, value in trained.metrics.items():
+        job.set("kolmatch_metric", value, metric=name)
     _show_evaluation(terminal, trained.evaluation)
     if trained.unconverted:
         terminal.warn(

@@ -59,7 +59,7 @@ def access(
     from serving.privacy.access import as_words
     from serving.privacy.find import GoneError
 
-    terminal, store = terminal_of_run(), _lake(lake)
+    terminal, store = terminal_of_run(), existing_lake(lake)
     try:
         told = look(store, kol_id, Registry(lake, tracking_uri), person=person)
     except GoneError as gone:
@@ -104,7 +104,7 @@ def erase(
     from serving.privacy.find import GoneError
     from training.retrain import BusyError, alone
 
-    terminal, store = terminal_of_run(), _lake(lake)
+    terminal, store = terminal_of_run(), existing_lake(lake)
     try:
         with alone(lake, wait):
             done = work(
@@ -156,7 +156,7 @@ def prune(
     from matcher.commands.shared import read_time
     from training.retrain import BusyError, alone
 
-    terminal, store = terminal_of_run(), _lake(lake)
+    terminal, store = terminal_of_run(), existing_lake(lake)
     days = load_config(config).retention.days()
     if not days:
         raise UserError(
@@ -231,7 +231,7 @@ def replay(
     raise typer.Exit(DIFFERENT)
 
 
-def _lake(path: Path) -> Lake:
+def existing_lake(path: Path) -> Lake:
     """Return a lake, refusing a folder of files."""
     from features.errors import UserError
     from features.lake import Lake

@@ -17,16 +17,17 @@ if TYPE_CHECKING:
     from features.vectors import Embeddings
     from matcher.config import Config
     from matcher.console import Terminal
+    from matcher.jobmetrics import JobMetrics
 
 OK, USAGE, BAD_DATA, REFUSED, STALE, BUSY, INFEASIBLE, EXHAUSTED = 0, 2, 3, 4, 5, 6, 7, 8
-DIFFERENT, LOST = 9, 10
+DIFFERENT, LOST, UNWELL = 9, 10, 11
 
 EPILOG = (
     "Exit codes: 0 done, 2 wrong usage, 3 bad data (every fault is listed), 4 the gate refused a "
     "model, 5 done, but with an older model because the registry could not give the champion, "
     "6 another retraining (or search of settings) is at work, 7 no plan keeps all limits, 8 the "
     "disk is full or closed, or memory ran out, 9 a replay gave another list, 10 a run cannot be "
-    "replayed."
+    "replayed, 11 the doctor found something to see to."
 )
 
 DataPath = Annotated[
@@ -68,6 +69,15 @@ Split = Annotated[
         "judgments that tell none."
     ),
 ]
+MetricsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--metrics",
+        dir_okay=False,
+        help="Write how the job went to this file, as Prometheus' text format has it; also where "
+        "it fails.",
+    ),
+]
 LAKE = Path("lake")
 
 
@@ -76,6 +86,7 @@ class Run:
 
     terminal: Terminal | None = None
     typed: Sequence[str] = ()
+    metrics: JobMetrics | None = None
 
 
 STATE = Run()
@@ -90,6 +101,14 @@ def terminal_of_run() -> Terminal:
         before = takewhile(lambda token: token.startswith("-"), STATE.typed)
         STATE.terminal = Terminal("--json" in before)
     return STATE.terminal
+
+
+def measured(job: str, file: Path | None) -> JobMetrics:
+    """Return what a job fills in on its way; the command line writes it at the end, however."""
+    from matcher.jobmetrics import JobMetrics
+
+    STATE.metrics = JobMetrics(job, file)
+    return STATE.metrics
 
 
 def existing(path: Path) -> Path:

@@ -18,10 +18,12 @@ from matcher.commands.shared import (
     ConfigFile,
     DataPath,
     MappingFile,
+    MetricsFile,
     TrackingUri,
     existing,
     files_of,
     load_config,
+    measured,
     open_embeddings,
     open_source,
     read_time,
@@ -222,6 +224,7 @@ def retrain(
     config: ConfigFile = None,
     mapping: MappingFile = None,
     tracking_uri: TrackingUri = None,
+    metrics: MetricsFile = None,
 ) -> None:
     """Ingest what is new, train, let the gate decide, promote or keep, report, look for drift.
 
@@ -234,10 +237,11 @@ def retrain(
     from features.ingest import read_folder
     from features.lake import Lake
     from matcher.registry import Registry
-    from training.retrain import KEPT, NOTHING, BusyError, alone
+    from training.drift import RETRAIN, STEADY, WATCH
+    from training.retrain import KEPT, NOTHING, PROMOTED, BusyError, alone
     from training.retrain import retrain as work
 
-    terminal = terminal_of_run()
+    terminal, job = terminal_of_run(), measured("retrain", metrics)
     settings, moment, store = load_config(config), _moment(as_of), Lake(lake)
 
     def stage(name: str) -> None:
@@ -252,7 +256,7 @@ def retrain(
                 reading = read_folder(
                     files_of(folder), mapping, store.known(), progress, store.erased()
                 )
-                store.ingest(reading.tables, progress)
+                job.ingested(store.ingest(reading.tables, progress))
             source = open_source(lake, None if folder is not None else mapping, progress)
             stage("reconcile")
             try:
@@ -277,6 +281,12 @@ def retrain(
     except BusyError as error:
         terminal.fail(f"another retraining of {lake} is at work; wait for it with --wait SECONDS")
         raise typer.Exit(BUSY) from error
+    job.set("kolmatch_model_version", float(done.version))
+    job.set("kolmatch_model_promoted", done.result == PROMOTED)
+    if done.drift is not None:
+        job.set("kolmatch_drift_psi", done.drift.overall)
+        for advice in (STEADY, WATCH, RETRAIN):
+            job.set("kolmatch_drift_advice", done.drift.advice == advice, advice=advice)
     if as_json:
         print_json(done.told())
     terminal.say(done.words.strip(), result=done.result, version=done.version)

@@ -42,7 +42,7 @@ from serving.privacy.lists import clean_results, is_made_of_run, list_folders, r
 from serving.privacy.models import Seen
 from serving.privacy.outputs import files_in, remembered
 from serving.privacy.traces import Traces
-from serving.publish import results_lock
+from serving.publish import drop_spools, results_lock
 
 STAGES = ("tombstone", "tables", "vectors", "results", "files", "models", "report")
 """What an erasure does, in order."""
@@ -303,7 +303,11 @@ class _Work:
             }
             for name in sorted(found.rows | found.cells)
         }
-        return told | {"results/runs": {"marked as redacted": len(found.runs)}}
+        return told | {
+            "results/runs": {"marked as redacted": len(found.runs)},
+            # Nobody can tell a killed job's from a living one's.
+            "results/unpublished": {"runs dropped": drop_spools(self.lake.path, apply=self.apply)},
+        }
 
     def files(self) -> dict[str, dict[str, int]]:
         home, found = self.lake.path, Counter[tuple[str, str]]()

@@ -63,6 +63,7 @@ def test_a_draw_fills_every_place(scores: list[float], data: st.DataObject, seed
     assert drawn[chances == 1].all()
 
 
+@pytest.mark.long
 def test_over_seeds_each_is_listed_as_often_as_its_list_chance_says() -> None:
     config = ServingConfig(top=10, explore_share=0.3, explore_pool=2)
     seeds = 3000

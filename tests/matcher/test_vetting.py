@@ -53,7 +53,7 @@ HARMFUL = {
     "a category in a split": (_first("decision_type", "1"), "never does"),
     "more leaves than told": (_first("num_leaves", "70"), "values of 70 leaves"),
     "a leaf without a number": (_first("leaf_value", "nan"), "no numbers"),
-    "a threshold without one": (_first("threshold", "nan"), "no number"),
+    "a word for a threshold": (_first("threshold", "x"), "cannot be read"),
     "words for numbers": (_first("split_feature", "x"), "cannot be read"),
     "linear leaves": (_first("is_linear", "1"), "linear"),
     "two classes": (_first("num_class", "2"), "more than one number"),

@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from features.columns import Column
 from features.errors import TableError, UserError
 from serving import publish as module
-from serving.publish import Run, latest_run, publish, read_run, runs
+from serving.publish import (
+    Run,
+    Spool,
+    drop_spools,
+    latest_run,
+    publish,
+    publish_spooled,
+    read_run,
+    runs,
+)
 from serving.results import DETAILS, MATCHES
 
 AS_OF = pd.Timestamp("2026-06-30", tz="UTC")
@@ -269,3 +278,15 @@ def test_a_bad_night_makes_no_other_run_of_the_same_lists(tmp_path: Path) -> Non
     (kept,) = runs(tmp_path)
     assert (kept.stale, kept.trained_at, kept.model_days) == ("away", trained, 3)
     assert run().model_days is None
+
+
+def test_lists_on_their_way_that_an_erasure_removes_are_not_published(tmp_path: Path) -> None:
+    with Spool(tmp_path) as spool:
+        spool.add(matches(), exclusions())
+        assert drop_spools(tmp_path, apply=False) == 1
+        assert drop_spools(tmp_path) == 1
+        with pytest.raises(UserError, match="an erasure removed while they were made"):
+            spool.add(matches(), exclusions())
+        with pytest.raises(UserError, match="an erasure removed while they were made"):
+            publish_spooled(tmp_path, run(), spool)
+    assert runs(tmp_path) == []

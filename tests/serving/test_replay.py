@@ -46,6 +46,7 @@ def built(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
             brief_ids=open_briefs(tables, AS_OF)[:1],
             top=5,
             explore_share=0.2,
+            plan=None if loaded else False,
             run_id=run_id,
         )
     kols = tables.kols
@@ -72,6 +73,7 @@ def test_a_run_comes_out_the_same_though_the_data_went_on(built: Path, run_id: s
     found = again(built, run_id)
     assert (found.equal, found.count, found.notes) == (True, 0, ())
     assert found.run.explore_share == 0.2
+    assert found.run.plan is (False if run_id == "content" else None)
     assert json.loads(json.dumps(found.told()))["equal"] is True
 
 

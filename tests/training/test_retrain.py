@@ -323,6 +323,7 @@ def _code(arguments: list[str]) -> int:
     return int(ended.value.code or 0)
 
 
+@pytest.mark.long
 def test_killed_at_any_stage_the_next_run_ends_as_an_undisturbed_one(
     place: Path,
     job: Job,

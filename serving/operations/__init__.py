@@ -1,0 +1,1 @@
+"""What whoever runs kolmatch wants to know: how things stand, and what ails."""
