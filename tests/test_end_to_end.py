@@ -49,9 +49,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     _run("simulate", files, "--kols", "60", "--briefs", "40", "--seed", "3")
     _run("check", files)
     _run("ingest", files, "--lake", lake)
-    _run("train", lake, "--config", place / "settings.toml")
+    told = {job: ("--metrics", place / f"{job}.prom") for job in ("train", "match")}
+    _run("train", lake, "--config", place / "settings.toml", *told["train"])
     _run("promote", lake, "--force")  # so small a world may teach nothing; the gate has its tests
-    _run("match", lake, "--as-of", AS_OF, "--out", place / "lists", "--run-id", "first")
+    to = ("--out", place / "lists", "--run-id", "first")
+    _run("match", lake, "--as-of", AS_OF, *to, *told["match"])
     yield place
     root.handlers[:] = handlers
     root.setLevel(level)
@@ -87,6 +89,22 @@ def test_the_run_is_published_whole(place: Path) -> None:
     assert published.exclusions.groupby("brief_id")["kols"].sum().eq(roster).all()
     assert published.matches["reasons_zh"].map(len).gt(0).any()
     assert published.matches["fit"].between(0, 1).all()
+
+
+def test_the_jobs_tell_how_they_went(place: Path) -> None:
+    published = read_run(place / "lake", "first")
+    told = (place / "match.prom").read_text(encoding="utf-8")
+    for name, value in (
+        ("kolmatch_job_success", 1),
+        ("kolmatch_briefs", len(published.run.briefs)),
+        ("kolmatch_matches", len(published.matches)),
+        ("kolmatch_model_version", 1),
+        ("kolmatch_model_stale", 0),
+    ):
+        assert f'{name}{{job="match"}} {float(value)}\n' in told
+    assert 'kolmatch_model_age_seconds{job="match"} ' in told
+    headline = Registry(place / "lake").metrics("1")["headline"]
+    assert f'{{job="train",metric="headline"}} {headline!r}\n' in (place / "train.prom").read_text()
 
 
 def test_people_get_the_lists_with_ids_as_text(place: Path) -> None:

@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from features.history import History
 from features.lake import Lake
@@ -51,6 +52,7 @@ def match(home: Path, run_id: str) -> str:
     return stored(home, run_id)[0]
 
 
+@pytest.mark.long
 def test_a_backup_taken_while_a_job_writes_gives_the_same_lists(
     tmp_path: Path, world: World
 ) -> None:
