@@ -7,7 +7,7 @@ import pytest
 
 from features.simulate import World
 from matcher.cli import main
-from matcher.commands.shared import BAD_DATA, OK, USAGE
+from matcher.commands.shared import BAD_DATA, BUSY, OK, REFUSED, USAGE
 from matcher.jobmetrics import HELP, JobMetrics
 
 _SAMPLE = re.compile(r'([a-z_]+)\{((?:[a-z]+="(?:[^"\\\n]|\\[\\"n])*",?)+)\} (\S+)')
@@ -85,3 +85,30 @@ def test_metrics_that_cannot_be_written_do_not_fail_the_job(
     file = tmp_path / "taken" / "ingest.prom"
     assert run("ingest", files, "--lake", tmp_path / "lake", "--metrics", file) == OK
     assert "the metrics could not be written" in capsys.readouterr().err
+
+
+def test_a_retraining_tells_drift_and_a_busy_one_leaves_the_file(
+    tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from features.lake import Lake
+    from matcher.commands import upkeep
+    from training import retrain as module
+    from training.drift import WATCH, Drift
+
+    lake, file = tmp_path / "lake", tmp_path / "retrain.prom"
+    Lake(lake).ingest(world.tables)
+    done = module.Retrained(module.KEPT, "3", "2", {}, "kept", Drift.unseen(WATCH, "so"))
+    monkeypatch.setattr(module, "retrain", lambda *_, **__: done)
+    monkeypatch.setattr(upkeep, "_write_report", lambda *_: None)
+    assert run("retrain", "--lake", lake, "--metrics", file) == REFUSED
+    found, job = read(file), 'job="retrain"'
+    assert found["kolmatch_job_success", job] == 1
+    assert found["kolmatch_job_exit_code", job] == REFUSED
+    assert found["kolmatch_model_promoted", job] == 0
+    assert found["kolmatch_model_version", job] == 3
+    assert found["kolmatch_drift_advice", f'{job},advice="watch"'] == 1
+    assert found["kolmatch_drift_advice", f'{job},advice="retrain"'] == 0
+    before = file.read_bytes()
+    with module.alone(lake, 0):
+        assert run("retrain", "--lake", lake, "--metrics", file) == BUSY
+    assert file.read_bytes() == before
