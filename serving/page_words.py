@@ -369,6 +369,13 @@ NOTES: dict[str, Text] = {
         "Forecasts are P10, P50 and P90: about one collaboration in ten falls below P10, and one "
         "above P90. How wide the interval is tells how sure the forecast is.",
     ),
+    "chosen": Text(
+        "预估学自过往实际合作过的达人；从未合作过的达人往往低于预估，组合合计宜用于比较方案，"
+        "不宜作为效果承诺。复盘对账会给出偏差。",
+        "Forecasts are learned from KOLs whom past campaigns chose. Those never chosen tend to "
+        "bring less: use the plan’s totals to compare plans, not as a promise. `reconcile` tells "
+        "how far off they were.",
+    ),
     "price": Text(
         "刊例价为数据截至时仍有效的报价；同类区间为同平台、同量级、同形式报价的四分位区间。",
         "The price is the quote in force before the data’s end; the usual band holds the middle "
