@@ -109,6 +109,17 @@ def half_width(text: str) -> str:
     return (text if text.isascii() else text.translate(_HALF_WIDTH)).strip()
 
 
+def is_text(text: str) -> bool:
+    r"""Tell whether a text can be stored: JSON can spell halves of characters, which nothing keeps.
+
+    Examples
+    --------
+    >>> is_text("😀"), is_text("\ud83d")
+    (True, False)
+    """
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def fold(text: str) -> str:
     """Return a word as words are compared: half-width, lower case, no blanks, ``_`` or ``-``.
 

@@ -32,7 +32,10 @@ _ID_DIGITS = "10X98765432"
 _FREE = r"(?<![0-9_.=/-])"
 """Not inside a longer number, a decimal one or an address of the web."""
 _KINDS = {
-    "e-mail": r"[A-Za-z0-9._%+-]+[@＠][A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}",
+    # Lengths have limits, as those of addresses do: without them a long text of nothing but
+    # letters is searched anew from each.
+    "e-mail": r"[A-Za-z0-9._%+-]{1,64}[@＠][A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,8}"
+    r"\.[A-Za-z]{2,63}",
     "id number": _FREE
     + r"[1-9]\d{5}(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx](?![A-Za-z0-9])",
     "phone": _FREE

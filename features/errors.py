@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+_SHOWN = 200
+"""Characters of a value that a message shows."""
+
 
 @dataclass(frozen=True, order=True)
 class Fault:
@@ -39,7 +42,8 @@ class Fault:
             place.append(f"row {self.row}")
         if self.column:
             place.append(f"column {self.column}")
-        return f"{', '.join(place)}: got {self.value!r}, expected {self.expected}"
+        value = self.value if len(self.value) <= _SHOWN else f"{self.value[:_SHOWN]}..."
+        return f"{', '.join(place)}: got {value!r}, expected {self.expected}"
 
 
 class UserError(ValueError):

@@ -10,6 +10,7 @@ import codecs
 import csv
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
@@ -59,9 +60,8 @@ def list_files(
             continue
         if path.is_dir():
             notes.append(f"{name}/: folders are not looked into")
-        elif not path.resolve().is_relative_to(home):
-            expected = "a file of its own; links out of the folder are not followed"
-            faults.append(Fault("", name, 0, "", str(path.readlink()), expected))
+        elif fault := _no_file(path, home):
+            faults.append(fault)
         elif path.suffix.lower() == ".xls":
             faults.append(Fault("", name, 0, "", ".xls", "the workbook saved as .xlsx"))
         elif path.suffix.lower() in SUFFIXES:
@@ -69,6 +69,24 @@ def list_files(
         else:
             notes.append(f"{name}: ignored, being none of {', '.join(SUFFIXES)}")
     return files, notes, faults
+
+
+def _no_file(path: Path, home: Path) -> Fault | None:
+    """Return why an entry of the folder is not opened, ``None`` where it is a file."""
+    value = str(path.readlink()) if path.is_symlink() else "no file"
+    try:
+        target = path.resolve()
+    except (OSError, RuntimeError):  # it leads in a circle
+        return Fault("", path.name, 0, "", value, "a file of its own; this link leads to none")
+    if not target.is_relative_to(home):
+        expected = "a file of its own; links out of the folder are not followed"
+        return Fault("", path.name, 0, "", value, expected)
+    if not target.exists():
+        return Fault("", path.name, 0, "", value, "a file of its own; this link leads to none")
+    if not target.is_file():
+        # Reading a pipe would wait for ever.
+        return Fault("", path.name, 0, "", "a pipe or device", "a plain file; copy it into one")
+    return None
 
 
 def read_sheets(path: Path) -> list[Sheet]:
@@ -99,7 +117,8 @@ def _read_csv(path: Path) -> list[Sheet]:
     with path.open(encoding=encoding_of(path), newline="") as lines:
         limit = csv.field_size_limit(_FIELD_LIMIT)
         try:
-            return _parse_csv(path.name, lines)
+            sheets = _parse_csv(path.name, lines)
+            return [replace(sheet, encoding=lines.encoding) for sheet in sheets]
         finally:
             # The limit belongs to the whole process, where others may rely on theirs.
             csv.field_size_limit(limit)
@@ -125,8 +144,9 @@ def encoding_of(path: Path) -> str:
     for encoding in candidates:
         try:
             with path.open(encoding=encoding, newline="") as stream:
-                while stream.read(2**20):
-                    pass
+                while part := stream.read(2**20):
+                    if "\0" in part:
+                        raise UnicodeError("NUL")
         except UnicodeError:
             continue
         return encoding

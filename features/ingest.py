@@ -84,6 +84,7 @@ def read_folder(
     known: Tables | None = None,
     progress: Progress = silent,
     erased: Tombstones | None = None,
+    now: pd.Timestamp | None = None,
 ) -> Reading:
     """Read every CSV, XLSX and Parquet file of a folder.
 
@@ -103,6 +104,8 @@ def read_folder(
         Told after each file.
     erased : Tombstones, optional
         KOLs whose rows are left out, and counted in the notes.
+    now : Timestamp, optional
+        Rows that say to be known from a later time only are counted in the notes.
 
     Raises
     ------
@@ -122,7 +125,7 @@ def read_folder(
         progress("reading files", count, len(paths))
         reader.read(path)
     progress("reading files", len(paths), len(paths))
-    return reader.finish([path.name for path in paths])
+    return reader.finish([path.name for path in paths], now)
 
 
 def summary(reading: Reading) -> list[dict[str, str | int]]:
@@ -160,6 +163,13 @@ def _strangers(tables: Tables, known: Tables | None) -> Iterator[str]:
         and (known.kols["observed_at"] == EPOCH).any()
     ):
         yield "collaborations: KOLs stored without observed_at count as known before them"
+    for owner, rows, column in (("kol", "kols", "kol_id"), ("brief", "briefs", "brief_id")):
+        here = {*getattr(tables, rows)[column]}
+        there = here | (set() if known is None else {*getattr(known, rows)[column]})
+        mine = tables.vectors.loc[tables.vectors["owner"] == owner, "id"]
+        if nobody := sorted({*mine} - there):
+            shown = ", ".join(nobody[:5]) + (", ..." if len(nobody) > 5 else "")
+            yield f"vectors, id: no {owner} has this id: {shown}"
     stored = set() if known is None else {*known.kols["kol_id"]}
     people = {*kols["kol_id"], *kols["display_name"].dropna()} | stored
     brands = {*briefs["brand_id"], *briefs["brand_name"].dropna(), *tables.posts["brand_id"]}
@@ -212,6 +222,11 @@ class _Reader:
             self.notes.append(f"{path.name}: empty")
         for sheet in sheets:
             self.faults += sheet.faults
+            if sheet.encoding == "gb18030":
+                self.notes.append(
+                    f"{path.name}: read as GB18030, being no UTF-8; if its text looks wrong, save "
+                    "it as UTF-8"
+                )
             self._assign(sheet, alone=len(sheets) == 1)
 
     def _assign(self, sheet: Sheet, alone: bool) -> None:
@@ -294,7 +309,7 @@ class _Reader:
         rows = len(part.frame)
         self.sources.append(Source(spec.name, sheet.label, rows, columns, ignored))
 
-    def finish(self, files: Sequence[str]) -> Reading:
+    def finish(self, files: Sequence[str], now: pd.Timestamp | None = None) -> Reading:
         """Check everything together, and return it or raise."""
         if not any(self.parts.values()) and not self.faults:
             self.faults.append(Fault("", "", 0, "", ", ".join(files) or "no files", _NO_NAME))
@@ -315,8 +330,11 @@ class _Reader:
         tables = Tables(**frames)
         self.faults += self._timeless(tables)
         self.faults += self._links(tables)
+        for name, odd in (("outcomes", _too_early(tables)), ("exchange_rates", _to_itself(tables))):
+            self.faults += _in_place(self.parts[name], odd, frames[name])
         if self.faults:
             raise TableError(sorted(set(self.faults), key=_reading_order))
+        self.notes += self._to_come(tables, now)
         tables, struck = self.erased.strike(tables)
         self.notes += [
             f"{name}: {rows} row{'s' * (rows > 1)} of erased KOLs left out"
@@ -326,6 +344,20 @@ class _Reader:
         ]
         self.notes += _strangers(tables, self.known)
         return Reading(tables, tuple(self.sources), tuple(self.notes))
+
+    def _to_come(self, tables: Tables, now: pd.Timestamp | None) -> Iterator[str]:
+        """Yield how many rows of each table are of the future, and where the first of them is."""
+        for name, frame in tables if now is not None else ():
+            column = SPECS[name].known_at
+            late = np.flatnonzero(frame[column] > now).tolist() if column else []
+            if not late:
+                continue
+            first = Fault(name, "", int(late[0]) + 2, str(column), "later", "")
+            for fault in _in_place(self.parts[name], [first], frame):
+                yield (
+                    f"{fault.file}, row {fault.row}, column {fault.column}: {fault.value} is still "
+                    f"to come; no match before it knows of this row (rows so: {len(late)})"
+                )
 
     def _timeless(self, tables: Tables) -> Iterator[Fault]:
         """Yield times that were left out where collaborations make them matter."""
@@ -372,6 +404,41 @@ class _Reader:
                 for part in parts:
                     place = part.sheet.label
                     yield Fault(name, place, 0, part.header(column), f"no {target}", expected)
+
+
+def _too_early(tables: Tables) -> list[Fault]:
+    """Return outcomes that were measured before the day on which the KOL was shown."""
+    shown = tables.collaborations.set_index("collaboration_id")["shown_at"]
+    if tables.outcomes.empty or shown.empty or not shown.index.is_unique:
+        return []
+    since = tables.outcomes["collaboration_id"].map(shown)
+    measured = tables.outcomes["measured_at"]
+    # A day alone is its first moment, which may come before the hour of the showing.
+    odd = (measured + pd.Timedelta(days=1) <= since).to_numpy(dtype=bool)
+    at: list[int] = np.flatnonzero(odd).tolist()
+    return [
+        Fault(
+            "outcomes",
+            "",
+            int(row) + 2,
+            "measured_at",
+            str(measured.iat[row]),
+            f"a time not before {since.iat[row]}, when its collaboration was shown; mend one of "
+            "the two",
+        )
+        for row in at
+    ]
+
+
+def _to_itself(tables: Tables) -> list[Fault]:
+    """Return exchange rates of a currency with itself other than 1."""
+    rates = tables.exchange_rates
+    odd = (rates["currency"] == rates["to_currency"]) & (rates["rate"] != 1)
+    expected = "two different currencies, or a rate of 1; mend to_currency"
+    return [
+        Fault("exchange_rates", "", int(row) + 2, "rate", f"{rates['rate'].iat[row]:g}", expected)
+        for row in np.flatnonzero(odd.to_numpy(dtype=bool)).tolist()
+    ]
 
 
 def _contacts(spec: TableSpec, sheet: Sheet, entries: Sequence[Entry]) -> Iterator[Fault]:
@@ -437,7 +504,7 @@ def _in_place(
         if _for_want_of_currency(part, columns[0], position):
             continue
         value = fault.value
-        if len(columns) == 1 and value and " > " not in value:
+        if len(columns) == 1 and " > " not in value:
             value = part.text(columns[0], position) or value
         header = " + ".join(part.header(column) for column in columns)
         yield part.fault(position, header, value, fault.expected)

@@ -23,6 +23,7 @@ Columns that the mapping does not speak of are still found by their headers.
 
 from __future__ import annotations
 
+import reprlib
 import tomllib
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -137,7 +138,7 @@ def load_mapping(path: Path) -> Mapping:
     """
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # of which bad TOML and bad UTF-8 are kinds
         raise TableError([Fault("", path.name, 0, "", str(error), "TOML in UTF-8")]) from error
     try:
         mapping = Mapping.model_validate(data)
@@ -203,8 +204,13 @@ def _faults(error: ValidationError, file: str) -> Iterator[Fault]:
             expected = "this key, which must be there"
         elif problem["type"] == "literal_error":
             expected = problem["ctx"]["expected"]
-        value = "" if problem["type"] == "missing" else str(problem["input"])
+        value = "" if problem["type"] == "missing" else _shown(problem["input"])
         yield Fault("", file, 0, place, value, expected)
+
+
+def _shown(told: object) -> str:
+    # What is nested deeper than Python's stack has no repr.
+    return reprlib.repr(told) if isinstance(told, (dict, list)) else str(told)
 
 
 def _keys(place: tuple[int | str, ...]) -> list[str]:

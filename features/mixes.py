@@ -6,10 +6,12 @@ import json
 import re
 from collections.abc import Iterable
 
-from features.cells import RefusedError, Style, fold, half_width, vocabulary
+from features.cells import RefusedError, Style, fold, half_width, is_text, vocabulary
 from features.numerals import read_share
 
 _MIX = "shares by name, such as female:65%;male:35% or 1 广东 12.96% | 2 江苏 7.7%"
+_BLANKS = re.compile(r"[^\S\n]+")
+_BREAKS = re.compile(r" ?\n\s*")
 _ENTRIES = re.compile(r"\s*[|;；\n]\s*|(?<=%)\s*[,，、\s]\s*|\s*[,，、]\s*(?=[^\d\s])")
 _GLUED = re.compile(r"(.*[^\d.\s:=])(\d+(?:\.\d+)?%)")
 _AGE_RANGE = re.compile(r"(\d{1,2})\s*[-~至到]\s*(\d{1,2})")
@@ -45,6 +47,8 @@ def read_mix(text: str, style: Style, dimension: str) -> dict[str, float]:
     if plain.startswith("{"):
         entries = _from_json(plain)
     else:
+        # A long run of blanks would be searched for a divider from each of them.
+        plain = _BREAKS.sub("\n", _BLANKS.sub(" ", plain))
         parts = [part for part in _ENTRIES.split(plain) if part.strip()]
         entries = [_entry(part, position) for position, part in enumerate(parts, start=1)]
     shares = [(mix_name(name, dimension), read_share(share, style)) for name, share in entries]
@@ -128,7 +132,7 @@ def _from_json(text: str) -> list[tuple[str, str]]:
         told = json.loads(text, object_pairs_hook=list, parse_float=str, parse_int=str)
     except (ValueError, RecursionError) as error:
         raise RefusedError(_MIX) from error
-    if not all(isinstance(share, str) for _, share in told):
+    if not all(isinstance(share, str) and is_text(name) for name, share in told):
         raise RefusedError(_MIX)
     return [(str(name), share) for name, share in told]
 

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
-import math
 import re
 from decimal import Decimal
 from functools import cache
 
 from features.cells import RefusedError, Style, fold, half_width, vocabulary
+
+MOST = 10**20
+"""What no count and no amount of money exceeds: more is a mistake, and would swamp every sum."""
 
 _SWAP = str.maketrans(",.", ".,")
 # Could be one and a quarter thousand, or one and a quarter with a needless digit.
@@ -70,8 +72,8 @@ def read_number(text: str, style: Style, counters: frozenset[str] = frozenset())
     if scale and style.unit in scales:
         raise RefusedError(f"a number without {match['scale']}, the column being in {style.unit}")
     number *= scales.get(scale or style.unit, 1)
-    if not math.isfinite(float(number)):
-        raise RefusedError(_A_NUMBER)
+    if abs(number) > MOST or (number and not float(number)):
+        raise RefusedError(f"a number up to {MOST:.0e}, and 0 or more than 1e-300; mend the value")
     return number
 
 

@@ -63,6 +63,8 @@ class Sheet:
         Lost cells by position in `cells` and header.
     faults : tuple of Fault
         Rows that could not be taken, and are not in `cells`.
+    encoding : str
+        Of a text file; empty for others.
     """
 
     file: str
@@ -72,6 +74,7 @@ class Sheet:
     typed: frozenset[str] = frozenset()
     spoiled: Mapping[tuple[int, str], Spoiled] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
+    encoding: str = ""
 
     @property
     def label(self) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.cells import PLAIN, RefusedError, Style, fold, is_null, vocabulary
+from features.cells import PLAIN, RefusedError, Style, fold, is_null, is_text, vocabulary
 from features.columns import TIME, Column
 from features.mixes import read_mix
 from features.numerals import (
@@ -43,6 +43,11 @@ _SHORTENED = re.compile(r"\d(?:\.\d+)?E\+\d{2}", re.ASCII)
 _PROTECTED = re.compile(r'="([^"]*)"')
 _SHORT = frozenset({"number", "count", "money", "share", "flag", "time", "choice"})
 _LONGEST = 100
+LONGEST_ID = 500
+"""Characters of an id; what is longer is a text in the wrong column."""
+# Controls, and signs without width or that turn the direction of writing: two ids that look the
+# same would differ. The joiner of emoji stays allowed.
+_HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 _EXACT_DIGITS = 16
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -169,6 +174,13 @@ def _read_id(text: str, column: Column, style: Style) -> str:
         raise RefusedError(
             "the whole id; a spreadsheet has shortened it. Export it again with the column as text"
         )
+    if len(plain) > LONGEST_ID:
+        raise RefusedError(f"an id of at most {LONGEST_ID} characters; is this another column?")
+    if hidden := _HIDDEN.search(plain):
+        raise RefusedError(
+            f"an id that shows all its characters; U+{ord(hidden[0]):04X} in it cannot be seen: "
+            "delete it"
+        )
     return plain
 
 
@@ -229,13 +241,15 @@ def _json_list(plain: str, column: Column) -> list[str]:
         items = json.loads(plain, parse_int=str, parse_float=str)
     except (ValueError, RecursionError) as error:
         raise RefusedError(column.expected) from error
-    if not all(isinstance(item, str) for item in items):
+    if not all(isinstance(item, str) and is_text(item) for item in items):
         raise RefusedError(column.expected)
     return list(items)
 
 
 def _read_vector(text: str, column: Column, style: Style) -> npt.NDArray[np.float32]:
-    parts = re.split(r"[\s,;]+", text.strip().removeprefix("[").removesuffix("]").strip())
+    parts = re.split(r"\s*[,;]\s*|\s+", text.strip().removeprefix("[").removesuffix("]").strip())
+    if "_" in text:  # which Python takes to group digits, and nobody else
+        raise RefusedError(column.expected)
     try:
         with np.errstate(over="ignore"):
             vector = np.array([float(part) for part in parts], dtype=np.float32)

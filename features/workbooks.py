@@ -29,6 +29,8 @@ from features.sheets import (
 MAX_BYTES = 2 * 2**30
 """What a workbook may unpack to: more is a mistake or a zip bomb."""
 
+MAX_ROWS = 2**20
+"""Rows that a worksheet can have; a file may claim to have billions, all empty."""
 _TITLE_ROWS = 10
 _QUOTED = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]')
 _FORMULA = re.compile(rb"<f[ >/]")
@@ -102,6 +104,8 @@ def _rows(page: Any) -> Iterator[tuple[int, list[Any]]]:
     # Some programs save a wrong extent, beyond which openpyxl would see nothing.
     page.reset_dimensions()
     for number, row in enumerate(page.iter_rows(), start=1):
+        if number > MAX_ROWS:
+            raise ValueError(f"a row beyond {MAX_ROWS:,}")
         cells = [_cell(cell) for cell in row]
         if any(cell is not None for cell in cells):
             yield number, cells

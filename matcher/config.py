@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import reprlib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -449,18 +450,21 @@ class Config(_Frozen):
             return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
         except OSError as error:
             raise UserError(f"Got settings file {path}, which cannot be read: {error}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise UserError(f"Got {path} but expected a TOML file: {error}") from error
         except ValidationError as error:
             faults = "\n".join(f"  {_fault(item['loc'], item)}" for item in error.errors())
             raise UserError(f"Got settings in {path} that kolmatch cannot use:\n{faults}") from None
+        except (ValueError, RecursionError) as error:  # of which bad TOML and bad UTF-8 are kinds
+            raise UserError(f"Got {path} but expected a TOML file: {error}") from error
 
 
 def _fault(place: tuple[int | str, ...], details: Mapping[str, Any]) -> str:
     """Word one validation error; an unknown key names the keys that would be right."""
     name = ".".join(map(str, place))
     if details["type"] != "extra_forbidden":
-        return f"{name} = {details['input']!r}: {details['msg']}"
+        told = details["input"]
+        # What is nested deeper than Python's stack has no repr.
+        shown = reprlib.repr(told) if isinstance(told, (dict, list)) else repr(told)
+        return f"{name} = {shown}: {details['msg']}"
     model: type[BaseModel] = Config
     for part in place[:-1]:
         annotation = model.model_fields[str(part)].annotation

@@ -19,6 +19,8 @@ from matcher.commands.shared import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from features.errors import Fault
 
 
@@ -40,7 +42,7 @@ def check(
     terminal = terminal_of_run()
     try:
         with terminal.progress() as progress:
-            reading = read_folder(files_of(folder), mapping, progress=progress)
+            reading = read_folder(files_of(folder), mapping, progress=progress, now=_now())
     except TableError as error:
         _write_report(report, error.faults)
         raise
@@ -73,7 +75,9 @@ def ingest(
     terminal, job = terminal_of_run(), measured("ingest", metrics)
     store = Lake(lake)
     with terminal.progress() as progress:
-        reading = read_folder(files_of(folder), mapping, store.known(), progress, store.erased())
+        reading = read_folder(
+            files_of(folder), mapping, store.known(), progress, store.erased(), _now()
+        )
         changes = store.ingest(reading.tables, progress)
     rows = [
         (name, change.inserted, change.updated, change.unchanged, change.version)
@@ -145,3 +149,9 @@ def _write_report(path: Path | None, faults: Iterable[Fault]) -> None:
         for fault in faults:
             cells = map(str, astuple(fault))
             writer.writerow([f"'{c}" if c.startswith(("=", "+", "-", "@")) else c for c in cells])
+
+
+def _now() -> pd.Timestamp:
+    import pandas as pd
+
+    return pd.Timestamp.now(tz="UTC")
