@@ -133,7 +133,9 @@ def actuals(
     alike = told["currency"] == told["currency_of_revenue"]
     kept = told["gmv"] - told["refunded_gmv"].fillna(0.0)
     told["cpm"] = 1000 * told["cost"] / told["views"].where(told["views"] > 0)
-    margin = done["brief_id"].map(tables.briefs.set_index("brief_id")["gross_margin"])
+    margin = (
+        done["brief_id"].map(tables.briefs.set_index("brief_id")["gross_margin"]).astype("float64")
+    )
     told["roi"] = (kept.clip(lower=0) * margin / told["cost"] - 1.0).where(alike)
     accepted = answers(done).astype("float64")
     told = told.assign(accepted=accepted, asked=accepted.notna().astype(float))
