@@ -192,7 +192,7 @@ def replay(
 ) -> None:
     """Make a published run again, from the same data, model and options, and compare every bit.
 
-    Exit 0: the same. Exit 8: another list; the first differences are told. Exit 9: it cannot be
+    Exit 0: the same. Exit 9: another list; the first differences are told. Exit 10: it cannot be
     made again, and why: a version of a table, the model or the encoder is gone, a KOL was erased.
     """
     from features.lake import home_of
