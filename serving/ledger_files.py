@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from features.columns import EPOCH
+from features.jsonable import figure
 from features.whole import write_whole
 from matcher.accuracy import in_words
 from matcher.measures import MEASURES
@@ -106,7 +107,7 @@ def ledger_told(found: Reconciled, table: pd.DataFrame) -> dict[str, Any]:
         `matcher.accuracy.accuracy` of its honest rows.
     """
     groups = [
-        {name: _plain(value) for name, value in row.items()} | {"verdict": in_words(row)}
+        {name: figure(value) for name, value in row.items()} | {"verdict": in_words(row)}
         for row in table.to_dict("records")
     ]
     return {
@@ -200,9 +201,3 @@ def _word(column: str, code: Any, language: Language) -> str:
         return ""
     word = WORDS.get(column, {}).get(str(code))
     return str(code) if word is None else word.in_(language)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value

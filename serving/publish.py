@@ -35,6 +35,7 @@ from features.arrow import (
 )
 from features.columns import EPOCH, TableSpec
 from features.errors import TableError, UserError
+from features.jsonable import figure
 from features.tombstones import Tombstones
 from serving.results import BASES, DETAILS, EXCLUSIONS, MATCHES, RUNS
 
@@ -481,14 +482,7 @@ def _with_objects(matches: pd.DataFrame, change: Callable[[Any], Any]) -> pd.Dat
 
 
 def _object_text(figures: Mapping[str, object]) -> str:
-    return json.dumps({name: _plain(value) for name, value in figures.items()}, ensure_ascii=False)
-
-
-def _plain(value: object) -> object:
-    """Return a figure as JSON has it: numpy's become Python's, what is not a number null."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not np.isfinite(value) else value
+    return json.dumps({name: figure(value) for name, value in figures.items()}, ensure_ascii=False)
 
 
 def content_of(run: Run, frames: Mapping[str, pd.DataFrame]) -> str:

@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from features.history import History
+from features.jsonable import figure
 from features.pipeline import FeaturePipeline
 from features.progress import Progress, silent
 from features.tables import Tables, status_known_at
@@ -101,8 +102,8 @@ class Drift:
         return {
             "advice": self.advice,
             "reasons": list(self.reasons),
-            "overall_psi": _plain(self.overall),
-            "figures": {name: _plain(value) for name, value in self.figures.items()},
+            "overall_psi": figure(self.overall),
+            "figures": {name: figure(value) for name, value in self.figures.items()},
         } | {name: _records(frame) for name, frame in frames.items()}
 
 
@@ -396,12 +397,6 @@ def _about_growth(figures: dict[str, float], settings: UpkeepConfig) -> list[Rea
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [
-        {str(name): _plain(value) for name, value in row.items()}
+        {str(name): figure(value) for name, value in row.items()}
         for row in frame.to_dict("records")
     ]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from features.jsonable import figure
 from features.lake import Lake
 from features.shelf import held_keys
 from features.tables import Tables
@@ -152,9 +153,7 @@ def _json(value: Any) -> Any:
         return None
     if isinstance(value, pd.Timestamp):
         return value.isoformat()
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not np.isfinite(value) else value
+    return figure(value)
 
 
 def _there(value: Any) -> bool:
