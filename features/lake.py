@@ -37,6 +37,8 @@ MARKER = "kolmatch.json"
 ERASING = ".erasing.json"
 """What an erasure that has begun and not ended has to do."""
 ENCODERS = "encoders"
+_LARGE = ("kols", "posts", "rates")
+"""Tables that grow with the roster."""
 BESIDE = ".kolmatch"
 """Folder for what is made from a folder of files that is used without ingest."""
 
@@ -114,7 +116,7 @@ class Lake:
                 self._commit(versions)
         return changes
 
-    def read(self, versions: Mapping[str, int] | None = None) -> Tables:
+    def read(self, versions: Mapping[str, int] | None = None, *, by_kol: bool = False) -> Tables:
         """Read the ten tables, each in the order of its key.
 
         Parameters
@@ -122,6 +124,9 @@ class Lake:
         versions : mapping of str to int, optional
             What `versions` told at another time; by default the last commit. A table that the
             contract did not have then is empty.
+        by_kol : bool
+            Whether profiles, posts and quotes shall come by KOL and time instead, from files
+            (`features.delta.VersionedTable.read_by_kol`): as many as there may be on disk.
 
         Raises
         ------
@@ -134,7 +139,20 @@ class Lake:
             raise UserError(
                 f"Got versions of {sorted(versions or ())} but expected one of each of {[*last]}"
             )
-        return Tables(**{name: self._tables[name].read(chosen[name]) for name in last})
+        if not by_kol:
+            return Tables(**{name: self._tables[name].read(chosen[name]) for name in last})
+        ids = self._tables["kols"].part(chosen["kols"], ["kol_id"]) if chosen["kols"] else None
+        kols = [] if ids is None else sorted(ids["kol_id"].unique())
+        return Tables(
+            **{
+                name: (
+                    self._tables[name].read_by_kol(chosen[name], kols)
+                    if name in _LARGE
+                    else self._tables[name].read(chosen[name])
+                )
+                for name in last
+            }
+        )
 
     def part(self, name: str, columns: Sequence[str]) -> pd.DataFrame:
         """Return some columns of one table, as of the last commit; errors are those of `read`."""
@@ -327,7 +345,9 @@ class Data:
         return self.home / ENCODERS
 
 
-def open_data(path: Path, mapping: Path | None = None, progress: Progress = silent) -> Data:
+def open_data(
+    path: Path, mapping: Path | None = None, progress: Progress = silent, *, by_kol: bool = False
+) -> Data:
     """Read a lake, or a folder of files without ingest.
 
     The same rows give the same tables either way.
@@ -340,6 +360,8 @@ def open_data(path: Path, mapping: Path | None = None, progress: Progress = sile
         TOML that says which column of the files is which of ours.
     progress : Progress
         Told after each file.
+    by_kol : bool
+        How a lake is read (`Lake.read`).
 
     Raises
     ------
@@ -367,7 +389,9 @@ def open_data(path: Path, mapping: Path | None = None, progress: Progress = sile
             )
         versions = lake.versions()
         return Data(
-            lake.read(versions), {name: str(v) for name, v in versions.items()}, home_of(path)
+            lake.read(versions, by_kol=by_kol),
+            {name: str(v) for name, v in versions.items()},
+            home_of(path),
         )
     from features.ingest import read_folder
 

@@ -125,12 +125,13 @@ class Files:
         found = []
         for column in np.flatnonzero(recent.there[state]).tolist():
             row = int(recent.rows[state, column])
-            topic, published = int(self._vertical[state, column]), log.published[row]
+            topic = int(self._vertical[state, column])
+            published = int(log.published(np.array([row]))[0])
             found.append(
                 Post(
                     post_id=str(log.seen.frame["post_id"].iloc[row]),
-                    date=f"{pd.Timestamp(int(published), unit='us'):%Y-%m-%d}" if published else "",
-                    text=str(log.worded.iloc[row]),
+                    date=f"{pd.Timestamp(published, unit='us'):%Y-%m-%d}" if published else "",
+                    text=str(log.worded(np.array([row])).iloc[0]),
                     vertical=names[topic] if topic >= 0 else "",
                     half=int(self._half[state, column]),
                     **{name: bool(flags[state, column]) for name, flags in self._flags.items()},
