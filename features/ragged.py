@@ -185,6 +185,14 @@ class Ragged(ExtensionArray):
     def _from_factorized(cls, values: Any, original: Ragged) -> Ragged:
         return cls.of(values)
 
+    def _cast_pointwise_result(self, values: Any) -> Any:
+        """Leave what a function made of cells as it is: lists of words are no labels by that."""
+        return pd.Series(values).array
+
+    def map(self, mapper: Any, na_action: Any = None, **told: Any) -> Any:
+        """Return what a function makes of each cell."""
+        return pd.Series(self._objects(), dtype=object).map(mapper, na_action, **told).array
+
     def _values_for_factorize(self) -> tuple[npt.NDArray[np.object_], Any]:
         return self._objects(), None
 
