@@ -51,6 +51,8 @@ from matcher.retrieval import Retrieval
 from serving.publish import Spool
 
 BEST = 20
+LAKE_BRIEFS = 10_000
+"""Open briefs in a lake, of which a row matches the first."""
 
 
 def main() -> None:
@@ -78,7 +80,7 @@ def main() -> None:
     for kols in arguments.kols:
         if arguments.lake:
             size = {"posts": arguments.posts, "profiles": arguments.profiles}
-            big_lake(base_world(), _lake(arguments.work, kols), kols, max(arguments.briefs), **size)
+            big_lake(base_world(), _lake(arguments.work, kols), kols, LAKE_BRIEFS, **size)
         for briefs in arguments.briefs:
             rows.append(_asked(arguments, kols, briefs))
             print(json.dumps(rows[-1]), file=sys.stderr, flush=True)

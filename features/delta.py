@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _ROWS = 65_536
 """Rows put in order at once."""
+_PILES = 128
+"""Piles that rows are parted into at most: each is an open file."""
 _PILED = 1 << 20
 """Bytes of a pile held before they go to its file."""
 _HASH = "_hash"
@@ -194,7 +196,7 @@ class VersionedTable:
         ids = pa.array(kols, pa.string())
         try:
             stored = self._open(version).to_pyarrow_dataset()
-            count = max(-(-stored.count_rows() // _ROWS), 1)
+            count = int(np.clip(-(-stored.count_rows() // _ROWS), 1, _PILES))
             piles = [_Pile(stored.schema, open_files) for _ in range(count)]
             for batch in stored.to_batches(batch_size=_ROWS):
                 _deal(batch, ids, piles)

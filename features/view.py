@@ -168,7 +168,23 @@ class Cells:
         """Hand what was worked out for each row of `recent` to the cells."""
         return values[self.post_state]
 
-    @cached_property
+    def quotes_of(self, cells: Ints) -> Ints:
+        """Return `quotes` of some cells."""
+        if self.among is not None and self.place is not None:
+            return self.among.quotes_of(self.place[cells])
+        return self.once(_valid_quotes)[cells].astype(np.int64)
+
+    def valid_quotes(self) -> tuple[Ints, Ints]:
+        """List the valid quotes of all cells: whose each is, and its row in `History.rates`."""
+        owners, found = Spill(np.int64), Spill(np.int64)
+        for start in range(0, len(self), _BLOCK):
+            rows = self.quotes_of(np.arange(start, min(start + _BLOCK, len(self))))
+            owner, quote = np.nonzero(rows >= 0)
+            owners.add(owner + start)
+            found.add(rows[owner, quote])
+        return owners.done(), found.done()
+
+    @property
     def quotes(self) -> Ints:
         """Rows of `History.rates`: the latest quotes of each KOL, shape (cells, quotes).
 

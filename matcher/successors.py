@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from features.contract import PLATFORMS
@@ -22,8 +21,7 @@ from features.offers import current_offers
 from features.search import Found
 from features.signals.affinity import TEXT
 from features.signals.growth import follower_growth
-from features.spill import spilled
-from features.timeline import Bools, Floats, Ints, micros, pick
+from features.timeline import Bools, Floats, Ints, micros
 from features.view import Cells
 from matcher.candidates import Candidates
 from matcher.directory import Directory
@@ -106,7 +104,7 @@ class Successors:
     def prices(self, kols: Ints) -> Floats:
         """Return what KOLs ask, shape (kols, modes, currencies); NaN where nothing valid."""
         history = self.directory.history
-        rows = self._quotes[kols]
+        rows = self.cells.quotes_of(kols)
         out = np.full((len(rows), *self.shape), np.nan)
         kol, quote = np.nonzero(rows >= 0)
         row = rows[kol, quote]
@@ -115,13 +113,10 @@ class Successors:
         return out
 
     @cached_property
-    def _quotes(self) -> npt.NDArray[np.int32]:
-        return spilled(self.cells.quotes.astype(np.int32))
-
-    @cached_property
     def _rising(self) -> Ints:
-        price = pick(self.directory.history.rate_price, self.cells.quotes)
-        quoted = ~np.isnan(price).all(axis=1)
+        owner, row = self.cells.valid_quotes()
+        quoted = np.zeros(len(self.directory), dtype=bool)
+        quoted[owner[~np.isnan(self.directory.history.rate_price[row])]] = True
         return np.flatnonzero(quoted & self.rising).astype(np.int64)
 
     def alike(self, kols: Ints) -> list[Found]:
