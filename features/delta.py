@@ -179,12 +179,15 @@ class VersionedTable:
         kols : sequence of str
             Everybody there is, ascending.
         """
+        import pyarrow as pa
+
         if not version:
             return self.spec.empty()
         spill = FrameSpill()
         with ExitStack() as open_files:
             for part in self._by_kol(version, kols, open_files):
                 spill.add(to_frame(self.spec, self._in_order(part), flat=True))
+        pa.default_memory_pool().release_unused()
         return spill.done()
 
     def _by_kol(
@@ -198,7 +201,9 @@ class VersionedTable:
             stored = self._open(version).to_pyarrow_dataset()
             count = int(np.clip(-(-stored.count_rows() // _ROWS), 1, _PILES))
             piles = [_Pile(stored.schema, open_files) for _ in range(count)]
-            for batch in stored.to_batches(batch_size=_ROWS):
+            # What is read ahead is held.
+            ahead = {"batch_readahead": 1, "fragment_readahead": 1, "use_threads": False}
+            for batch in stored.to_batches(batch_size=_ROWS, **ahead):
                 _deal(batch, ids, piles)
         except (OSError, ValueError) as error:
             raise UserError(

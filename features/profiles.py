@@ -27,7 +27,7 @@ _BLOCK = 256
 """States worked on at once: 30 posts of 512 numbers each are 31 MB."""
 _STATES = 1024
 """States whose posts' vectors are held at once."""
-_KOLS = 65_536
+_KOLS = 16_384
 """KOLs whose posts are looked up at once."""
 _LEAST, _MOST = 0.5, 2.0
 """What a post that nobody saw and one that everybody saw weigh against a usual one."""

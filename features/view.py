@@ -37,7 +37,7 @@ from features.timeline import (
 
 T = TypeVar("T")
 Values = TypeVar("Values", npt.NDArray[Any], Mapping[str, npt.NDArray[Any]])
-_BLOCK = 65_536
+_BLOCK = 16_384
 """Cells whose posts are looked up at once."""
 PAIRS = ("brief_id", "kol_id", "as_of")
 """Columns of a PAIRS frame: two ids, and a UTC time. An optional one is ``mode``."""
