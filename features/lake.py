@@ -165,6 +165,19 @@ class Lake:
         """Return who was erased and must not come back."""
         return Tombstones.read(self.path)
 
+    def remembers(self, versions: Mapping[str, str]) -> bool:
+        """Say whether some versions of the tables are those of a commit that is not forgotten."""
+        wanted = {name: str(version) for name, version in versions.items()}
+        commits = sorted((self.path / "commits").glob("*.json"), reverse=True)
+        for commit in commits:
+            try:
+                told = self._read_commit(commit)
+            except FileNotFoundError:  # forgotten just now
+                continue
+            if {name: str(version) for name, version in told.items()} == wanted:
+                return True
+        return False
+
     def rewrite(self, change: Callable[[str, pd.DataFrame], pd.DataFrame]) -> None:
         """Exchange the rows of every table, in one commit, and forget all earlier versions.
 
@@ -284,15 +297,16 @@ class Lake:
     def _last_commit(self) -> dict[str, int]:
         """Return the versions that the last commit names; none before the first."""
         commits = sorted((self.path / "commits").glob("*.json"))
-        if not commits:
-            return {}
+        return self._read_commit(commits[-1]) if commits else {}
+
+    def _read_commit(self, commit: Path) -> dict[str, int]:
         try:
-            versions = json.loads(commits[-1].read_text(encoding="utf-8"))["versions"]
+            versions = json.loads(commit.read_text(encoding="utf-8"))["versions"]
             versions = dict.fromkeys(ADDED, 0) | versions
             return {name: int(versions[name]) for name in SPECS}
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(
-                f"Got {commits[-1]} that cannot be read; remove it to go back to the commit before"
+                f"Got {commit} that cannot be read; remove it to go back to the commit before"
             ) from error
 
     def _commit(self, versions: Mapping[str, int]) -> None:

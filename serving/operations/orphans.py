@@ -18,8 +18,8 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from features.lake import Lake
+from features.publishing import results_lock
 from serving.privacy.outputs import remembered
-from serving.publish import results_lock
 
 HOUR, DAY = 3600.0, 86_400.0
 UNNAMED, COMMITS, PARTIAL = "unnamed data files", "half-written commits", "partial files"

@@ -163,6 +163,27 @@ def watch(lake: Path, end: Path) -> list[tuple[dict[str, str], dict[str, str]]]:
     return found
 
 
+def refused(lake: Path) -> bool:
+    """Say whether the lake is refused, since an erasure was cut off in it."""
+    from features.errors import UserError
+    from features.lake import open_data
+
+    try:
+        open_data(lake)
+    except UserError as error:
+        if "an erasure is at work or was cut off" in str(error):
+            return True
+        raise
+    return False
+
+
+def first_of_run(lake: Path, run_id: str) -> str:
+    """Return the KOL whom a run ranks first."""
+    from serving.publish import read_run
+
+    return str(read_run(lake, run_id).matches["kol_id"].iloc[0])
+
+
 def lists(lake: Path) -> str:
     """Return a digest of all that the latest run tells, whichever model and settings made it."""
     from features.arrow import content_hash
