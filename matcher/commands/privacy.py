@@ -168,6 +168,8 @@ def prune(
     now = pd.Timestamp.now(tz="UTC") if as_of is None else read_time(as_of)
     try:
         with alone(lake, wait), store.lock():
+            if not dry_run:
+                store.end_rewrite()  # an earlier one may have been cut off before it forgot
             found = expire(store.read(), days, now)
             if (found.gone or found.orphans) and not dry_run:
                 store.rewrite(lambda name, frame: getattr(found.tables, name))
