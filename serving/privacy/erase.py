@@ -36,6 +36,7 @@ from features.shelf import forget, held_keys
 from features.tombstones import without
 from features.whole import write_whole
 from matcher.registry import Registry
+from serving.operations.orphans import remove, unfinished
 from serving.privacy import models
 from serving.privacy.documents import clean_database, clean_file
 from serving.privacy.find import keys_of, seen_in, subject_of, traces_of
@@ -313,6 +314,11 @@ class _Work:
 
     def files(self) -> dict[str, dict[str, int]]:
         home, found = self.lake.path, Counter[tuple[str, str]]()
+        # What a killed job left half-written cannot be read, so nobody knows whom it names.
+        for path in unfinished(home):
+            found[self._place(path), "unfinished files deleted"] += 1
+            if self.apply:
+                remove(path)
         files = list(files_in(home))
         if self.apply:
             tables = self.lake.read()

@@ -151,6 +151,21 @@ def test_tables_cut_off_half_way_are_ended_too(
     assert find_bytes([bare], [kol_id, name]) == []
 
 
+def test_what_a_killed_job_left_half_written_goes(place: Path) -> None:
+    kol_id, _ = top_of(place)
+    half = place / "lists" / "r1" / ".abcdefgh" / "lists.en.xlsx"
+    half.parent.mkdir()
+    # Cut short it cannot be read, and what names the KOL in it is compressed.
+    half.write_bytes(next((place / "lists" / "r1").glob("*.xlsx")).read_bytes()[:-400])
+    dry = erased(place, kol_id, dry_run=True)
+    assert half.exists()
+    told = erased(place, kol_id)
+    assert not half.parent.exists()
+    for one in (dry, told):
+        assert one is not None
+        assert one.removed["lists elsewhere"]["unfinished files deleted"] == 1
+
+
 def test_ids_that_contain_the_id_survive(world: World, tmp_path: Path) -> None:
     kols = world.tables.kols.replace({"kol_id": {"k000002": "k1", "k000003": "k12"}})
     kols.loc[kols["kol_id"] == "k1", "display_name"] = "阿七"
