@@ -15,7 +15,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -36,7 +36,7 @@ from features.arrow import (
 from features.columns import EPOCH, TableSpec
 from features.errors import TableError, UserError
 from features.jsonable import figure
-from features.tombstones import Tombstones
+from features.publishing import publishing
 from serving.results import BASES, DETAILS, EXCLUSIONS, MATCHES, RUNS
 
 if TYPE_CHECKING:
@@ -238,8 +238,6 @@ class Spool:
         self._folder = home / "results" / _STAGING / uuid.uuid4().hex
         self._hashes: dict[str, list[Hashes]] = {}
         self._parts = 0
-        self.named: set[str] = set()
-        """KOLs that the lists name, by id."""
 
     def __enter__(self) -> Spool:
         _sweep(self._folder.parent)
@@ -263,7 +261,6 @@ class Spool:
 
         self.check()
         for name, frame in conformed(matches, exclusions, details).items():
-            self.named |= kols_named(frame)
             path = self._folder / f"{name}-{self._parts:06d}.parquet"
             pq.write_table(to_arrow(_SPECS[name], frame), path)
             self._hashes.setdefault(name, []).append(row_hashes(_SPECS[name], frame))
@@ -306,9 +303,8 @@ class Spool:
 def publish_spooled(home: Path, run: Run, spool: Spool) -> None:
     """Publish a run whose lists were spooled; errors are those of `publish`."""
     content = _content(run, [spool.content(name) for name in spool.tables])
-    with results_lock(home):
+    with publishing(home, run.data_versions):
         spool.check()
-        _check_nobody_erased(home, spool.named)
         published = _runs_frame(home).set_index("run_id")["content"].get(run.run_id)
         if published == content:
             return
@@ -363,30 +359,6 @@ def stored(home: Path, run_id: str) -> tuple[str, dict[str, pd.DataFrame]]:
     hashes = _runs_frame(home).set_index("run_id")["content"]
     frames = {name: _read_rows(home, spec, run_id) for name, spec in _SPECS.items()}
     return str(hashes[run_id]), frames
-
-
-def check_nobody_erased(home: Path, frames: Mapping[str, pd.DataFrame]) -> None:
-    """Refuse lists that name a KOL who was erased while they were made.
-
-    Raises
-    ------
-    UserError
-        Without saying who.
-    """
-    _check_nobody_erased(home, {kol for frame in frames.values() for kol in kols_named(frame)})
-
-
-def kols_named(frame: pd.DataFrame) -> set[str]:
-    """Return the KOLs that a table names, by id."""
-    return {kol for column in KOL_COLUMNS if column in frame for kol in frame[column].unique()}
-
-
-def _check_nobody_erased(home: Path, named: set[str]) -> None:
-    tombstones = Tombstones.read(home)
-    if tombstones and tombstones.holds("kol", named):
-        raise UserError(
-            "Got lists that name a KOL who was erased while they were made; run the command again"
-        )
 
 
 def runs(home: Path) -> list[Run]:
@@ -516,17 +488,6 @@ def _to_run(row: Mapping[Any, Any]) -> Run:
     del values["content"]
     exact = {"data_versions": versions, "seed": int(row["seed"]), "top": int(row["top"])}
     return Run(**values | exact | {"briefs": briefs, "stale": values["stale"] or ""})
-
-
-@contextmanager
-def results_lock(home: Path) -> Iterator[None]:
-    """Keep other processes from writing results meanwhile."""
-    from filelock import FileLock
-
-    folder = home / "results"
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".lock"):
-        yield
 
 
 def _write_rows(home: Path, spec: TableSpec, run_id: str, spool: Spool) -> None:
