@@ -42,7 +42,8 @@ from serving.privacy.lists import clean_results, is_made_of_run, list_folders, r
 from serving.privacy.models import Seen
 from serving.privacy.outputs import files_in, remembered
 from serving.privacy.traces import Traces
-from serving.publish import drop_spools, results_lock
+from serving.publish import results_lock
+from serving.spool import drop_spools
 
 STAGES = ("tombstone", "tables", "vectors", "results", "files", "models", "report")
 """What an erasure does, in order."""
