@@ -23,10 +23,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from features.encoder import TextEncoder
+from features.encoder import Role, TextEncoder
 from features.errors import UserError
 from features.lake import Lake, check_no_erasure
 from features.progress import Progress, silent
+from features.reading import texts_of_briefs, texts_of_roster
 from features.vectors import Embeddings, VectorStore
 from matcher.cluster import check_same, cluster, software
 from matcher.model import Desk, Matcher, joined
@@ -34,7 +35,7 @@ from serving.engine import Asked, Question
 from serving.spool import Spool, is_there, write_part
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Future
 
 SHARD_BRIEFS = 8
 """Briefs of a shard: some seconds of work, which is what a killed worker costs."""
@@ -121,6 +122,8 @@ class DaskEngine:
                 job = self._job(question, spool.folder)
                 question.matcher.save(job.folder / "model")
                 with cluster(self.scheduler, self.workers) as client:
+                    if job.vectors is not None:
+                        _encode(client, job, progress)
                     _make(client, job, missing, len(question.briefs), progress)
                     if self.scheduler is not None:  # workers that live on hold tables no longer
                         with suppress(Exception):
@@ -171,6 +174,44 @@ def make_shard(job: Job, shard: Shard) -> int:
     return len(shard.briefs)
 
 
+def texts_to_encode(job: Job) -> list[tuple[Role, list[str]]]:
+    """Return the texts that lists will need and the store lacks, in shards.
+
+    Runs on a worker, which then holds the tables for its lists.
+    """
+    with _ONE_AT_A_TIME:
+        desk = _opened(job)[1]
+        history, embeddings = desk.history, desk.pipeline.embeddings
+        told: dict[Role, set[str]] = {
+            "document": texts_of_roster(
+                history, job.asked.as_of, desk.pipeline.config.recent_posts
+            ),
+            "query": texts_of_briefs(history),
+        }
+        return [
+            (role, shard)
+            for role, texts in told.items()
+            for shard in embeddings.missing(texts, role)
+        ]
+
+
+def encode_texts(job: Job, role: Role, texts: list[str]) -> int:
+    """Put vectors of texts into the store, and return how many.
+
+    Runs on a worker. Tried again, it finds them there.
+    """
+    with _ONE_AT_A_TIME:
+        Embeddings(job.encoder, VectorStore(job.vectors)).of(texts, role)
+    return len(texts)
+
+
+def reopen() -> None:
+    """See the vectors that others have written since tables were opened."""
+    with _ONE_AT_A_TIME:
+        for _, desk in _HELD.values():
+            desk.pipeline.embeddings.store.reopen()
+
+
 def forget() -> None:
     """Let go of the tables and the model that this process holds."""
     with _ONE_AT_A_TIME:
@@ -198,19 +239,38 @@ def _opened(job: Job) -> tuple[Matcher, Desk]:
     return matcher, desk
 
 
+def _encode(client: Client, job: Job, progress: Progress) -> None:
+    """Let workers encode what the store lacks, each text once, before lists ask for it."""
+    shards = client.submit(texts_to_encode, job, pure=False).result()
+    total = sum(len(texts) for _, texts in shards)
+    done = 0
+    futures = [client.submit(encode_texts, job, *shard, pure=False) for shard in shards]
+    for made in _results(client, futures):
+        done += made
+        progress("encoding texts", done, total)
+    if shards:
+        client.run(reopen)
+
+
 def _make(
     client: Client, job: Job, shards: Sequence[Shard], briefs: int, progress: Progress
 ) -> None:
     """Let workers write shards, and tell how many briefs are done."""
-    from distributed import as_completed
-
     done = briefs - sum(len(shard.briefs) for shard in shards)
     progress("matching briefs", done, briefs)
     # Not pure: a scheduler that other runs have used must not remember that this was done.
     futures = [client.submit(make_shard, job, shard, pure=False) for shard in shards]
+    for made in _results(client, futures):
+        done += made
+        progress("matching briefs", done, briefs)
+
+
+def _results(client: Client, futures: list[Future[int]]) -> Iterator[int]:
+    """Yield what tasks return, as they end; the others are called off when one fails."""
+    from distributed import as_completed
+
     try:
         for _, made in as_completed(futures, with_results=True):
-            done += made
-            progress("matching briefs", done, briefs)
+            yield made
     finally:
         client.cancel(futures)
