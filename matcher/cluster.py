@@ -59,7 +59,10 @@ def cluster(
             count = workers or _processors()
             # What is computed bounds its own memory; Dask's limits would pause or kill it.
             local = LocalCluster(
-                n_workers=count, threads_per_worker=1, dashboard_address=None, memory_limit=0
+                n_workers=count,
+                threads_per_worker=1,
+                dashboard_address="127.0.0.1:0",
+                memory_limit=0,
             )
             with local, Client(local) as client:
                 check_software(client)

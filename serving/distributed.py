@@ -270,7 +270,7 @@ def _results(client: Client, futures: list[Future[int]]) -> Iterator[int]:
     from distributed import as_completed
 
     try:
-        for _, made in as_completed(futures, with_results=True):
+        for _, made in as_completed(futures, loop=client.loop, with_results=True):
             yield made
     finally:
         client.cancel(futures)
