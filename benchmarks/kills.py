@@ -11,15 +11,11 @@ orphan and end as an undisturbed one. `docs/reliability.md` has the table.
 from __future__ import annotations
 
 import argparse
-import json
-import tempfile
-import time
 from collections import defaultdict
-from dataclasses import asdict
 from pathlib import Path
 
+from benchmarks.survival import play, temporary_place
 from tests.reliability.kills import VICTIMS, Kill, kills, prepare
-from tests.reliability.place import Place
 
 
 def main() -> None:
@@ -32,20 +28,10 @@ def main() -> None:
     asked = parser.parse_args()
     chosen = [victim for victim in VICTIMS if victim.command in asked.only]
     last = max(names.index(victim.command) for victim in chosen)
-    done: list[Kill] = []
-    with tempfile.TemporaryDirectory() as folder:
-        place = Place(Path(folder))
+    with temporary_place() as place:
         seconds = prepare(place, VICTIMS[: last + 1])
-        began = time.monotonic()
-        for kill in kills(place, seconds, chosen, asked.seed, asked.where):
-            done.append(kill)
-            if asked.out:
-                with asked.out.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(asdict(kill), ensure_ascii=False) + "\n")
-            if kill.faults:
-                print(f"{kill.command}, {kill.where}: {'; '.join(kill.faults)}", flush=True)
-    report(done)
-    print(f"{time.monotonic() - began:.0f} s")
+        made = kills(place, seconds, chosen, asked.seed, asked.where)
+        report(play(made, lambda kill: f"{kill.command}, {kill.where}", asked.out))
 
 
 def report(done: list[Kill]) -> None:

@@ -9,14 +9,10 @@ process reads the lake and the published runs without pause. `docs/reliability.m
 from __future__ import annotations
 
 import argparse
-import json
-import tempfile
-import time
 from collections import defaultdict
-from dataclasses import asdict
 from pathlib import Path
 
-from tests.reliability.place import Place
+from benchmarks.survival import play, temporary_place
 from tests.reliability.races import RACES, Round, make_states, races
 
 
@@ -26,21 +22,10 @@ def main() -> None:
     parser.add_argument("--only", default="", help="races whose name holds this text")
     parser.add_argument("--out", type=Path, help="JSON lines, written as they come")
     asked = parser.parse_args()
-    done: list[Round] = []
-    with tempfile.TemporaryDirectory() as folder:
-        place = Place(Path(folder))
+    chosen = [race for race in RACES if asked.only in race.name]
+    with temporary_place() as place:
         make_states(place)
-        began = time.monotonic()
-        chosen = [race for race in RACES if asked.only in race.name]
-        for met in races(place, chosen, asked.seed):
-            done.append(met)
-            if asked.out:
-                with asked.out.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(asdict(met), ensure_ascii=False) + "\n")
-            if met.faults:
-                print(f"{met.race}: {'; '.join(met.faults)}", flush=True)
-    report(done)
-    print(f"{time.monotonic() - began:.0f} s")
+        report(play(races(place, chosen, asked.seed), lambda met: met.race, asked.out))
 
 
 def report(done: list[Round]) -> None:

@@ -9,10 +9,10 @@ delivers. What a set earns is told as a share of the oracle's, which knows that 
     python benchmarks/value.py --kols 1000 --briefs 300 --seeds 0 1 2
 
 ``greedy`` takes the best of a score as long as money lasts; ``exact`` is the set of the highest
-total value by a rule that tells one, found by integer programming. The model's value is its
-forecast times its chance of acceptance, where it tells one; ``acceptance learned`` learns that
-chance here, from answers known before the cut. ``foreseeable`` is an oracle that lacks the
-chemistry of brief and KOL, which nothing in the data tells.
+total value by a rule that tells one, found by integer programming. The model's value is what
+``kolmatch match`` tells and plans by: what the goal is after, times the chance of a yes. ``true
+acceptance`` has the true chance instead. ``foreseeable`` is an oracle that lacks the chemistry of
+brief and KOL, which nothing in the data tells.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,7 @@ from matcher.planning.program import Problem
 from matcher.planning.search import search
 from matcher.planning.worth import Sum
 from training.baselines import BASELINES
-from training.fit import Fit, Plan, fit_plan, plan_by_time
+from training.fit import fit_plan, plan_by_time
 from training.labels import decision_times
 from training.significance import tail_share
 
@@ -54,7 +53,7 @@ MODEL = "kolmatch"
 COLD = "likeness"
 """How kolmatch ranks where nothing was learned: no rule of thumb."""
 EXACT = ", exact"
-LEARNED, TRUE = "kolmatch, acceptance learned", "kolmatch, true acceptance"
+TRUE = "kolmatch, true acceptance"
 TELL_VALUE = ("value per price", "price per view", "past return")
 """Rules whose score is the log of something per unit of price."""
 
@@ -65,9 +64,10 @@ def main() -> None:
     parser.add_argument("--briefs", type=int, default=300)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--vectors", type=Path, help="keep text vectors in this folder")
+    parser.add_argument("--out", type=Path, help="keep what each seed told in this folder")
     arguments = parser.parse_args()
 
-    spent = pd.concat([measure(arguments, seed) for seed in arguments.seeds], ignore_index=True)
+    spent = pd.concat([once(arguments, seed) for seed in arguments.seeds], ignore_index=True)
     report(spent, arguments)
 
 
@@ -103,6 +103,17 @@ def report(spent: pd.DataFrame, arguments: argparse.Namespace) -> None:
     print(kept.describe()[["25%", "50%", "75%"]].round(3).to_markdown())
 
 
+def once(arguments: argparse.Namespace, seed: int) -> pd.DataFrame:
+    """Return what `measure` does, from the folder where it is there already."""
+    if arguments.out is None:
+        return measure(arguments, seed)
+    path = arguments.out / f"{arguments.kols}x{arguments.briefs}-{seed}.parquet"
+    if not path.exists():
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        measure(arguments, seed).to_parquet(path)
+    return pd.read_parquet(path)
+
+
 def measure(arguments: argparse.Namespace, seed: int) -> pd.DataFrame:
     """Train on one world and spend each test brief's budget in every way.
 
@@ -119,7 +130,6 @@ def measure(arguments: argparse.Namespace, seed: int) -> pd.DataFrame:
     history, pipeline = History(world.tables), FeaturePipeline(config.features, embeddings)
     plan = plan_by_time(world.tables, config)
     fit = fit_plan(plan, history, pipeline, config)
-    accept = learn_acceptance(fit, plan, history)
     _say(seed, "trained", started)
 
     questions = pd.DataFrame({"brief_id": plan.briefs("test")})
@@ -127,41 +137,14 @@ def measure(arguments: argparse.Namespace, seed: int) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for part in candidates(questions, history, fit.pipeline, config):
         found = fit.matcher.settled(part, history, fit.pipeline)
-        values, scores = ways(world, fit.matcher, accept, found)
-        rows += spend(world, found, values, scores, told_value(found))
+        values, scores = ways(world, fit.matcher, found)
+        rows += spend(world, found, values, scores)
     _say(seed, "spent", started)
     return pd.DataFrame(rows).assign(seed=seed)
 
 
-def learn_acceptance(fit: Fit, plan: Plan, history: History) -> Callable[[pd.DataFrame], Floats]:
-    """Learn from answers that were known before the test briefs who accepts."""
-    import lightgbm
-
-    log = history.tables.collaborations
-    answered = log["status"].isin(["declined", "signed", "delivered", "cancelled"])
-    # A test brief's own answers come after its decision, and so after the cut.
-    log = log[answered & (log["status_at"] < pd.Timestamp(plan.cuts["test_from"]))]
-    pairs = log[["brief_id", "kol_id"]].reset_index(drop=True)
-    pairs["as_of"] = pairs["brief_id"].map(decision_times(history.tables)).astype(TIME)
-    signals = fit.pipeline.transform(pairs, history)
-    accepted = (log["status"] != "declined").to_numpy(dtype=float)
-    params = {
-        "objective": "binary",
-        "num_leaves": 8,
-        "learning_rate": 0.03,
-        "feature_fraction": 0.5,
-        "bagging_fraction": 0.6,
-        "bagging_freq": 1,
-        "lambda_l2": 20.0,
-        "seed": fit.matcher.config.seed,
-        "verbose": -1,
-    }
-    forest = lightgbm.train(params, lightgbm.Dataset(signals, accepted), 150)
-    return lambda signals: np.asarray(forest.predict(signals), dtype=np.float64)
-
-
 def ways(
-    world: World, matcher: Matcher, accept: Callable[[pd.DataFrame], Floats], found: Candidates
+    world: World, matcher: Matcher, found: Candidates
 ) -> tuple[dict[str, Floats], dict[str, Floats]]:
     """Return what each way takes every pair for: values to add up, and scores to go by."""
     asked = found.pairs[["brief_id", "kol_id"]].assign(mode=found.offers["mode"])
@@ -171,28 +154,26 @@ def ways(
         told = world.truth(asked, foreseeable=foreseeable)
         return (told["value"] * told["accept"] * told["deliver"]).to_numpy(dtype=np.float64)
 
-    told = matcher.score(found.signals)
-    forecast = np.exp(matcher.forecaster.advantage(found.signals)) * price  # type: ignore[union-attr]
-    own = told["accept"].to_numpy(dtype=np.float64) if "accept" in told else np.ones(len(told))
+    score = matcher.score(found.signals)["score"].to_numpy(dtype=np.float64)
+    value, accept = told_worth(found)
     scores = {rule.name: rule.score(found.pairs, found.signals) for rule in BASELINES}
     truth = world.truth(asked)
     values = {
         ORACLE: true_value(False),
         FORESEEABLE: true_value(True),
-        MODEL: forecast * own,
-        LEARNED: forecast * accept(found.signals),
-        TRUE: forecast * (truth["accept"] * truth["deliver"]).to_numpy(dtype=np.float64),
+        MODEL: value * accept,
+        TRUE: value * (truth["accept"] * truth["deliver"]).to_numpy(dtype=np.float64),
     }
     values |= {f"{name}{EXACT}": np.exp(scores[name]) * price for name in TELL_VALUE}
-    return values, {f"{MODEL}, greedy": told["score"].to_numpy(dtype=np.float64)} | scores
+    return values, {f"{MODEL}, greedy": score} | scores
 
 
-def told_value(found: Candidates) -> Floats:
-    """Return what each pair is told to be worth, times its chance of a yes."""
+def told_worth(found: Candidates) -> tuple[Floats, Floats]:
+    """Return what each pair is told to be worth if delivered, and its chance of a yes."""
     assert found.options is not None
-    best = found.options[found.options["recommended"]].set_index("row")
-    worth = best["value"] * best["accept"].fillna(1.0)
-    return worth.reindex(found.pairs.index).to_numpy(dtype=np.float64)
+    best = found.options[found.options["recommended"]].set_index("row").reindex(found.pairs.index)
+    accept = best["accept"].fillna(1.0)
+    return best["value"].to_numpy(dtype=np.float64), accept.to_numpy(dtype=np.float64)
 
 
 def spend(
@@ -200,7 +181,6 @@ def spend(
     found: Candidates,
     values: dict[str, Floats],
     scores: dict[str, Floats],
-    told: Floats,
 ) -> list[dict[str, Any]]:
     """Spend each brief's budget in every way."""
     briefs = world.tables.briefs.set_index("brief_id")
@@ -221,7 +201,7 @@ def spend(
                     "brand_id": asked["brand_id"],
                     "way": way,
                     "earned": values[ORACLE][at][chosen].sum(),
-                    "told": told[at][chosen].sum(),
+                    "told": values[MODEL][at][chosen].sum(),
                     "kols": int(chosen.sum()),
                     "spent": share[chosen].sum(),
                 }

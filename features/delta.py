@@ -157,6 +157,22 @@ class VersionedTable:
             return self.spec.empty()
         return to_frame(self.spec, self._sorted(self._scan(version)))
 
+    def stored(self, version: int) -> pd.DataFrame:
+        """Return the rows of one version, with columns that the table has and the contract not."""
+        if not version:
+            return self.spec.empty()
+        rows = self._sorted(self._scan(version))
+        others = [name for name in rows.column_names if name not in (*self.spec.names, _HASH)]
+        # As Python has them: pandas knows no lists of what Delta reads texts as.
+        found = {name: pd.Series(rows[name].to_pylist()) for name in others}
+        return to_frame(self.spec, rows).assign(**found)
+
+    def is_latest(self, version: int) -> bool:
+        """Say whether a version, made already, is the latest."""
+        from deltalake import DeltaTable
+
+        return DeltaTable.is_deltatable(str(self.folder)) and self._open().version() == version
+
     def part(
         self, version: int, columns: Sequence[str], kols: Sequence[str] | None = None
     ) -> pd.DataFrame:
@@ -223,18 +239,25 @@ def forget_history(folder: Path) -> None:
     last = table.version()
     if not last:
         return
+    log = folder / "_delta_log"
+    # Beside what is numbered there may lie what a killed writer began.
+    older = [path for path in log.iterdir() if _is_older(path.name, last)]
+    if not older:
+        return
     # Without the log before it the latest version must be told whole.
     table.create_checkpoint()
     held = {str(Path(uri).resolve()) for uri in table.file_uris()}
-    log = folder / "_delta_log"
-    for path in log.iterdir():
-        number = path.name.split(".")[0]
-        # Beside what is numbered there may lie what a killed writer began.
-        if path.name.startswith("_commit") or (number.isdecimal() and int(number) < last):
-            path.unlink(missing_ok=True)
     for path in folder.rglob("*.parquet"):
         if log not in path.parents and str(path.resolve()) not in held:
             path.unlink(missing_ok=True)
+    # The log last: as long as it tells of anything, there is something left to forget.
+    for path in older:
+        path.unlink(missing_ok=True)
+
+
+def _is_older(name: str, version: int) -> bool:
+    number = name.split(".", maxsplit=1)[0]
+    return name.startswith("_commit") or (number.isdecimal() and int(number) < version)
 
 
 def _append(table: DeltaTable, rows: Any) -> None:

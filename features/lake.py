@@ -5,7 +5,8 @@
     lake/
       kolmatch.json          says that this folder is a lake, and of which format
       tables/<table>/        a Delta table each
-      commits/00000001.json  the versions of the ten tables that belong together
+      commits/00000001.json  the versions of the ten tables that belong together, and that of the
+                             contract they keep (`features.steps`)
       erased.json            salted hashes of who was erased (`features.tombstones`)
 
 A Delta table is atomic by itself; a commit file makes the ten atomic together. Readers see what
@@ -20,6 +21,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -28,6 +30,7 @@ from features.contract import ADDED, SPECS
 from features.delta import Change, Keys, VersionedTable, forget_history
 from features.errors import TableError, UserError
 from features.progress import Progress, silent
+from features.steps import CONTRACT
 from features.tables import Tables, link_faults
 from features.tombstones import Tombstones
 from features.whole import write_whole
@@ -62,7 +65,8 @@ class Lake:
 
     def known(self) -> Tables:
         """Return the keys of all stored rows, to which new rows may refer; the rest is null."""
-        keys = self._keys(self._last_commit())
+        self.check_contract()
+        keys = self._keys(self.last_commit())
         return Tables(**{name: stored.frame for name, stored in keys.items()})
 
     def ingest(self, tables: Tables, progress: Progress = silent) -> dict[str, Change]:
@@ -96,8 +100,9 @@ class Lake:
         self._check_folder()
         with self.lock():
             check_no_erasure(self.path)
+            self.check_contract()
             tables, _ = Tombstones.read(self.path).strike(tables)
-            last = self._last_commit()
+            last = self.last_commit()
             keys = self._keys(last)
             # Keys alone: they are what references lead to.
             known = Tables(**{name: stored.frame for name, stored in keys.items()})
@@ -165,32 +170,95 @@ class Lake:
         """Return who was erased and must not come back."""
         return Tombstones.read(self.path)
 
+    def remembers(self, versions: Mapping[str, str]) -> bool:
+        """Say whether some versions of the tables are those of a commit that is not forgotten."""
+        wanted = {name: str(version) for name, version in versions.items()}
+        for commit in reversed(self._commits()):
+            try:
+                told = self._read_commit(commit)
+            except FileNotFoundError:  # forgotten just now
+                continue
+            if {name: str(version) for name, version in told.items()} == wanted:
+                return True
+        return False
+
     def rewrite(self, change: Callable[[str, pd.DataFrame], pd.DataFrame]) -> None:
         """Exchange the rows of every table, in one commit, and forget all earlier versions.
 
         Call it inside `lock`. Cut off, it leaves the tables as they were or as they shall be,
-        perhaps with their history; done again it ends what it began.
+        perhaps with their history, which whoever writes next forgets.
 
         Parameters
         ----------
         change : callable
             Given a table's name and its rows, returns the rows that it shall hold.
         """
-        last = self.versions()
+        self.check_contract()
+        self.rewrite_stored(lambda table, version: change(table.spec.name, table.read(version)))
+
+    def rewrite_stored(self, rows_of: Callable[[VersionedTable, int], pd.DataFrame]) -> None:
+        """Do the same with tables of any contract.
+
+        Parameters
+        ----------
+        rows_of : callable
+            Given a table and its version, returns the rows that it shall hold.
+        """
+        last = self.last_commit()
         self._prepare(last)
         versions = {}
         for name, table in self._tables.items():
-            before = table.read(last[name])
             # Rewritten even where no row goes: the log of the latest version tells how it came
             # from the one before, in values of its rows.
             touched = last[name] > 0
-            versions[name] = table.overwrite(change(name, before)) if touched else 0
-        self._commit(versions)
-        commits = sorted((self.path / "commits").glob("*.json"))
+            versions[name] = table.overwrite(rows_of(table, last[name])) if touched else 0
+        self._commit(versions, rewritten=True)
+        self.end_rewrite()
+
+    def stored(self) -> Iterator[tuple[VersionedTable, int]]:
+        """Yield each table with its version in the last commit, whichever contract it keeps."""
+        yield from ((self._tables[name], version) for name, version in self.last_commit().items())
+
+    def contract(self) -> int:
+        """Return the version of the contract that the tables keep; that of today without any."""
+        self._check_folder()
+        commits = self._commits()
+        return int(self._told(commits[-1])["contract"]) if commits else CONTRACT
+
+    def check_contract(self) -> None:
+        """Refuse tables of an older or later contract, which would be misunderstood.
+
+        Raises
+        ------
+        UserError
+            Saying what to do.
+        """
+        made = self.contract()
+        if made > CONTRACT:
+            raise UserError(
+                f"Got a lake at {self.path} of contract {made} but this kolmatch knows contracts "
+                f"up to {CONTRACT}; use the kolmatch that wrote it, or a later one"
+            )
+        if made < CONTRACT:
+            raise UserError(
+                f"Got a lake at {self.path} of contract {made} but expected contract {CONTRACT}; "
+                f"back it up, then run `kolmatch migrate {self.path}`"
+            )
+
+    def end_rewrite(self) -> None:
+        """Forget what a rewriting that was cut off has left of the versions before it.
+
+        Call it inside `lock`.
+        """
+        commits = self._commits()
+        if not commits or not self._told(commits[-1])["rewritten"]:
+            return
         for commit in commits[:-1]:
             commit.unlink()
-        for table in self._tables.values():
-            forget_history(table.folder)
+        for name, version in self._read_commit(commits[-1]).items():
+            # A later version than the committed one is an unfinished ingest's, and goes first.
+            if self._tables[name].is_latest(version):
+                forget_history(self._tables[name].folder)
 
     def history(
         self, name: str, columns: Sequence[str], kols: Sequence[str] | None = None
@@ -223,7 +291,8 @@ class Lake:
         self._check_folder()
         if not self.exists():
             raise UserError(f"Got no lake at {self.path}; make one with `kolmatch ingest`")
-        if versions := self._last_commit():
+        self.check_contract()
+        if versions := self.last_commit():
             return versions
         raise UserError(f"Got a lake at {self.path} whose first ingest was cut off; run it again")
 
@@ -270,6 +339,7 @@ class Lake:
         """Make what is missing, and take back what an ingest wrote that died before its commit."""
         if not self.exists():
             write_whole(self.path / MARKER, json.dumps({"format": FORMAT}))
+        self.end_rewrite()
         for name, table in self._tables.items():
             if not last.get(name):
                 table.create()
@@ -281,26 +351,42 @@ class Lake:
             for name, table in self._tables.items()
         }
 
-    def _last_commit(self) -> dict[str, int]:
+    def last_commit(self) -> dict[str, int]:
         """Return the versions that the last commit names; none before the first."""
-        commits = sorted((self.path / "commits").glob("*.json"))
-        if not commits:
-            return {}
+        commits = self._commits()
+        return self._read_commit(commits[-1]) if commits else {}
+
+    def _commits(self) -> list[Path]:
+        return sorted((self.path / "commits").glob("*.json"))
+
+    def _read_commit(self, commit: Path) -> dict[str, int]:
+        versions = dict.fromkeys(ADDED, 0) | self._told(commit)["versions"]
+        return {name: versions[name] for name in SPECS}
+
+    def _told(self, commit: Path) -> dict[str, Any]:
         try:
-            versions = json.loads(commits[-1].read_text(encoding="utf-8"))["versions"]
-            versions = dict.fromkeys(ADDED, 0) | versions
-            return {name: int(versions[name]) for name in SPECS}
-        except (ValueError, KeyError, TypeError) as error:
+            told = json.loads(commit.read_text(encoding="utf-8"))
+            versions = {name: int(version) for name, version in told["versions"].items()}
+            if not {*versions, *ADDED} >= {*SPECS}:
+                raise KeyError("a table")
+            return {
+                "versions": versions,
+                "contract": int(told.get("contract", 1)),
+                "rewritten": bool(told.get("rewritten")),
+            }
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(
-                f"Got {commits[-1]} that cannot be read; remove it to go back to the commit before"
+                f"Got {commit} that cannot be read; remove it to go back to the commit before"
             ) from error
 
-    def _commit(self, versions: Mapping[str, int]) -> None:
+    def _commit(self, versions: Mapping[str, int], *, rewritten: bool = False) -> None:
         folder = self.path / "commits"
         folder.mkdir(exist_ok=True)
         number = max((int(commit.stem) for commit in folder.glob("*.json")), default=0) + 1
-        told = json.dumps({"versions": dict(versions)})
-        write_whole(folder / f"{number:08d}.json", told)
+        told: dict[str, Any] = {"versions": dict(versions), "contract": CONTRACT}
+        if rewritten:
+            told["rewritten"] = True
+        write_whole(folder / f"{number:08d}.json", json.dumps(told))
 
 
 @dataclass(frozen=True)
@@ -366,9 +452,16 @@ def open_data(path: Path, mapping: Path | None = None, progress: Progress = sile
                 f"Got the mapping {mapping} for the lake {path}; columns are mapped at ingest"
             )
         versions = lake.versions()
-        return Data(
-            lake.read(versions), {name: str(v) for name, v in versions.items()}, home_of(path)
-        )
+        told = {name: str(version) for name, version in versions.items()}
+        try:
+            return Data(lake.read(versions), told, path)
+        except UserError as error:
+            if lake.remembers(told):
+                raise
+            raise UserError(
+                f"Got the lake {path}, from which rows were taken out while it was read; run the "
+                "command again"
+            ) from error
     from features.ingest import read_folder
 
     read = read_folder(path, mapping, progress=progress).tables
@@ -383,8 +476,18 @@ def open_data(path: Path, mapping: Path | None = None, progress: Progress = sile
 
 
 def home_of(path: Path) -> Path:
-    """Return the folder for what is made from the data at `path`, without reading the data."""
-    return path if Lake(path).exists() else path / BESIDE
+    """Return the folder for what is made from the data at `path`, without reading the data.
+
+    Raises
+    ------
+    UserError
+        If it is a lake of an older or later contract.
+    """
+    lake = Lake(path)
+    if not lake.exists():
+        return path / BESIDE
+    lake.check_contract()
+    return path
 
 
 def check_no_erasure(path: Path) -> None:

@@ -216,6 +216,11 @@ class Recent:
         days = np.asarray(pick(self.log.published, self.rows, 0)) / DAY
         return np.where(self.there, days, np.nan)
 
+    @property
+    def dated(self) -> Floats:
+        """The same, NaN too where it is day 0: a time that nobody told."""
+        return np.where(self.published > 0, self.published, np.nan)
+
     @cached_property
     def texts(self) -> Ints:
         """Codes of texts as in `PostLog.texts`, -1 where there is no post."""

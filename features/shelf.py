@@ -14,7 +14,7 @@ import tempfile
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,10 +54,14 @@ class Shelf:
     ----------
     folder : pathlib.Path or None
         Where the segments lie; ``None`` keeps them in memory only.
+    may_write : callable
+        Asked before each write, in the lock in which `forget` works: where it says no, what is
+        added stays in memory.
     """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, may_write: Callable[[], bool] = lambda: True) -> None:
         self._folder = folder
+        self._may_write = may_write
         self._hold(list(_read_all(folder).values()) if folder else [])
         lengths = {segment.vectors.shape[1] for segment in self._segments}
         if len(lengths) > 1:
@@ -107,9 +111,7 @@ class Shelf:
                 f"length {self.dimension}; an encoder that changed needs a new id"
             )
         segment = Segment(keys, vectors)
-        if self._folder:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            path = _write(self._folder, keys, [vectors], vectors.shape[1])
+        if self._folder and (path := self._write(self._folder, segment)):
             # What was written is used by way of the file: memory does not grow with the shelf.
             with suppress(FileNotFoundError):  # another process has merged it already
                 segment = _read(path)
@@ -117,6 +119,16 @@ class Shelf:
         self._insert(keys)
         if len(self._segments) >= _MOST_OPEN:
             self.compact()
+
+    def _write(self, folder: Path, segment: Segment) -> Path | None:
+        """Put a segment on disk, unless what it was made of was taken out meanwhile."""
+        from filelock import FileLock
+
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock"):
+            if not self._may_write():
+                return None
+            return _write(folder, segment.keys, [segment.vectors], segment.vectors.shape[1])
 
     def compact(self) -> None:
         """Merge small segments on disk where there are many of about one size.

@@ -47,16 +47,22 @@ class VectorStore:
     ----------
     folder : pathlib.Path or None
         Where to keep them, made when first written to; ``None`` keeps them in memory only.
+    may_write : callable
+        As `Shelf` takes it.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path | None = None, may_write: Callable[[], bool] = lambda: True
+    ) -> None:
         self.folder = folder
+        self._may_write = may_write
         self._shelves: dict[str, Shelf] = {}
 
     def shelf(self, encoder_id: str) -> Shelf:
         """Return the shelf of an encoder, opened on first use."""
         if encoder_id not in self._shelves:
-            self._shelves[encoder_id] = Shelf(self.folder / encoder_id if self.folder else None)
+            folder = self.folder / encoder_id if self.folder else None
+            self._shelves[encoder_id] = Shelf(folder, self._may_write)
         return self._shelves[encoder_id]
 
     def reopen(self) -> None:

@@ -78,6 +78,7 @@ class Acceptance:
             "bagging_fraction": config.row_share,
             "bagging_freq": 1,
             "lambda_l2": config.l2,
+            "extra_trees": config.extra_trees,
         }
         data = {
             "data": signals.reset_index(drop=True),

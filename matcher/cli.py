@@ -66,6 +66,7 @@ for command in (
     privacy.replay,
     operations.status,
     operations.doctor,
+    operations.migrate,
 ):
     app.command(epilog=EPILOG)(command)
 

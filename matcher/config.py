@@ -51,6 +51,11 @@ class HeadConfig(_Frozen):
     feature_share: float = Field(0.5, gt=0, le=1)
     row_share: float = Field(0.6, gt=0, le=1)
     l2: float = Field(20.0, ge=0)
+    extra_trees: bool = Field(
+        True,
+        description="split at thresholds drawn by chance, which a few hundred outcomes are fitted "
+        "less closely by",
+    )
     least_rows: int = Field(100, ge=1, description="fewer measured outcomes give no head")
     mode_rows: float = Field(
         10.0, gt=0, description="collaborations in a mode at which half of its effect is believed"

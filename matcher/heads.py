@@ -50,8 +50,8 @@ class HeadSpec:
 
 HEADS = (
     # In logs views scatter evenly, so that a mean is the closest guess: a median needs half as many
-    # posts again to come as close.
-    HeadSpec("views", "views", own=("reach.mean_log_views",), own_is_log=True),
+    # posts again to come as close. Levels drift, so that newer posts say more.
+    HeadSpec("views", "views", own=("reach.usual_log_views",), own_is_log=True),
     HeadSpec("engagement_rate", "engagements", "views", own=("engagement.rate",)),
     HeadSpec("spread_rate", "spread", "views", own=("engagement.shares", "engagement.saves")),
     HeadSpec("ctr", "clicks", "views"),
@@ -164,6 +164,7 @@ class Head:
             "bagging_fraction": config.row_share,
             "bagging_freq": 1,
             "lambda_l2": config.l2,
+            "extra_trees": config.extra_trees,
         }
         if spec.exposure:
             rate, said = counts / exposure, _weight(exposure) * trust

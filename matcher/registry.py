@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from features.errors import UserError
@@ -66,9 +67,14 @@ class Registry:
         """The MLflow client, with the store initialised (`matcher.store.Store.client`)."""
         return self.store.client
 
-    def run(self, name: str, params: Mapping[str, Any]) -> AbstractContextManager[TrackedRun]:
-        """Track one training run; what is raised inside marks it failed."""
-        return track(self.store, name, params)
+    def run(
+        self,
+        name: str,
+        params: Mapping[str, Any],
+        versions: Mapping[str, str] = MappingProxyType({}),
+    ) -> AbstractContextManager[TrackedRun]:
+        """Track one run over some versions of the tables (`matcher.tracking.track`)."""
+        return track(self.store, name, params, versions)
 
     def sweep(self) -> list[str]:
         """Put an end to what killed runs left (`matcher.tracking.sweep`)."""

@@ -15,11 +15,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from features.formulas import harmless
+from features.publishing import publishing
 from matcher import flavor
 from matcher.model import Matcher
 from matcher.store import Store
@@ -125,10 +127,32 @@ class TrackedRun:
 
 
 @contextmanager
-def track(store: Store, name: str, params: Mapping[str, Any]) -> Iterator[TrackedRun]:
+def track(
+    store: Store,
+    name: str,
+    params: Mapping[str, Any],
+    versions: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[TrackedRun]:
     """Track one training run; what is raised inside marks it failed.
 
-    Before it begins, what killed runs of this workspace left is swept.
+    Before it begins, what killed runs of this workspace left is swept. While it goes on nobody can
+    be erased.
+
+    Parameters
+    ----------
+    store : Store
+        Where.
+    name : str
+        What people call the run.
+    params : mapping
+        Its parameters.
+    versions : mapping of str to str
+        Version of each table that was read.
+
+    Raises
+    ------
+    UserError
+        If somebody was erased since these were read: what is logged would bring the name back.
     """
     client = store.client
     import mlflow
@@ -139,9 +163,11 @@ def track(store: Store, name: str, params: Mapping[str, Any]) -> Iterator[Tracke
     with _lease(store, token):
         experiment = mlflow.set_experiment(store.experiment)
         tags = {LEASE: token, WORKSPACE: store.workspace}
-        with mlflow.start_run(
-            experiment_id=experiment.experiment_id, run_name=name, tags=tags
-        ) as active:
+        with publishing(store.home, versions):
+            begun = mlflow.start_run(
+                experiment_id=experiment.experiment_id, run_name=name, tags=tags
+            )
+        with begun as active:
             tracked = TrackedRun(client, active.info.run_id)
             tracked.params(params)
             yield tracked

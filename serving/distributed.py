@@ -27,6 +27,7 @@ from features.encoder import Role, TextEncoder
 from features.errors import UserError
 from features.lake import Lake, check_no_erasure
 from features.progress import Progress, silent
+from features.publishing import still_there
 from features.reading import texts_of_briefs, texts_of_roster
 from features.vectors import Embeddings, VectorStore
 from matcher.cluster import check_same, cluster, software
@@ -174,6 +175,13 @@ def make_shard(job: Job, shard: Shard) -> int:
     return len(shard.briefs)
 
 
+def _embeddings(job: Job) -> Embeddings:
+    """Open the store, into which nothing goes once rows were taken out of the lake."""
+    versions = {name: str(version) for name, version in job.versions}
+    store = VectorStore(job.vectors, lambda: still_there(job.lake, versions))
+    return Embeddings(job.encoder, store)
+
+
 def texts_to_encode(job: Job) -> list[tuple[Role, list[str]]]:
     """Return the texts that lists will need and the store lacks, in shards.
 
@@ -201,7 +209,7 @@ def encode_texts(job: Job, role: Role, texts: list[str]) -> int:
     Runs on a worker. Tried again, it finds them there.
     """
     with _ONE_AT_A_TIME:
-        Embeddings(job.encoder, VectorStore(job.vectors)).of(texts, role)
+        _embeddings(job).of(texts, role)
     return len(texts)
 
 
@@ -234,7 +242,7 @@ def _opened(job: Job) -> tuple[Matcher, Desk]:
     matcher = Matcher.load(job.folder / "model")
     if matcher.hash != job.model_hash:
         raise UserError(f"Got a model in {job.folder} that is not the one asked for; run it again")
-    desk = matcher.desk(tables, Embeddings(job.encoder, VectorStore(job.vectors)))
+    desk = matcher.desk(tables, _embeddings(job))
     _HELD[job.folder] = matcher, desk
     return matcher, desk
 

@@ -18,9 +18,10 @@ import pandas as pd
 
 from features.arrow import content_hash, to_arrow, to_frame
 from features.columns import TIME, Column, TableSpec
+from features.publishing import publishing
 from features.tables import Tables
 from matcher.measures import MEASURES, actuals, comparable
-from serving.publish import columns_of_all, open_table, results_lock, runs
+from serving.publish import columns_of_all, open_table, runs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -98,7 +99,11 @@ class Reconciled:
 
 
 def reconcile(
-    home: Path, tables: Tables, horizon_days: int, success: pd.Series[bool] | None = None
+    home: Path,
+    tables: Tables,
+    versions: Mapping[str, str],
+    horizon_days: int,
+    success: pd.Series[bool] | None = None,
 ) -> Reconciled:
     """Join published forecasts with what came, and keep that as the ledger.
 
@@ -108,15 +113,17 @@ def reconcile(
         Where published runs live.
     tables : Tables
         Everything known.
+    versions : mapping of str to str
+        Version of each table.
     horizon_days, success
         As `matcher.measures.actuals` takes them.
 
     Raises
     ------
     UserError
-        If published results are damaged.
+        If published results are damaged, or rows were taken out since the tables were read.
     """
-    with results_lock(home):
+    with publishing(home, versions):
         ledger, left_out = join(home, tables, horizon_days, success)
         version = _store(home, ledger)
     return Reconciled(ledger, left_out, version, horizon_days)

@@ -12,7 +12,6 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -29,9 +28,9 @@ from features.arrow import (
 )
 from features.columns import EPOCH, TableSpec
 from features.errors import UserError
-from features.tombstones import Tombstones
+from features.publishing import publishing
 from serving.results import BASES, DETAILS, EXCLUSIONS, MATCHES, RUNS
-from serving.spool import SPECS, Spool, kols_named, with_objects
+from serving.spool import SPECS, Spool, with_objects
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -214,9 +213,8 @@ def publish(
 def publish_spooled(home: Path, run: Run, spool: Spool) -> None:
     """Publish a run whose lists were spooled; errors are those of `publish`."""
     content = _content(run, [spool.content(name) for name in spool.tables])
-    with results_lock(home):
+    with publishing(home, run.data_versions):
         spool.check()
-        _check_nobody_erased(home, spool.named)
         published = _runs_frame(home).set_index("run_id")["content"].get(run.run_id)
         if published == content:
             return
@@ -235,25 +233,6 @@ def stored(home: Path, run_id: str) -> tuple[str, dict[str, pd.DataFrame]]:
     hashes = _runs_frame(home).set_index("run_id")["content"]
     frames = {name: _read_rows(home, spec, run_id) for name, spec in SPECS.items()}
     return str(hashes[run_id]), frames
-
-
-def check_nobody_erased(home: Path, frames: Mapping[str, pd.DataFrame]) -> None:
-    """Refuse lists that name a KOL who was erased while they were made.
-
-    Raises
-    ------
-    UserError
-        Without saying who.
-    """
-    _check_nobody_erased(home, {kol for frame in frames.values() for kol in kols_named(frame)})
-
-
-def _check_nobody_erased(home: Path, named: set[str]) -> None:
-    tombstones = Tombstones.read(home)
-    if tombstones and tombstones.holds("kol", named):
-        raise UserError(
-            "Got lists that name a KOL who was erased while they were made; run the command again"
-        )
 
 
 def runs(home: Path) -> list[Run]:
@@ -360,17 +339,6 @@ def _to_run(row: Mapping[Any, Any]) -> Run:
     del values["content"]
     exact = {"data_versions": versions, "seed": int(row["seed"]), "top": int(row["top"])}
     return Run(**values | exact | {"briefs": briefs, "stale": values["stale"] or ""})
-
-
-@contextmanager
-def results_lock(home: Path) -> Iterator[None]:
-    """Keep other processes from writing results meanwhile."""
-    from filelock import FileLock
-
-    folder = home / "results"
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".lock"):
-        yield
 
 
 def _write_rows(home: Path, spec: TableSpec, run_id: str, spool: Spool) -> None:

@@ -34,7 +34,7 @@ SPECS = {"matches": MATCHES, "exclusions": EXCLUSIONS, **DETAILS}
 KOL_COLUMNS = ("kol_id", "successor_id", "with_kol_id")
 """Columns of results that hold a KOL's id; rows in which one does are about that KOL."""
 _STAGING, _STALE_SECONDS = ".staging", 86_400.0
-_HASHES, _TOLD = "hashes.npz", "part.json"
+_HASHES = "hashes.npz"
 _OBJECTS = ("evidence", "contributions", "figures")
 """Columns of matches that hold a JSON object, a dict in memory."""
 
@@ -58,8 +58,6 @@ class Spool:
     ----------
     folder : Path
         Where it is. Whoever adds parts from elsewhere writes them there (`write_part`).
-    named : set of str
-        KOLs that the lists name, by id.
 
     Raises
     ------
@@ -73,7 +71,6 @@ class Spool:
         self._held = ExitStack()
         self._hashes: dict[str, list[Hashes]] = {}
         self._parts: list[Path] = []
-        self.named: set[str] = set()
 
     def __enter__(self) -> Spool:
         _sweep(self.folder.parent)
@@ -119,11 +116,9 @@ class Spool:
         """
         self.check()
         part = self.folder / name
-        told = json.loads((part / _TOLD).read_text(encoding="utf-8"))
         with np.load(part / _HASHES, allow_pickle=False) as hashes:
-            for table in told["tables"]:
+            for table in hashes.files:
                 self._hashes.setdefault(table, []).append(hashes[table])
-        self.named |= set(told["kols"])
         self._parts.append(part)
 
     def check(self) -> None:
@@ -179,7 +174,6 @@ def write_part(
 
     _check_there(folder)
     hashes: dict[str, Any] = {}
-    named: set[str] = set()
     draft = folder / f".{name}-{uuid.uuid4().hex}"
     try:
         frames = conformed(matches, exclusions, details)
@@ -187,10 +181,7 @@ def write_part(
         for table, frame in frames.items():
             pq.write_table(to_arrow(SPECS[table], frame), draft / f"{table}.parquet")
             hashes[table] = row_hashes(SPECS[table], frame)
-            named |= kols_named(frame)
         np.savez(draft / _HASHES, **hashes)
-        told = json.dumps({"tables": list(frames), "kols": sorted(named)}, ensure_ascii=False)
-        (draft / _TOLD).write_text(told, encoding="utf-8")
         _settle(draft)
         try:
             draft.rename(folder / name)
@@ -206,7 +197,7 @@ def write_part(
 
 def is_there(folder: Path, name: str) -> bool:
     """Say whether a part is written."""
-    return (folder / name / _TOLD).is_file()
+    return (folder / name / _HASHES).is_file()
 
 
 def drop_spools(home: Path, *, apply: bool = True) -> int:
@@ -235,12 +226,6 @@ def conformed(
         "matches": checked(SPECS["matches"], with_objects(matches, _object_text)),
         "exclusions": checked(SPECS["exclusions"], exclusions),
     } | {name: checked(SPECS[name], frame) for name, frame in details.items()}
-
-
-def kols_named(frame: pd.DataFrame) -> set[str]:
-    """Return the KOLs that a table names, by id."""
-    columns = [column for column in KOL_COLUMNS if column in frame]
-    return {str(kol) for column in columns for kol in frame[column].dropna().unique()}
 
 
 def checked(spec: TableSpec, frame: pd.DataFrame) -> pd.DataFrame:

@@ -146,7 +146,7 @@ def train(
         **planned[0].cuts,
         **marks,
     }
-    with registry.run(f"train {parted}", params) as run:
+    with registry.run(f"train {parted}", params, versions) as run:
         rounds = [
             play(
                 plan,
@@ -264,7 +264,7 @@ def evaluate_again(
         "encoder": matcher.encoder_id,
     }
     history = History(tables)
-    with registry.run(name, params) as run:
+    with registry.run(name, params, versions) as run:
         run.tag("model_version", version)
         if refit is None:
             cuts = {str(cut): made[cut] for cut in CUTS if cut in made}

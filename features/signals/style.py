@@ -8,7 +8,7 @@ from features.config import FeatureConfig
 from features.postlog import Recent
 from features.signals.family import Signals
 from features.similarity import paired_cosines
-from features.statistics import ratio, row_mean, row_quantile, where
+from features.statistics import ratio, row_mean, row_quantile
 from features.timeline import DAY, Floats
 from features.vectors import Embeddings
 from features.view import View
@@ -28,8 +28,7 @@ STYLE = {
 def style(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signals:
     """Describe originality, which is known to help (Leung et al. 2022), and posting rhythm."""
     cells, recent = view.cells, view.cells.recent
-    # Day 0 stands for a time that nobody told.
-    dated = where(recent.published > 0, recent.published)
+    dated = recent.dated
     gaps = dated[:, :-1] - dated[:, 1:]
     mean = row_mean(gaps)
     deviation = np.sqrt(row_mean(np.square(gaps - mean[:, None])))

@@ -105,12 +105,13 @@ def match(
     """
     import pandas as pd
 
+    from features.publishing import publishing
     from matcher.registry import Registry
     from matcher.screens import show_matches
     from serving.distributed import DaskEngine
     from serving.job import HERE, open_briefs, serve
     from serving.page import write_pages
-    from serving.privacy.outputs import check_written, remember
+    from serving.privacy.outputs import remember
     from serving.workbook import write_files
     from serving.workflow import write_workflow
 
@@ -159,22 +160,22 @@ def match(
         _tell_stale(terminal, served)
         return
     result, folder = served.published, out or source.home / "lists"
-    # An erasure has to find what is written, even if this is cut off half-way.
-    remember(source.home, [folder / served.run.run_id])
-    written = write_files(
-        folder,
-        served.run,
-        result.matches,
-        result.exclusions,
-        source.tables.briefs,
-        language,
-        result.details,
-    )
-    work = write_workflow(
-        folder, served.run, result.matches, source.tables, language, result.details
-    )
-    pages = write_pages(folder, served.published, source.tables, language)
-    check_written(source.home, folder / served.run.run_id, result.matches)
+    with publishing(source.home, source.versions):
+        # An erasure has to find what is written, even if this is cut off half-way.
+        remember(source.home, [folder / served.run.run_id])
+        written = write_files(
+            folder,
+            served.run,
+            result.matches,
+            result.exclusions,
+            source.tables.briefs,
+            language,
+            result.details,
+        )
+        work = write_workflow(
+            folder, served.run, result.matches, source.tables, language, result.details
+        )
+        pages = write_pages(folder, result, source.tables, language)
     show_matches(terminal, result.matches, result.exclusions, source.tables.briefs, language)
     for file in written:
         terminal.say(f"Wrote {file}", file=str(file))

@@ -155,7 +155,10 @@ def evaluate(
     page is one HTML file; page, tables, plots and card are also kept in MLflow as a run.
     """
     from features.errors import UserError
+    from features.publishing import publishing
+    from features.whole import write_whole
     from matcher.registry import CHAMPION, Registry
+    from serving.privacy.outputs import remember
     from training.job import evaluate_again
 
     if origins is not None and not refit:
@@ -181,8 +184,9 @@ def evaluate(
         )
     path = out or source.home / f"evaluation-v{chosen}{'-refitted' if refit else ''}.html"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(found.page, encoding="utf-8")
+        with publishing(source.home, source.versions):
+            remember(source.home, [path])
+            write_whole(path, found.page)
     except OSError as error:
         raise UserError(f"Got {path} for the page, which cannot be written: {error}") from error
     _show_evaluation(terminal, found.report.evaluation)

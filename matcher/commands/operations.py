@@ -66,6 +66,41 @@ def _lines(told: dict[str, Any]) -> list[str]:
     return lines
 
 
+def migrate(
+    lake: LakePath,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what would change; change nothing.")
+    ] = False,
+) -> None:
+    """Bring a lake that an older kolmatch wrote up to the contract of today; back it up first.
+
+    Commands refuse such a lake until then. All tables change in one step or not at all, and their
+    earlier versions are forgotten, so that runs made before cannot be replayed. Where nothing is to
+    be done nothing is. Cut off, run it again.
+    """
+    from features.lake import check_no_erasure
+    from features.migrations import migrate as work
+    from features.steps import CONTRACT
+
+    terminal, store = terminal_of_run(), existing_lake(lake)
+    check_no_erasure(lake)
+    done = work(store, dry_run=dry_run)
+    rows = [
+        (one.step.version, one.step.words, table, count)
+        for one in done
+        for table, count in (one.rows or {"": 0}).items()
+    ]
+    if not done:
+        terminal.say(f"{lake} keeps contract {CONTRACT} already.", contract=CONTRACT, steps=0)
+        return
+    terminal.table(["contract", "step", "table", "rows"], rows)
+    what = "would be brought" if dry_run else "is brought"
+    told = {f"{one.step.version}": one.rows for one in done}
+    terminal.say(
+        f"{lake} {what} to contract {CONTRACT}.", contract=CONTRACT, steps=told, dry_run=dry_run
+    )
+
+
 def doctor(
     lake: LakePath = Path("lake"),
     sweep: Annotated[

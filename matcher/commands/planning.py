@@ -93,6 +93,7 @@ def plan(
     import pandas as pd
 
     from features.history import History, roster
+    from features.publishing import publishing
     from matcher.planning.plan import Brief
     from matcher.planning.plan import plan as make
     from matcher.planning.screen import show_plan
@@ -126,15 +127,16 @@ def plan(
     options = options_of_run(published, brief_id)
     made = make(Brief.of(row), options, known, request, planning, seed=published.run.seed)
     plans, planned = frames_of([made], known)
-    files = write_plan(
-        out or source.home / "lists" / published.run.run_id,
-        published,
-        source.tables.briefs,
-        plans,
-        planned,
-        language,
-    )
-    remember(source.home, files)
+    with publishing(source.home, source.versions):
+        files = write_plan(
+            out or source.home / "lists" / published.run.run_id,
+            published,
+            source.tables.briefs,
+            plans,
+            planned,
+            language,
+        )
+        remember(source.home, files)
     about = known.drop_duplicates("kol_id").set_index("kol_id")["display_name"].dropna()
     names = {str(kol_id): str(name) for kol_id, name in about.items()}
     title = "" if pd.isna(row["title"]) else str(row["title"])

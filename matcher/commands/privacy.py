@@ -54,12 +54,14 @@ def access(
     For requests of access under PIPL and GDPR: rows, published lists, models that may have learned
     from them, and files that name the KOL.
     """
+    from features.publishing import publishing
     from matcher.registry import Registry
     from serving.privacy.access import access as look
     from serving.privacy.access import as_words
     from serving.privacy.find import GoneError
 
     terminal, store = terminal_of_run(), existing_lake(lake)
+    versions = {name: str(version) for name, version in store.versions().items()}
     try:
         told = look(store, kol_id, Registry(lake, tracking_uri), person=person)
     except GoneError as gone:
@@ -67,9 +69,10 @@ def access(
         return
     if out is not None:
         words = out.with_suffix(".txt") if out.suffix != ".txt" else out.with_suffix(".words.txt")
-        for path, text in ((out, as_text(told)), (words, as_words(told))):
-            write_whole(path, text)
-            terminal.say(f"Wrote {path}", file=str(path))
+        with publishing(lake, versions):
+            for path, text in ((out, as_text(told)), (words, as_words(told))):
+                write_whole(path, text)
+                terminal.say(f"Wrote {path}", file=str(path))
     elif as_json:
         print_json(told)
     else:
@@ -165,6 +168,8 @@ def prune(
     now = pd.Timestamp.now(tz="UTC") if as_of is None else read_time(as_of)
     try:
         with alone(lake, wait), store.lock():
+            if not dry_run:
+                store.end_rewrite()  # an earlier one may have been cut off before it forgot
             found = expire(store.read(), days, now)
             if (found.gone or found.orphans) and not dry_run:
                 store.rewrite(lambda name, frame: getattr(found.tables, name))

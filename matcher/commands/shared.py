@@ -178,15 +178,17 @@ def open_embeddings(data: Data | Path, config: Config, progress: Progress) -> Em
     """Return text vectors by the settings' encoder, kept beside the data or in its home."""
     from features.encoder import SentenceEncoder
     from features.lake import ENCODERS
+    from features.publishing import still_there
     from features.vectors import Embeddings, VectorStore
 
     # A lake that was moved or copied has taken the encoders that were tuned on it along.
     home = data if isinstance(data, Path) else data.home
+    versions = _versions_at(home) if isinstance(data, Path) else data.versions
     mine = home / ENCODERS / Path(config.encoder.model).name
     told = {"model": str(mine.resolve())} if mine.is_dir() else {}
     return Embeddings(
         SentenceEncoder(config.encoder.model_copy(update=told)),
-        VectorStore(home / "vectors"),
+        VectorStore(home / "vectors", lambda: still_there(home, versions)),
         lambda done, total: progress("encoding texts", done, total),
     )
 
@@ -196,6 +198,14 @@ def check_engine(engine: str, scheduler: str | None, workers: int | None) -> Non
     for name, given in (("--scheduler", scheduler), ("--workers", workers)):
         if engine != "dask" and given is not None:
             raise typer.BadParameter("only --engine dask has workers", param_hint=name)
+
+
+def _versions_at(home: Path) -> dict[str, str]:
+    """Return the versions of the tables at this moment; none where there is no lake."""
+    from features.lake import Lake
+
+    lake = Lake(home)
+    return {name: str(v) for name, v in lake.versions().items()} if lake.exists() else {}
 
 
 def read_time(text: str) -> pd.Timestamp:

@@ -66,6 +66,7 @@ def reconcile(
     must be, and how many rows are enough, say --config or the settings the champion was trained
     with.
     """
+    from features.publishing import publishing
     from matcher.accuracy import accuracy
     from matcher.registry import Registry
     from matcher.screens import show_accuracy, show_left_out
@@ -82,8 +83,9 @@ def reconcile(
     upkeep = settings.upkeep
     table = accuracy(found.honest, upkeep.least_rows, upkeep.least_briefs)
     told = ledger_told(found, table)
-    files = write_ledger(out or source.home / "ledger", found, table, language)
-    remember(source.home, files)
+    with publishing(source.home, source.versions):
+        files = write_ledger(out or source.home / "ledger", found, table, language)
+        remember(source.home, files)
     if as_json:
         print_json(told)
     elif len(table):
@@ -335,7 +337,7 @@ def _reconciled(data: Data, horizon_days: int) -> Reconciled:
     from training.labels import successes
 
     tables = data.tables
-    return join(data.home, tables, horizon_days, successes(tables, horizon_days))
+    return join(data.home, tables, data.versions, horizon_days, successes(tables, horizon_days))
 
 
 def _published(home: Path, model_hash: str) -> pd.DataFrame | None:

@@ -18,8 +18,8 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from features.lake import Lake
+from features.publishing import results_lock
 from serving.privacy.outputs import remembered
-from serving.publish import results_lock
 
 HOUR, DAY = 3600.0, 86_400.0
 UNNAMED, COMMITS, PARTIAL = "unnamed data files", "half-written commits", "partial files"
@@ -73,11 +73,25 @@ def remove_orphans(lake: Lake, now: float) -> list[Orphan]:
     with lake.lock(), results_lock(lake.path):
         found = orphans(lake.path, now)
         for orphan in found:
-            if orphan.path.is_dir():
-                shutil.rmtree(orphan.path, ignore_errors=True)
-            else:
-                orphan.path.unlink(missing_ok=True)
+            remove(orphan.path)
     return [orphan for orphan in found if not orphan.path.exists()]
+
+
+def unfinished(home: Path) -> list[Path]:
+    """Return what is unfinished of lists, ledger and reports, however young.
+
+    Inside the locks of `remove_orphans` and of retrainings nobody is at work on it.
+    """
+    roots = [*(home / name for name in _OWN_FOLDERS), *map(Path, remembered(home))]
+    return sorted({orphan.path for root in roots for orphan in _partial(root)})
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _candidates(home: Path) -> Iterator[Orphan]:

@@ -31,10 +31,12 @@ import pandas as pd
 
 from features.contacts import FREE_TEXT
 from features.lake import ERASING, Lake
+from features.publishing import results_lock
 from features.shelf import forget, held_keys
 from features.tombstones import without
 from features.whole import write_whole
 from matcher.registry import Registry
+from serving.operations.orphans import remove, unfinished
 from serving.privacy import models
 from serving.privacy.documents import clean_database, clean_file
 from serving.privacy.find import keys_of, seen_in, subject_of, traces_of
@@ -42,7 +44,6 @@ from serving.privacy.lists import clean_results, is_made_of_run, list_folders, r
 from serving.privacy.models import Seen
 from serving.privacy.outputs import files_in, remembered
 from serving.privacy.traces import Traces
-from serving.publish import results_lock
 from serving.spool import drop_spools
 
 STAGES = ("tombstone", "tables", "vectors", "results", "files", "models", "report")
@@ -175,9 +176,10 @@ def erase(
         If nothing is held under this id, or a training is at work.
     """
     lake.versions()  # is it one?
-    if models.has_store(registry):
-        models.check_nobody_trains(registry)
     with _alone(lake):
+        # Inside the lock under which trainings begin: none does while it is held.
+        if models.has_store(registry):
+            models.check_nobody_trains(registry)
         left = Intent.read(lake.path)
         ended = None
         if left is not None and not dry_run:
@@ -312,6 +314,11 @@ class _Work:
 
     def files(self) -> dict[str, dict[str, int]]:
         home, found = self.lake.path, Counter[tuple[str, str]]()
+        # What a killed job left half-written cannot be read, so nobody knows whom it names.
+        for path in unfinished(home):
+            found[self._place(path), "unfinished files deleted"] += 1
+            if self.apply:
+                remove(path)
         files = list(files_in(home))
         if self.apply:
             tables = self.lake.read()

@@ -55,7 +55,7 @@ class Struck:
 def clean_results(home: Path, traces: Traces, at: pd.Timestamp, apply: bool = True) -> Struck:
     """Take the erased out of every table of results and forget the tables' history.
 
-    Call it inside `serving.publish.results_lock`. Runs that named one are marked as redacted.
+    Call it inside `features.publishing.results_lock`. Runs that named one are marked as redacted.
     """
     found = Struck()
     folders = sorted(path.parent for path in (home / "results").glob("*/_delta_log"))

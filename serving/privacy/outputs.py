@@ -1,22 +1,17 @@
 """Where lists were written: an erasure has to find them outside the lake too.
 
 Folders that a run has for itself are remembered whole, before anything is written to them; other
-files by their names.
+files by their names. Both inside `features.publishing.publishing`, as the writing itself is.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import pandas as pd
-
-from features.errors import UserError
 from features.whole import write_whole
 from serving.privacy.models import is_weights
-from serving.publish import check_nobody_erased, results_lock
 
 FILE = "outputs.json"
 
@@ -30,31 +25,16 @@ def remember(home: Path, paths: Iterable[Path]) -> None:
         The workspace. What lies in it needs no remembering.
     paths : iterable of Path
         Folders that hold nothing but lists, and files.
+
+    Call it inside `features.publishing.publishing`, with what is written.
     """
     inside = home.resolve()
     mine = {str(path.resolve()) for path in paths if not path.resolve().is_relative_to(inside)}
     if not mine:
         return
-    with results_lock(home):
-        known = set(remembered(home))
-        if mine - known:
-            write_whole(home / FILE, json.dumps(sorted(known | mine), indent=1, ensure_ascii=False))
-
-
-def check_written(home: Path, run_folder: Path, matches: pd.DataFrame) -> None:
-    """Take a run's files away again where somebody on them was erased while they were written.
-
-    Raises
-    ------
-    UserError
-        If so; nothing of the files is left.
-    """
-    with results_lock(home):
-        try:
-            check_nobody_erased(home, {"matches": matches})
-        except UserError:
-            shutil.rmtree(run_folder)
-            raise
+    known = set(remembered(home))
+    if mine - known:
+        write_whole(home / FILE, json.dumps(sorted(known | mine), indent=1, ensure_ascii=False))
 
 
 def remembered(home: Path) -> list[str]:

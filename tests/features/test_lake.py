@@ -16,6 +16,7 @@ from features.errors import TableError, UserError
 from features.ingest import read_folder
 from features.lake import Lake, home_of, open_data
 from features.simulate.export import write_tables
+from features.steps import CONTRACT
 from features.tables import Tables
 
 DAY = pd.Timestamp("2026-01-01", tz="UTC")
@@ -248,7 +249,7 @@ def test_a_lake_from_before_a_table_opens_and_takes_it_up(lake: Lake) -> None:
     commit = lake.path / "commits" / "00000001.json"
     told = json.loads(commit.read_text())["versions"]
     old = {name: version for name, version in told.items() if name != "exchange_rates"}
-    commit.write_text(json.dumps({"versions": old}))
+    commit.write_text(json.dumps({"versions": old, "contract": CONTRACT}))
     shutil.rmtree(lake.path / "tables" / "exchange_rates")
 
     assert_same(lake.read(), tables())

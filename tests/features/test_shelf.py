@@ -176,3 +176,10 @@ def _write(folder: Path, start: int) -> None:
     for number in range(start, start + 100, 2):
         shelf = _put(folder, f"text {number}", f"text {number + 1}", shelf=Shelf(folder))
         shelf.compact()
+
+
+def test_where_it_may_not_write_what_is_added_stays_in_memory(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path, lambda: False)
+    shelf.add(text_keys(["cat"]), np.ones((1, 3), "f4"))
+    assert len(shelf) == 1 and (shelf.find(text_keys(["cat"])) == 0).all()
+    assert len(Shelf(tmp_path)) == 0

@@ -30,7 +30,7 @@ AS_OF = ("--as-of", "2026-06-30")
 COMMANDS = (
     *("check", "ingest", "simulate", "train", "evaluate", "promote", "rollback", "match"),
     *("reconcile", "drift", "tune", "retrain", "plan", "why", "successors", "brief"),
-    *("access", "erase", "prune", "replay", "status", "doctor"),
+    *("access", "erase", "prune", "replay", "status", "doctor", "migrate"),
 )
 
 

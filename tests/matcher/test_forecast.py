@@ -18,7 +18,7 @@ def _signals(rows: int = 300) -> pd.DataFrame:
         {
             "category.goal": (np.arange(rows) % len(GOALS)).astype(float),
             "price.relative": rng.normal(0, 1, rows),
-            "reach.mean_log_views": rng.normal(9, 1, rows),
+            "reach.usual_log_views": rng.normal(9, 1, rows),
             "engagement.rate": rng.uniform(0.02, 0.1, rows),
             "engagement.shares": rng.uniform(0.001, 0.01, rows),
             "engagement.saves": rng.uniform(0.001, 0.01, rows),
@@ -28,7 +28,7 @@ def _signals(rows: int = 300) -> pd.DataFrame:
 
 def _outcomes(signals: pd.DataFrame) -> pd.DataFrame:
     rng = np.random.default_rng(1)
-    views = np.exp(signals["reach.mean_log_views"]).round()
+    views = np.exp(signals["reach.usual_log_views"]).round()
     clicks = (views * 0.02).round() + 1
     return pd.DataFrame(
         {
@@ -152,7 +152,7 @@ def test_eight_of_ten_outcomes_lie_within_the_interval_of_views(forecaster: Fore
     signals, rng = _signals(3000), np.random.default_rng(5)
 
     def outcomes(rows: int) -> pd.DataFrame:
-        views = np.exp(signals["reach.mean_log_views"][:rows] + rng.normal(0.2, 0.6, rows))
+        views = np.exp(signals["reach.usual_log_views"][:rows] + rng.normal(0.2, 0.6, rows))
         return _outcomes(signals[:rows]).assign(views=views.round())
 
     sure = _calibrated(forecaster, outcomes(1000), signals[:1000])

@@ -14,7 +14,7 @@ def _signals(rows: int, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "x": rng.integers(0, 2, rows).astype(float),
-            "reach.mean_log_views": rng.normal(9, 1, rows),
+            "reach.usual_log_views": rng.normal(9, 1, rows),
             "engagement.rate": rng.uniform(0.02, 0.1, rows),
             "engagement.shares": rng.uniform(0.001, 0.01, rows),
             "engagement.saves": rng.uniform(0.001, 0.01, rows),
@@ -49,15 +49,15 @@ def test_a_rate_seen_on_more_clicks_counts_for_more() -> None:
 
 def test_views_start_from_the_kols_own_level() -> None:
     signals = _signals(1000)
-    views = np.expm1(signals["reach.mean_log_views"])
+    views = np.expm1(signals["reach.usual_log_views"])
     head = _fit(SPECS["views"], signals, views=views)
-    assert head.typical == pytest.approx(signals["reach.mean_log_views"].median())
-    np.testing.assert_allclose(head.log(signals), signals["reach.mean_log_views"], atol=0.05)
+    assert head.typical == pytest.approx(signals["reach.usual_log_views"].median())
+    np.testing.assert_allclose(head.log(signals), signals["reach.usual_log_views"], atol=0.05)
 
 
 def test_an_unknown_own_level_is_the_typical_one() -> None:
     signals = _signals(1000)
-    signals.loc[:99, "reach.mean_log_views"] = np.nan
+    signals.loc[:99, "reach.usual_log_views"] = np.nan
     head = _fit(SPECS["views"], signals, views=np.full(1000, 9000.0))
     stranger = signals.head(1)
     departure = head.forest.predict(stranger)
@@ -113,7 +113,7 @@ def test_rows_that_weigh_more_count_for_more(name: str) -> None:
         {
             "clicks": 100.0,
             "orders": np.where(often, 2.0, 20.0),
-            "views": np.expm1(signals["reach.mean_log_views"] + np.where(often, 0.0, 1.0)),
+            "views": np.expm1(signals["reach.usual_log_views"] + np.where(often, 0.0, 1.0)),
         }
     )
     said = []

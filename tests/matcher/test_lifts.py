@@ -18,7 +18,7 @@ def _signals(rows: int) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "reach.median_views": rng.normal(9, 1, rows),
-            "reach.mean_log_views": rng.normal(9, 1, rows),
+            "reach.usual_log_views": rng.normal(9, 1, rows),
             "price.log": rng.normal(8, 1, rows) + (kind == LIVE),
             "mode.kind": kind,
         }
@@ -59,7 +59,7 @@ def test_what_a_mode_costs_says_nothing_of_what_it_brings() -> None:
 def test_views_too_are_lifted() -> None:
     signals = _signals(600)
     boost = np.where(signals["mode.kind"] == LIVE, -0.5, 0.0)
-    views = np.expm1(signals["reach.mean_log_views"] + boost)
+    views = np.expm1(signals["reach.usual_log_views"] + boost)
     head = Head.fit(SPECS["views"], signals, pd.DataFrame({"views": views}), CONFIG, seed=0)
     assert head is not None
     assert head.modes["live_commerce"] - head.modes["ad_placement"] == pytest.approx(-0.5, abs=0.1)

@@ -133,7 +133,7 @@ def test_the_cost_of_an_order_that_mostly_does_not_come_is_unknown(
     forecaster: Forecaster, signals: pd.DataFrame, asked: pd.DataFrame
 ) -> None:
     few = replace(forecaster.heads["views"], typical=0.0)
-    silent = signals.assign(**{"reach.mean_log_views": 0.7})
+    silent = signals.assign(**{"reach.usual_log_views": 0.7})
     drawn = returns(
         replace(forecaster, heads={**forecaster.heads, "views": few}),
         silent,

@@ -151,16 +151,54 @@ def seen(lake: Path) -> dict[str, Any]:
 def watch(lake: Path, end: Path) -> list[tuple[dict[str, str], dict[str, str]]]:
     """Read tables and runs over and over until a file is there; return what they held, once each.
 
-    The file is made when the writers have ended: the last look comes after that.
+    The file is made when the writers have ended: the last look comes after that. What is seen
+    while an erasure is at work counts for nothing, as commands refuse the lake then.
     """
+    from features.errors import UserError
+
     found: list[tuple[dict[str, str], dict[str, str]]] = []
     ended = False
     while not ended:
         ended = end.exists()
-        state = _tables(lake), _runs(lake)
-        if state not in found:
+        before = _erasures(lake)
+        try:
+            state = _tables(lake), _runs(lake)
+        except UserError:
+            if "at work" not in before and _erasures(lake) == before:
+                raise
+            continue
+        if "at work" not in before and _erasures(lake) == before and state not in found:
             found.append(state)
     return found
+
+
+def _erasures(lake: Path) -> tuple[str, ...]:
+    """Return what erasures there were, and whether one is at work."""
+    from features.lake import ERASING
+
+    done = sorted(path.name for path in (lake / "erasures").glob("*.json"))
+    return (*done, "at work") if (lake / ERASING).exists() else tuple(done)
+
+
+def refused(lake: Path) -> bool:
+    """Say whether the lake is refused, since an erasure was cut off in it."""
+    from features.errors import UserError
+    from features.lake import open_data
+
+    try:
+        open_data(lake)
+    except UserError as error:
+        if "an erasure is at work or was cut off" in str(error):
+            return True
+        raise
+    return False
+
+
+def first_of_run(lake: Path, run_id: str) -> str:
+    """Return the KOL whom a run ranks first."""
+    from serving.publish import read_run
+
+    return str(read_run(lake, run_id).matches["kol_id"].iloc[0])
 
 
 def lists(lake: Path) -> str:

@@ -91,6 +91,18 @@ class Place:
         briefs = self.world.tables.briefs
         return str(briefs.loc[briefs["decided_at"].isna(), "brief_id"].min())
 
+    @cached_property
+    def victim(self) -> str:
+        """Who is erased, by id: the first on the list that `match` publishes for the brief."""
+        told: str = self.commands.ask(child.first_of_run, self.folder / "kept" / "matched", MATCH)
+        return told
+
+    @cached_property
+    def victims_name(self) -> str:
+        """What that KOL is called."""
+        kols = self.world.tables.kols.set_index("kol_id")["display_name"]
+        return str(kols[self.victim])
+
     def arguments(self, command: str) -> list[str]:
         """Return how a command is typed here, in its usual form; with what it reads, if asked."""
         settings = ["--config", "settings.toml"]
@@ -100,6 +112,7 @@ class Place:
             "promote": ["lake", "--force"],
             "match": ["lake", "--as-of", self.day, "--run-id", MATCH, "--brief", self.brief],
             "plan": ["lake", "--brief", self.brief, *settings],
+            "erase": ["lake", self.victim] if command == "erase" else [],
             "retrain": ["--lake", "lake", "--as-of", self.day, *settings],
         }
         name, _, files = command.partition(" ")

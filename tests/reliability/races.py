@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tests.reliability import child
-from tests.reliability.kills import INGEST, MATCH, PROMOTE, TRAIN, prepare
+from tests.reliability.kills import INGEST, MATCH, PROMOTE, TRAIN, named, prepare
 from tests.reliability.place import Place
 
 BUSY = 6
@@ -40,6 +40,10 @@ class Race:
         How often they meet.
     ends : tuple of (int, int)
         Exit codes, in any order.
+    erases : bool
+        Whether one of them takes somebody out, whom nothing may name at the end.
+    apart : float
+        Seconds within which the other starts after the one.
     """
 
     one: str
@@ -52,6 +56,8 @@ class Race:
     versions: int
     rounds: int
     ends: tuple[tuple[int, int], ...] = ((0, 0),)
+    erases: bool = False
+    apart: float = 1.0
 
     @property
     def name(self) -> str:
@@ -61,6 +67,10 @@ class Race:
 
 
 _I, _T, _P, _M = ("ingested",), ("trained",), ("promoted",), ("matched",)
+_E, _F = ("erased",), ("erased first",)
+_BOTH = ((0, 0),)
+_LATE = ((0, 0), (0, 2))
+"""What an erasure overtakes is refused."""
 RACES = (
     Race("ingest one", "ingest two", "nothing", ("both",), _I, _I, 2, 0, 10),
     Race("ingest files", "ingest files", "nothing", _I, _I, _I, 1, 0, 5),
@@ -71,6 +81,9 @@ RACES = (
     Race("train", "train", "ingested", _I, _I, _I, 1, 2, 2),
     Race("retrain", "retrain", "ingested", _I, _I, _I, 1, 1, 4, ((4, BUSY), (0, 4))),
     Race("retrain", "match", "ingested", _I, ("content",), _I, 1, 1, 4, ((4, 0),)),
+    Race("match", "erase", "promoted", _E, (*_P, *_E, *_F), _P, 1, 1, 8, _LATE, True, 8.0),
+    Race("plan", "erase", "matched", _E, _E, _P, 1, 1, 4, _LATE, True, 3.0),
+    Race("ingest files", "erase", "matched", _E, _E, _P, 1, 1, 4, _BOTH, True),
 )
 
 
@@ -104,6 +117,8 @@ def make_states(place: Place) -> None:
         "two": ("nothing", ["ingest two"]),
         "both": ("nothing", ["ingest one", "ingest two"]),
         "content": ("ingested", ["match"]),
+        "erased": ("matched", ["erase"]),
+        "erased first": ("promoted", ["erase", "match"]),
     }
     for name, (before, commands) in typed.items():
         place.restore(before)
@@ -115,11 +130,11 @@ def make_states(place: Place) -> None:
 
 
 def races(place: Place, chosen: Sequence[Race] = RACES, seed: int = 0) -> Iterator[Round]:
-    """Let commands meet, the second starting up to a second after the first."""
+    """Let commands meet, the second starting a random while after the first."""
     rng = np.random.default_rng(seed)
     for race in chosen:
         for _ in range(race.rounds):
-            yield _met(place, race, float(rng.random()))
+            yield _met(place, race, race.apart * float(rng.random()))
 
 
 def _met(place: Place, race: Race, delay: float) -> Round:
@@ -166,8 +181,12 @@ def _wrong_at_end(place: Place, race: Race) -> Iterator[str]:
         allowed = [place.states[state][name] for state in getattr(race, name)]
         if found[name] not in allowed:
             yield f"{name} end as {found[name]}, not as any of {allowed}"
-    if found["commits"] != [*range(1, race.commits + 1)]:
+    # An erasure forgets all commits but its own.
+    first = race.commits + 1 if race.erases else 1
+    if found["commits"] != [*range(first, first + race.commits)]:
         yield f"commits are {found['commits']}"
+    if race.erases:
+        yield from named(place)
     versions = sorted(map(int, found["versions"]))
     if versions != [*range(1, race.versions + 1)]:
         yield f"versions are {versions}"

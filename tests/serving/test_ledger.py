@@ -116,7 +116,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def test_what_came_stands_beside_what_was_forecast(home: Path) -> None:
-    found = reconcile(home, tables(), 30)
+    found = reconcile(home, tables(), {}, 30)
     assert found.ledger["collaboration_id"].tolist() == ["b1k1", "b2k1"]
     row = found.ledger.iloc[0].to_dict()
     assert (row["run_id"], row["model_version"], row["rank"]) == ("first", "3", 1)
@@ -184,7 +184,7 @@ def test_money_of_another_kind_is_not_compared(home: Path) -> None:
 
 def test_successes_and_hindsight_are_told(home: Path) -> None:
     success = pd.Series({"b1k1": True, "b2k1": False})
-    ledger = reconcile(home, tables(), 30, success).ledger
+    ledger = reconcile(home, tables(), {}, 30, success).ledger
     assert ledger["fit_actual"].tolist() == [1, 0]
     assert ledger["hindsight"].tolist() == [False, False]
     assert ledger["model_hash"].tolist() == ["m", "m"]
@@ -193,7 +193,7 @@ def test_successes_and_hindsight_are_told(home: Path) -> None:
 def test_forecasts_of_a_model_are_told_apart_from_another_of_its_number(home: Path) -> None:
     assert published_by(home, "m") is None  # no ledger yet
     publish_list(home, "other", 5, listing("b2k1"), model_hash="n")
-    assert reconcile(home, tables(), 30).ledger["model_version"].tolist() == ["3", "3"]
+    assert reconcile(home, tables(), {}, 30).ledger["model_version"].tolist() == ["3", "3"]
     told = {name: published_by(home, name) for name in ("m", "n", "o")}
     assert [None if rows is None else rows["run_id"].tolist() for rows in told.values()] == [
         ["first"],
@@ -211,14 +211,14 @@ def test_a_replay_never_stands_for_the_list_that_was_there(home: Path) -> None:
 def test_where_there_are_only_replays_they_are_told_and_not_judged(tmp_path: Path) -> None:
     listed = listing("b1k1", "b1k2", "b2k1", accept=0.9)
     publish_list(tmp_path, "replay", 9, listed, made=12)  # before any outcome, after the choice
-    found = reconcile(tmp_path, tables(), 30)
+    found = reconcile(tmp_path, tables(), {}, 30)
     assert found.ledger["run_id"].tolist() == ["replay"] * 3
     assert found.ledger["hindsight"].tolist() == [True] * 3
     assert "b1k2" in found.ledger["collaboration_id"].tolist()  # who answered and was not measured
     assert found.honest.empty
     assert ledger_told(found, accuracy(found.honest, 2, 2))["in_hindsight"] == 3
     publish_list(tmp_path, "real", 2, listing("b1k1"))
-    assert reconcile(tmp_path, tables(), 30).honest["collaboration_id"].tolist() == ["b1k1"]
+    assert reconcile(tmp_path, tables(), {}, 30).honest["collaboration_id"].tolist() == ["b1k1"]
 
 
 def test_sales_without_a_currency_are_in_that_of_the_brief(home: Path) -> None:
@@ -249,7 +249,7 @@ def test_forecasts_of_runs_of_an_earlier_version_are_held_against_what_came(
 
 
 def test_nothing_to_join_says_why_and_writes_no_table(tmp_path: Path) -> None:
-    found = reconcile(tmp_path, tables(), 30)
+    found = reconcile(tmp_path, tables(), {}, 30)
     assert found.ledger.empty
     assert found.version is None
     assert found.left_out["no_run"] == 6
@@ -261,15 +261,15 @@ def test_nothing_to_join_says_why_and_writes_no_table(tmp_path: Path) -> None:
 
 
 def test_the_same_again_is_no_new_version_and_what_changed_is_one(home: Path) -> None:
-    assert [reconcile(home, tables(), 30).version for _ in range(2)] == [0, 0]
-    corrected = reconcile(home, tables(views=1500.0), 30)
+    assert [reconcile(home, tables(), {}, 30).version for _ in range(2)] == [0, 0]
+    corrected = reconcile(home, tables(views=1500.0), {}, 30)
     assert corrected.version == 1
     assert read_ledger(home)["views_actual"].tolist() == [1500, 1500]
     assert read_ledger(home, 0)["views_actual"].tolist() == [1000, 1000]
     pd.testing.assert_frame_equal(read_ledger(home), corrected.ledger)
     # A row that lost its ground goes; the earlier version still tells it.
     gone = tables().replace(outcomes=tables().outcomes.head(0))
-    assert reconcile(home, gone, 30).version == 2
+    assert reconcile(home, gone, {}, 30).version == 2
     assert read_ledger(home).empty
     assert len(read_ledger(home, 1)) == 2
 
@@ -277,7 +277,7 @@ def test_the_same_again_is_no_new_version_and_what_changed_is_one(home: Path) ->
 def test_a_reconciliation_cut_off_leaves_the_ledger_as_it_was(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    reconcile(home, tables(), 30)
+    reconcile(home, tables(), {}, 30)
 
     def cut_off(*given: object) -> None:
         raise KeyboardInterrupt
@@ -285,13 +285,13 @@ def test_a_reconciliation_cut_off_leaves_the_ledger_as_it_was(
     with monkeypatch.context() as patch:
         patch.setattr(module, "to_arrow", cut_off)
         with pytest.raises(KeyboardInterrupt):
-            reconcile(home, tables(views=1500.0), 30)
+            reconcile(home, tables(views=1500.0), {}, 30)
     assert read_ledger(home)["views_actual"].tolist() == [1000, 1000]
-    assert reconcile(home, tables(views=1500.0), 30).version == 1
+    assert reconcile(home, tables(views=1500.0), {}, 30).version == 1
 
 
 def test_files_for_people_and_programs(home: Path, tmp_path: Path) -> None:
-    found = reconcile(home, tables(), 30)
+    found = reconcile(home, tables(), {}, 30)
     odd = found.ledger.assign(vertical="=cmd()", run_id="-1")
     found = Reconciled(odd, found.left_out, found.version, 30)
     table = accuracy(odd, 2, 2)

@@ -11,7 +11,7 @@ import pytest
 
 from features.errors import TableError, UserError
 from serving import spool as module
-from serving.spool import Spool, is_there, kols_named, write_part
+from serving.spool import Spool, is_there, write_part
 
 
 def _lists(kol: str = "k1") -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -33,7 +33,6 @@ def test_parts_come_in_the_order_in_which_they_are_taken_up(filled: Spool) -> No
     filled.adopt("a")
     filled.adopt("b")
     assert [part["kol_id"].to_pylist() for part in filled.parts("matches")] == [["k1"], ["k2"]]
-    assert filled.named == {"k1", "k2"}
     assert filled.rows("matches") == 2
     other = Spool(filled.folder / "elsewhere")
     with other:
@@ -100,8 +99,3 @@ def test_an_erasure_stops_whoever_writes(filled: Spool, monkeypatch: pytest.Monk
             write_part(filled.folder, "c", *_lists())
     with pytest.raises(UserError, match="an erasure removed"):
         filled.adopt("a")
-
-
-def test_whom_tables_name_is_told_without_the_nulls() -> None:
-    frame = pd.DataFrame({"kol_id": ["a", "b"], "successor_id": [None, "c"], "price": [1.0, 2.0]})
-    assert kols_named(frame) == {"a", "b", "c"}

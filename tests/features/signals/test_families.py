@@ -188,6 +188,23 @@ def test_reach_and_engagement_place_a_kol_among_its_peers(ask: Ask, day: Day) ->
     assert found.loc["high", "reach.spread"] == 0.0
 
 
+def test_newer_posts_say_more_about_usual_views(ask: Ask, day: Day) -> None:
+    old, new = np.log1p(100.0), np.log1p(1000.0)
+    frame = pd.concat(
+        [
+            posts(day, "riser", ["x"] * 2, views=[100.0, 1000.0]),
+            posts(day, "hidden", ["x"] * 2, views=[100.0, None]),
+            posts(day, "undated", ["x"] * 2, views=[100.0, 1000.0], published_at=EPOCH),
+        ]
+    )
+    kols = {"kol_id": ["riser", "hidden", "undated"], "followers": [1e4] * 3}
+    usual = ask({}, kols, posts=frame).loc["b", "reach.usual_log_views"]
+    faded = np.exp(-10 / 200)
+    assert usual["riser"] == pytest.approx((new + faded * old) / (1 + faded))
+    assert usual["hidden"] == pytest.approx(old)
+    assert usual["undated"] == pytest.approx((new + old) / 2)
+
+
 def test_growth_sees_rise_and_decline(ask: Ask, day: Day) -> None:
     kols = {
         "kol_id": ["up", "up", "down", "down", "new"],

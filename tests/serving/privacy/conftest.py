@@ -47,7 +47,7 @@ def publish(place: Path, run_id: str) -> None:
     write_files(lists, served.run, *args)
     write_workflow(lists, served.run, found.matches, tables, "en", found.details)
     write_pages(lists, served.published, tables, "en")
-    reconcile(home, tables, 30)
+    reconcile(home, tables, data.versions, 30)
 
 
 @pytest.fixture(scope="session")
