@@ -5,6 +5,7 @@ Dask is an optional extra: nothing is imported before somebody asks for it.
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 from collections.abc import Iterator, Mapping
@@ -54,6 +55,8 @@ def cluster(
         raise UserError(
             f"Got --engine dask but Dask is not installed; run: pip install '{EXTRA}'"
         ) from error
+    # What it tells on its way is no news to whoever asked for lists.
+    logging.getLogger("distributed").setLevel(logging.WARNING)
     with _in_words():
         if scheduler is None:
             import dask.config

@@ -8,8 +8,8 @@ lists (position bias).
 
 from __future__ import annotations
 
+import logging
 import re
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -99,18 +99,18 @@ class DaskGrowing:
         )
         rows = self._parted(train)
         names = list(train["data"].columns)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Parameter n_jobs will be ignored")
-            try:
-                # LightGBM's code asks for the current client, too.
-                with self.client.as_current():
-                    ranker.fit(**rows, feature_name=names)
-            except (lgb.basic.LightGBMError, CancelledError, OSError) as error:
-                raise UserError(
-                    f"Got a forest that the workers could not grow together ({error}); each needs "
-                    "free ports that the others reach, and all must stay: run the command again, "
-                    "or train with --engine single"
-                ) from error
+        _hush()
+        self.client.run(_hush)
+        try:
+            # LightGBM's code asks for the current client, too.
+            with self.client.as_current():
+                ranker.fit(**rows, feature_name=names)
+        except (lgb.basic.LightGBMError, CancelledError, OSError) as error:
+            raise UserError(
+                f"Got a forest that the workers could not grow together ({error}); each needs free "
+                "ports that the others reach, and all must stay: run the command again, or train "
+                "with --engine single"
+            ) from error
         booster = ranker.booster_
         kept = trees if valid is None else best_iteration(booster, valid, patience)
         return Forest(_without_addresses(booster.model_to_string(num_iteration=kept)))
@@ -138,6 +138,15 @@ class DaskGrowing:
                 part = self.client.scatter(values, workers=[addresses[number]], hash=False)
                 found[name].append(da.from_delayed(part, values.shape, values.dtype))
         return {name: da.concatenate(parts) for name, parts in found.items()}
+
+
+def _hush() -> None:
+    """Keep what LightGBM tells of its network from standard output, where results go."""
+    import lightgbm as lgb
+
+    log = logging.getLogger("lightgbm")
+    log.setLevel(logging.ERROR)
+    lgb.register_logger(log)
 
 
 def cuts_of(groups: NDArray[np.int64], workers: int) -> list[int]:

@@ -122,12 +122,15 @@ def test_a_brief_without_gain_moves_no_comparison() -> None:
     assert metric(valid["label"]) == 1
 
 
-def test_one_worker_grows_the_trees_that_one_process_grows(client: Client) -> None:
+def test_one_worker_grows_the_trees_that_one_process_grows(
+    client: Client, capfd: pytest.CaptureFixture[str]
+) -> None:
     train, valid = _dataset(5), _dataset(105, briefs=20)
     about: dict[str, Any] = {"trees": 20, "patience": 20, "seed": 3}
     grown = DaskGrowing(client)(PARAMS, train, valid, **about)
     alone = Forest.fit(PARAMS, train, valid, **about)
     assert grown.names == alone.names == list(train["data"])
+    assert capfd.readouterr().out == ""  # where a command's result goes
     assert "127.0.0.1:" not in grown.text
     np.testing.assert_array_equal(grown.predict(valid["data"]), alone.predict(valid["data"]))
 
