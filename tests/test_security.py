@@ -71,9 +71,10 @@ from matcher.registry import Registry
 assert "mlflow" not in sys.modules
 Registry(Path(sys.argv[1])).client
 from mlflow.environment_variables import MLFLOW_ALLOW_PICKLE_DESERIALIZATION as allowed
+from mlflow.environment_variables import MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT as silent
 from mlflow.telemetry.client import get_telemetry_client
 from mlflow.telemetry.utils import is_telemetry_disabled
-print(allowed.get(), is_telemetry_disabled(), get_telemetry_client())
+print(silent.get(), allowed.get(), is_telemetry_disabled(), get_telemetry_client())
 """
 
 
@@ -86,7 +87,7 @@ def test_mlflow_reads_no_pickle_and_tells_nobody(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
     )
-    assert done.stdout.split() == ["False", "True", "None"]
+    assert done.stdout.split() == ["True", "False", "True", "None"]
 
 
 def test_every_test_and_module_that_the_pages_name_is_there() -> None:

@@ -8,6 +8,7 @@ leaves something from which a run that comes after a kill goes on:
 stage     what a killed one leaves, and what the next run does about it
 ========  =====================================================================================
 sweep     nothing; what killed trainings left in MLflow goes
+tune      its trials, with which the search goes on; only where a search was asked for
 train     a run that never ended, which is swept; it is trained again
 judge     a finished version without the tag ``retrain``; it is judged, again or for the first time
 promote   the champion moved or not, and still no tag; it is moved if it was not
@@ -25,7 +26,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,10 +48,12 @@ from training.gate import judge, kept_summary, same_signals, take_over
 from training.job import train
 from training.window import Past
 
-STAGES = ("sweep", "train", "judge", "promote", "drift", "report")
+STAGES = ("sweep", "tune", "train", "judge", "promote", "drift", "report")
 """What the job does, in order."""
 KEY = "retrain_key"
 """Parameter of a training run: under which key it was made."""
+TUNED = "tuned"
+"""Parameter of a training run: what a search of settings came to, where one went before."""
 DEALT = "retrain"
 """Tag of a version that was dealt with to the end: what came of it."""
 PROMOTED, KEPT, NOTHING = "promoted", "kept", "nothing new"
@@ -65,6 +68,22 @@ Published = Callable[[str], "pd.DataFrame | None"]
 
 class BusyError(Exception):
     """Another retraining of the same workspace is at work."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search of settings that goes before the training (`training.tune.tune`).
+
+    Attributes
+    ----------
+    trials : int
+        Settings to try, at least 2.
+    store : Path or None
+        SQLite file that keeps the trials.
+    """
+
+    trials: int
+    store: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +105,8 @@ class Retrained:
         The report, in Markdown.
     drift : Drift or None
         Whether the champion has drifted; ``None`` where nothing was trained or nobody is champion.
+    tuned : str or None
+        What the search of settings came to; ``None`` where none was asked for.
     """
 
     result: str
@@ -94,6 +115,7 @@ class Retrained:
     verdict: dict[str, Any]
     words: str
     drift: Drift | None
+    tuned: str | None = None
 
     def told(self) -> dict[str, Any]:
         """Return all of it but the words, as JSON has it."""
@@ -103,6 +125,7 @@ class Retrained:
             "champion": self.champion,
             "verdict": self.verdict,
             "drift": None if self.drift is None else self.drift.told(),
+            "tuned": self.tuned,
         }
 
 
@@ -142,6 +165,7 @@ def retrain(
     registry: Registry,
     *,
     as_of: pd.Timestamp,
+    search: Search | None = None,
     command: str = "",
     encoders: Path | None = None,
     published: Published = lambda model_hash: None,
@@ -166,6 +190,9 @@ def retrain(
         Where runs and models go.
     as_of : Timestamp
         The present, UTC, for drift.
+    search : Search, optional
+        Search settings first, on briefs that test no model; those found are trained with where
+        they are surely better.
     command : str
         What was typed, for the record.
     encoders : Path, optional
@@ -185,7 +212,7 @@ def retrain(
     stage("sweep")
     registry.sweep()
     embeddings = embeddings_of(config)
-    key = job_key(tables, config, embeddings)
+    key = job_key(tables, config, embeddings, search)
     made = registry.made_with({KEY: key})
     dealt = [version for version in made if DEALT in registry.tags(version)]
     if dealt:
@@ -193,16 +220,20 @@ def retrain(
     if made:
         version = made[-1]
     else:
+        chosen, told = config, {}
+        if search is not None:
+            stage("tune")
+            chosen, told[TUNED] = _searched(tables, versions, config, embeddings, search, progress)
         stage("train")
         version = train(
             tables,
             versions,
-            config,
+            chosen,
             embeddings,
             registry,
             command=command,
             encoders=encoders,
-            marks={KEY: key},
+            marks={KEY: key} | told,
             progress=progress,
         ).version
     verdict = _decided(registry, version, tables, embeddings_of, stage, progress)
@@ -220,19 +251,56 @@ def retrain(
         what = f"{type(error).__name__}: {error}"
         drift = Drift.unseen(WATCH, f"drift could not be looked for: {what}")
     stage("report")
-    words = _words(result, version, champion, registry.text(version, "gate.md") or "", drift)
-    done = Retrained(result, version, champion, verdict, words, drift)
-    told = json.dumps(done.told(), ensure_ascii=False, allow_nan=False, sort_keys=True)
+    tuned = registry.params(version).get(TUNED)
+    gate = registry.text(version, "gate.md") or ""
+    words = _words(result, version, champion, gate, drift, tuned)
+    done = Retrained(result, version, champion, verdict, words, drift, tuned)
+    report = json.dumps(done.told(), ensure_ascii=False, allow_nan=False, sort_keys=True)
     # The tag goes last: only then has this version been dealt with.
-    registry.note(version, {f"{REPORT}.md": words, f"{REPORT}.json": told}, {DEALT: result})
+    registry.note(version, {f"{REPORT}.md": words, f"{REPORT}.json": report}, {DEALT: result})
     return done
 
 
-def job_key(tables: Tables, config: Config, embeddings: Embeddings) -> str:
+def _searched(
+    tables: Tables,
+    versions: Mapping[str, str],
+    config: Config,
+    embeddings: Embeddings,
+    search: Search,
+    progress: Progress,
+) -> tuple[Config, str]:
+    """Return the settings to train with, and what the search for better ones came to."""
+    from filelock import FileLock
+
+    from training.tune import tune
+
+    store = search.store
+    try:
+        # The lock of `kolmatch tune`: two searches over the same trials see half of each other's.
+        with nullcontext() if store is None else FileLock(store.with_suffix(".lock")):
+            found = tune(
+                tables,
+                versions,
+                config,
+                embeddings,
+                store,
+                trials=search.trials,
+                seed=config.seed,
+                progress=progress,
+            )
+    except UserError as error:  # too little to search by is not too little to learn from
+        return config, f"no settings were searched: {error}"
+    return found.config, found.words
+
+
+def job_key(
+    tables: Tables, config: Config, embeddings: Embeddings, search: Search | None = None
+) -> str:
     """Return a digest of all that decides what a training comes to."""
     content = {name: content_hash(SPECS[name], frame) for name, frame in tables}
     code = code_version("features", "matcher", "training")
-    about = [content, config.hash, embeddings.encoder.id, code]
+    about: list[Any] = [content, config.hash, embeddings.encoder.id, code]
+    about += [] if search is None else [search.trials]
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:32]
 
 
@@ -314,7 +382,12 @@ def _nothing_new(registry: Registry, version: str) -> Retrained:
 
 
 def _words(
-    result: str, version: str, champion: str | None, verdict: str, drift: Drift | None
+    result: str,
+    version: str,
+    champion: str | None,
+    verdict: str,
+    drift: Drift | None,
+    tuned: str | None,
 ) -> str:
     """Tell in Markdown what came of a retraining, and why."""
     if result == PROMOTED:
@@ -323,7 +396,8 @@ def _words(
         head = f"Version {version} was trained but refused; nobody is champion."
     else:
         head = f"Version {version} was trained but refused; version {champion} stays champion."
-    lines = ["# Retraining", "", head, "", verdict.replace("# ", "## ", 1).strip()]
+    searched = [] if tuned is None else [f"Before it: {tuned}", ""]
+    lines = ["# Retraining", "", head, "", *searched, verdict.replace("# ", "## ", 1).strip()]
     if drift is not None:
         lines += ["", f"## Drift of version {champion}: {drift.advice}", ""]
         lines += [f"- {reason}" for reason in drift.reasons]

@@ -126,6 +126,17 @@ class Tuned:
     complete: bool
     origins: int = 0
 
+    @property
+    def words(self) -> str:
+        """What came of the search, for people."""
+        gain = self.gain
+        kept = "surely better: the found settings" if self.taken else "not surely better: the given"
+        return (
+            f"{self.trials} settings tried: NDCG@10 {self.best:.4f} at best, {self.usual:.4f} with "
+            f"those given, on {gain.n} validation briefs. Where other brands chose, the gain is "
+            f"{gain.mean:+.4f} (95% interval {gain.low:+.4f} to {gain.high:+.4f}). That is {kept}."
+        )
+
 
 def space(config: Config) -> tuple[Range, ...]:
     """Return where to look: around the usual sizes, forests around the size that is set."""

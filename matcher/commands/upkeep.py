@@ -196,9 +196,7 @@ def tune(
     write_whole(target, to_toml(found, shlex.join(["kolmatch", *STATE.typed])))
     gain = found.gain
     terminal.say(
-        f"{found.trials} settings tried: NDCG@10 {found.best:.4f} at best, {found.usual:.4f} with "
-        f"those given, on {gain.n} validation briefs. Where other brands chose, the gain is "
-        f"{gain.mean:+.4f} (95% interval {gain.low:+.4f} to {gain.high:+.4f}).",
+        found.words,
         trials=found.trials,
         best=found.best,
         usual=found.usual,
@@ -206,8 +204,7 @@ def tune(
         gain_low=gain.low,
         gain_high=gain.high,
     )
-    kept = "surely better: the found settings" if found.taken else "not surely better: those given"
-    terminal.say(f"That is {kept}. Wrote {target}", taken=found.taken, file=str(target))
+    terminal.say(f"Wrote {target}", taken=found.taken, file=str(target))
 
 
 def retrain(
@@ -219,6 +216,15 @@ def retrain(
     wait: Annotated[
         float, typer.Option("--wait", min=0, help="Seconds to wait for another retraining to end.")
     ] = 0.0,
+    tune: Annotated[
+        int | None,
+        typer.Option(
+            "--tune",
+            min=2,
+            help="Search settings first, as `kolmatch tune` does, trying so many; those found are "
+            "trained with where they are surely better.",
+        ),
+    ] = None,
     as_of: Annotated[
         str | None, typer.Option("--as-of", help="The present, UTC, for drift. Default: now.")
     ] = None,
@@ -240,7 +246,7 @@ def retrain(
     from features.lake import Lake
     from matcher.registry import Registry
     from training.drift import RETRAIN, STEADY, WATCH
-    from training.retrain import KEPT, NOTHING, PROMOTED, BusyError, alone
+    from training.retrain import KEPT, NOTHING, PROMOTED, BusyError, Search, alone
     from training.retrain import retrain as work
 
     terminal, job = terminal_of_run(), measured("retrain", metrics)
@@ -273,6 +279,7 @@ def retrain(
                 lambda asked: open_embeddings(source, asked, progress),
                 registry,
                 as_of=moment,
+                search=None if tune is None else Search(tune, source.home / "tuning.db"),
                 command=shlex.join(["kolmatch", *STATE.typed]),
                 encoders=source.encoders,
                 published=lambda model_hash: _published(source.home, model_hash),

@@ -117,7 +117,7 @@ MATCH = Victim(
     "matched",
     (
         Stop("the champion loaded", "matcher.registry:Registry.champion", before=False),
-        Stop("before publishing", "serving.job:publish"),
+        Stop("before publishing", "serving.job:publish_spooled"),
         Stop("before the matches", "serving.publish:_write_rows"),
         Stop("matches written", "serving.publish:_write_rows", before=False),
         Stop("half of the details", "serving.publish:_write_rows", nth=5),

@@ -32,10 +32,13 @@ from training.retrain import (
     STAGES,
     BusyError,
     Retrained,
+    Search,
     alone,
     champion_drift,
     retrain,
 )
+from training.significance import Interval
+from training.tune import Tuned
 from training.verdict import Check, Verdict
 
 SETTINGS = """
@@ -134,7 +137,7 @@ def test_what_is_new_is_trained_once_and_promoted_if_the_gate_lets_it(
     asked: list[str] = []
     first = job(published=asked.append)
     assert asked == [job.registry.load("1").hash]
-    assert job.stages == list(STAGES)
+    assert job.stages == [name for name in STAGES if name != "tune"]
     assert (first.result, first.version, first.champion) == (PROMOTED, "1", "1")
     assert first.verdict["passed"]
     assert "Version 1 was trained and is the champion now." in first.words
@@ -162,6 +165,39 @@ def test_what_is_new_is_trained_once_and_promoted_if_the_gate_lets_it(
     assert (job().result, job().champion) == (NOTHING, "2")
     job.registry.rollback("2")
     assert (job().result, job().champion) == (NOTHING, "1")
+
+
+def test_settings_are_searched_first_where_that_is_asked_for(
+    job: Job, gate: Callable[[bool], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate(True)
+    better = job.config.model_copy(update={"seed": 5})
+    given: dict[str, Any] = {}
+
+    def search(tables: Any, versions: Any, config: Config, *rest: Any, **named: Any) -> Tuned:
+        given.update(named, store=rest[1])
+        gain = Interval(0.1, 0.05, 0.15, 30, 8, 0)
+        return Tuned(better, better, 0.6, 0.5, gain, True, named["trials"], True)
+
+    monkeypatch.setattr("training.tune.tune", search)
+    asked = Search(7, tmp_path / "tuning.db")
+    done = job(search=asked)
+    assert job.stages == list(STAGES)
+    assert (given["trials"], given["store"]) == (7, asked.store)
+    assert job.registry.load("1").config.seed == 5
+    assert done.tuned == done.told()["tuned"]
+    assert done.tuned is not None and done.tuned in done.words
+    assert "7 settings tried: NDCG@10 0.6000 at best, 0.5000 with those given" in done.words
+    # The same search over the same data is nothing new; another is.
+    assert job(search=asked).result == NOTHING
+
+    def refuse(*_: Any, **__: Any) -> Tuned:
+        raise UserError("Got 3 validation briefs but expected more")
+
+    monkeypatch.setattr("training.tune.tune", refuse)
+    other = job(search=Search(8))
+    assert other.tuned == "no settings were searched: Got 3 validation briefs but expected more"
+    assert job.registry.load("2").config.seed == job.config.seed
 
 
 def test_what_was_cut_off_goes_on_where_it_was(job: Job, gate: Callable[[bool], None]) -> None:
