@@ -121,7 +121,7 @@ def match(
     moment = now if as_of is None else read_time(as_of)
     settings = load_config(config)
     with terminal.progress() as progress:
-        source = open_source(data, mapping, progress)
+        source = open_source(data, mapping, progress, by_kol=True)
         if not brief and not open_briefs(source.tables, moment):
             terminal.say(
                 f"No brief is open at {moment:%Y-%m-%d %H:%M} UTC: each was decided or ended "

@@ -167,11 +167,13 @@ def load_config(path: Path | None) -> Config:
     return Config.load(path)
 
 
-def open_source(path: Path, mapping: Path | None, progress: Progress) -> Data:
-    """Read a lake, or a folder of files."""
+def open_source(
+    path: Path, mapping: Path | None, progress: Progress, *, by_kol: bool = False
+) -> Data:
+    """Read a lake, or a folder of files; `by_kol` as for `features.lake.open_data`."""
     from features.lake import open_data
 
-    return open_data(existing(path), mapping, progress)
+    return open_data(existing(path), mapping, progress, by_kol=by_kol)
 
 
 def open_embeddings(data: Data | Path, config: Config, progress: Progress) -> Embeddings:
