@@ -6,18 +6,26 @@ posts and quotes, with followers, views and prices moved by a factor of its own,
 alike. Texts are those of the simulated market, so that a roster of any size has as many vectors as
 that. Collaborations, outcomes, judgments and incidents stay those of the simulated KOLs. Briefs are
 copies of the market's latest, with budgets of their own.
+
+`big_lake` writes such a roster to a lake, some KOLs at a time: a million need no more memory than
+that. There each audience has shares of its own too, which no two KOLs have in common.
 """
 
 from __future__ import annotations
 
+import shutil
 import zlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from features.contract import AUDIENCE
+from features.lake import Lake
+from features.ragged import Ragged, ragged
 from features.simulate import World, simulate
 from features.tables import Tables
 
@@ -60,7 +68,13 @@ def base_world(kols: int = BASE_KOLS, briefs: int = BASE_BRIEFS, seed: int = 0) 
 
 
 def big_tables(
-    world: World, kols: int, briefs: int, seed: int = 0, posts: int | None = None, profiles: int = 8
+    world: World,
+    kols: int,
+    briefs: int,
+    seed: int = 0,
+    posts: int | None = None,
+    profiles: int = 8,
+    part: slice = slice(None),
 ) -> Tables:
     """Return the tables of a large roster.
 
@@ -74,6 +88,8 @@ def big_tables(
         Seed of the factors.
     posts, profiles : int, optional
         The latest observations of posts and profiles that each KOL keeps at most.
+    part : slice
+        Which of the KOLs the tables of profiles, posts and quotes are to hold.
     """
     rng = np.random.default_rng(seed)
     tables = world.tables
@@ -82,6 +98,7 @@ def big_tables(
     origin = np.arange(kols) % len(ids)
     # One factor a KOL; the originals keep their figures.
     factor = np.where(np.arange(kols) < len(ids), 1.0, np.exp(rng.normal(0.0, 0.35, kols)))
+    names, origin, factor = names[part], origin[part], factor[part]
 
     def copied(frame: pd.DataFrame, latest: int | None, at: str) -> tuple[pd.DataFrame, Any]:
         """Return a table's rows for every copy, and the place of each row's KOL."""
@@ -91,7 +108,7 @@ def big_tables(
         code = np.searchsorted(ids, frame["kol_id"].to_numpy(dtype=object).astype(str))
         start = np.searchsorted(code, np.arange(len(ids) + 1))
         sizes = np.diff(start)[origin]
-        owner = np.repeat(np.arange(kols), sizes)
+        owner = np.repeat(np.arange(len(names)), sizes)
         first = np.cumsum(sizes) - sizes
         rows = np.arange(len(owner)) - np.repeat(first - start[origin], sizes)
         return frame.take(rows).assign(kol_id=names[owner]).reset_index(drop=True), owner
@@ -113,6 +130,51 @@ def big_tables(
         rates=_types(rates, tables.rates),
         vectors=own.head(0),
     )
+
+
+def big_lake(
+    world: World,
+    folder: Path,
+    kols: int,
+    briefs: int,
+    posts: int | None = None,
+    profiles: int = 8,
+    step: int = 25_000,
+) -> Lake:
+    """Write a large roster to a lake, unless it is there, `step` KOLs at a time."""
+    lake = Lake(folder)
+    if lake.exists():
+        return lake
+    draft = Lake(folder.with_name(folder.name + ".draft"))
+    shutil.rmtree(draft.path, ignore_errors=True)
+    for start in range(0, kols, step):
+        part = slice(start, min(start + step, kols))
+        tables = big_tables(world, kols, briefs, posts=posts, profiles=profiles, part=part)
+        rng = np.random.default_rng(start)
+        mixes = {
+            f"audience_{by}": _own_shares(tables.kols[f"audience_{by}"], rng) for by in AUDIENCE
+        }
+        tables = tables.replace(kols=tables.kols.assign(**mixes))
+        if not start:
+            draft.ingest(tables)
+            continue
+        # No key of these is there: to look for them among all others is what `ingest` would do.
+        with draft.lock():
+            versions = draft.versions()
+            for name in ("kols", "posts", "rates"):
+                table = draft._tables[name]
+                versions[name] = table.upsert(getattr(tables, name), table.no_keys()).version
+            draft._commit(versions)
+    draft.path.rename(folder)
+    return lake
+
+
+def _own_shares(mixes: pd.Series[Any], rng: np.random.Generator) -> Ragged:
+    flat = ragged(mixes)
+    if flat.share is None:
+        return flat
+    share = flat.share * rng.uniform(0.9, 1.0, len(flat.share))
+    return Ragged(flat.start, flat.code, flat.names, share)
 
 
 def big_briefs(world: World, count: int, seed: int = 0) -> pd.DataFrame:

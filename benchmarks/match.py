@@ -18,11 +18,13 @@ for what the columns took; its first 20 of each brief must be kolmatch's.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import platform
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -32,11 +34,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from big_world import DrawnEncoder, base_world, big_tables, open_ids
+from big_world import DrawnEncoder, base_world, big_lake, big_tables, open_ids
 
 from features.history import History
+from features.lake import Lake
 from features.memory import held_bytes, peak_bytes
 from features.pipeline import FeaturePipeline
+from features.progress import silent
 from features.simulate import World
 from features.tables import Tables
 from features.vectors import Embeddings, VectorStore
@@ -44,9 +48,11 @@ from matcher.candidates import Candidates, candidates
 from matcher.config import Config
 from matcher.model import Matcher
 from matcher.retrieval import Retrieval
-from serving.publish import Spool
+from serving.spool import Spool
 
 BEST = 20
+LAKE_BRIEFS = 10_000
+"""Open briefs in a lake, of which a row matches the first."""
 
 
 def main() -> None:
@@ -59,6 +65,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="times that scoring is measured")
     parser.add_argument("--chunk", type=int, default=25_000, help="pairs held at once")
     parser.add_argument("--no-peer", action="store_true")
+    parser.add_argument("--lake", action="store_true", help="write the roster, and read it by KOL")
+    parser.add_argument("--memory", type=float, help="GB that the run may take")
+    parser.add_argument("--stop", type=float, help="seconds after which no more briefs are begun")
+    parser.add_argument("--verbose", action="store_true")
     parser.add_argument("--work", type=Path, required=True, help="folder for model and vectors")
     parser.add_argument("--row", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -68,6 +78,9 @@ def main() -> None:
     _model(arguments.work)
     rows = []
     for kols in arguments.kols:
+        if arguments.lake:
+            size = {"posts": arguments.posts, "profiles": arguments.profiles}
+            big_lake(base_world(), _lake(arguments.work, kols), kols, LAKE_BRIEFS, **size)
         for briefs in arguments.briefs:
             rows.append(_asked(arguments, kols, briefs))
             print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
@@ -81,8 +94,9 @@ def _asked(arguments: argparse.Namespace, kols: int, briefs: int) -> dict[str, A
     """Run one row in a process of its own."""
     flags = [f"--{name}" for name, on in vars(arguments).items() if on is True]
     command = [sys.executable, __file__, "--row", "--kols", str(kols), "--briefs", str(briefs)]
-    for name in ("posts", "profiles", "rounds", "chunk", "work"):
-        command += [f"--{name}", str(getattr(arguments, name))]
+    for name in ("posts", "profiles", "rounds", "chunk", "work", "memory", "stop"):
+        if getattr(arguments, name) is not None:
+            command += [f"--{name}", str(getattr(arguments, name))]
     told = subprocess.run(
         [*command, *(flag.replace("_", "-") for flag in flags)],
         check=True,
@@ -92,6 +106,10 @@ def _asked(arguments: argparse.Namespace, kols: int, briefs: int) -> dict[str, A
     )
     row: dict[str, Any] = json.loads(told.stdout.splitlines()[-1])
     return row
+
+
+def _lake(work: Path, kols: int) -> Path:
+    return work / f"lake-{kols}"
 
 
 def _embeddings(work: Path) -> Embeddings:
@@ -115,24 +133,27 @@ def _model(work: Path) -> None:
 def _row(arguments: argparse.Namespace) -> dict[str, Any]:
     (kols,), (briefs,) = arguments.kols, arguments.briefs
     world = base_world()
-    tables = big_tables(world, kols, briefs, posts=arguments.posts, profiles=arguments.profiles)
+    size = {"posts": arguments.posts, "profiles": arguments.profiles}
+    started = time.process_time()
+    if arguments.lake:
+        tables = Lake(_lake(arguments.work, kols)).read(by_kol=True)
+    else:
+        tables = big_tables(world, kols, briefs, **size)
+    read = time.process_time() - started
     matcher, embeddings = Matcher.load(arguments.work / "model"), _embeddings(arguments.work)
     chunked = matcher.config.serving.model_copy(update={"chunk_pairs": arguments.chunk})
     matcher = replace(matcher, config=matcher.config.model_copy(update={"serving": chunked}))
     before = held_bytes()
-    first, _ = _matched(matcher, tables, world, embeddings, open_ids(1), arguments)
-    whole, clock = _matched(matcher, tables, world, embeddings, open_ids(briefs), arguments)
-    each = (whole - first) / max(briefs - 1, 1)
+    with Watch() as watch:
+        matched = _matched(matcher, tables, world, embeddings, open_ids(briefs), arguments)
     told = {
         "KOLs": kols,
         "posts": len(tables.posts),
-        "briefs": briefs,
-        "s": round(whole, 1),
-        "s by the clock": round(clock, 1),
-        "fixed s": round(first - each, 1),
-        "s a brief": round(each, 3),
+        **matched,
+        "read s": round(read, 1),
         "before GB": round(before / 1e9, 2),
-        "peak GB": round(peak_bytes() / 1e9, 2),
+        "peak GB": round(watch.most / 1e9, 2),
+        "with files GB": round(peak_bytes() / 1e9, 2),
     }
     return (
         told if arguments.no_peer else told | _peer(matcher, tables, world, embeddings, arguments)
@@ -146,15 +167,71 @@ def _matched(
     embeddings: Embeddings,
     ids: list[str],
     arguments: argparse.Namespace,
-) -> tuple[float, float]:
-    """Match briefs as a job does, lists spooled to disk; return seconds of processor and clock."""
+) -> dict[str, Any]:
+    """Match briefs as a job does, lists spooled to disk; return what it took."""
     started, clock = time.process_time(), time.perf_counter()
+    done: list[tuple[int, float]] = []
+    digest = hashlib.sha256()
     with Spool(arguments.work) as spool:
-        for part in matcher.match_parts(tables, ids, world.as_of, embeddings, plan=arguments.plan):
+        for part in matcher.match_parts(
+            tables,
+            ids,
+            world.as_of,
+            embeddings,
+            plan=arguments.plan,
+            memory=arguments.memory,
+            progress=_told if arguments.verbose else silent,
+        ):
             spool.add(part.matches, part.exclusions, part.details)
-            held, listed = held_bytes() / 1e9, spool.rows("matches")
-            print(f"{listed:,} matches listed, {held:.2f} GB held", file=sys.stderr, flush=True)
-    return time.process_time() - started, time.perf_counter() - clock
+            listed = part.matches[["brief_id", "rank", "kol_id", "score", "fit"]]
+            digest.update(listed.to_csv(float_format="%.17g").encode())
+            briefs = part.exclusions["brief_id"].nunique() + (done[-1][0] if done else 0)
+            done.append((briefs, time.process_time() - started))
+            held, rows = held_bytes() / 1e9, spool.rows("matches")
+            print(
+                f"{briefs} briefs, {rows:,} matches listed, {held:.2f} GB held, "
+                f"{done[-1][1]:.0f} s of processor, {time.perf_counter() - clock:.0f} by the clock",
+                file=sys.stderr,
+                flush=True,
+            )
+            if arguments.stop and time.perf_counter() - clock > arguments.stop:
+                break
+    (first, opening), (last, whole) = done[0], done[-1]
+    # What the roster costs once is in the first chunk alone.
+    each = (whole - opening) / (last - first) if last > first else float("nan")
+    return {
+        "briefs": last,
+        "s": round(whole, 1),
+        "s by the clock": round(time.perf_counter() - clock, 1),
+        "fixed s": round(opening - each * first, 1),
+        "s a brief": round(each, 3),
+        "lists": digest.hexdigest()[:8],
+    }
+
+
+def _told(what: str, done: int, total: int) -> None:
+    print(f"{what} {done:,}/{total:,}, {held_bytes() / 1e9:.2f} GB", file=sys.stderr, flush=True)
+
+
+class Watch:
+    """Looks every so often how much the process holds, files that are only mapped left aside."""
+
+    def __init__(self, seconds: float = 0.05) -> None:
+        self.most = held_bytes()
+        self._seconds, self._over = seconds, threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *told: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._over.wait(self._seconds):
+            self.most = max(self.most, held_bytes())
 
 
 def _peer(

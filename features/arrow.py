@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.columns import Column, Kind, TableSpec
+from features.ragged import Ragged
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,20 +51,21 @@ def to_arrow(spec: TableSpec, frame: pd.DataFrame) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=arrow_schema(spec))
 
 
-def to_frame(spec: TableSpec, table: pa.Table) -> pd.DataFrame:
+def to_frame(spec: TableSpec, table: pa.Table, *, flat: bool = False) -> pd.DataFrame:
     """Return an Arrow table as a conformed frame, in the row order of `table`.
 
     Columns that `table` lacks (it was stored before the contract had them) are null, columns
-    outside the contract are dropped.
+    outside the contract are dropped. Where `flat` is given, labels and mixes are flat arrays
+    (`features.ragged`).
     """
     import pyarrow as pa
 
     stored = [column for column in spec.columns if column.name in table.column_names]
-    flat = table.select([column.name for column in stored if column.kind not in NESTED])
-    frame = flat.to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get)
+    plain = table.select([column.name for column in stored if column.kind not in NESTED])
+    frame = plain.to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get)
     columns: dict[str, Any] = {
         column.name: (
-            _from_lists(column, table[column.name].combine_chunks())
+            _from_lists(column, table[column.name].combine_chunks(), flat=flat)
             if column.kind in NESTED
             else frame[column.name].astype(column.dtype)
         )
@@ -157,12 +159,14 @@ def _flat(
     return sizes, [np.concatenate([np.zeros(0, dtype=np.float32), *values])]
 
 
-def _from_lists(column: Column, array: pa.Array) -> pd.Series[Any]:
+def _from_lists(column: Column, array: pa.Array, *, flat: bool) -> pd.Series[Any]:
+    if flat and column.kind != "vector":
+        return pd.Series(_flat_lists(column, array))
     spans = list(pairwise(array.offsets.to_pylist()))
     if column.kind == "vector":
         # One writable copy that the rows are views of: Arrow's own memory may not be written to.
-        flat = array.values.to_numpy(zero_copy_only=False).astype(np.float32)
-        rows: list[Any] = [flat[start:stop] for start, stop in spans]
+        whole = array.values.to_numpy(zero_copy_only=False).astype(np.float32)
+        rows: list[Any] = [whole[start:stop] for start, stop in spans]
     elif column.kind == "mix":
         names, shares = _shared(array.keys), array.items.to_pylist()
         rows = [
@@ -172,6 +176,16 @@ def _from_lists(column: Column, array: pa.Array) -> pd.Series[Any]:
         names = _shared(array.values)
         rows = [tuple(names[start:stop]) for start, stop in spans]
     return pd.Series(rows, dtype=object)
+
+
+def _flat_lists(column: Column, array: pa.Array) -> Ragged:
+    start = array.offsets.to_numpy().astype(np.int64)
+    part = slice(int(start[0]), int(start[-1]))
+    entries = (array.keys if column.kind == "mix" else array.values)[part]
+    share = array.items[part].to_numpy() if column.kind == "mix" else None
+    encoded = entries.dictionary_encode()
+    names = np.array(encoded.dictionary.to_pylist(), dtype=object)
+    return Ragged(start - start[0], encoded.indices.to_numpy(), names, share)
 
 
 def _shared(strings: pa.Array) -> list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,11 +16,18 @@ import pandas as pd
 from features.arrow import Hashes, arrow_schema, row_hashes, to_arrow, to_frame
 from features.columns import TableSpec
 from features.errors import UserError
+from features.mapped import FrameSpill
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from deltalake import DeltaTable
 
+_ROWS = 65_536
+"""Rows put in order at once."""
+_PILES = 128
+"""Piles that rows are parted into at most: each is an open file."""
+_PILED = 1 << 20
+"""Bytes of a pile held before they go to its file."""
 _HASH = "_hash"
 _REMEDY = "restore the folder from a copy, or ingest the files into a new lake"
 
@@ -157,6 +166,57 @@ class VersionedTable:
             return self.spec.empty()
         return to_frame(self.spec, self._sorted(self._scan(version)))
 
+    def read_by_kol(self, version: int, kols: Sequence[str]) -> pd.DataFrame:
+        """Return the rows of one version by KOL and in the order in which they became known.
+
+        Memory holds some KOLs' rows at a time; columns are in files (`features.mapped`), labels and
+        mixes flat. Errors are those of `read`.
+
+        Parameters
+        ----------
+        version : int
+            The version.
+        kols : sequence of str
+            Everybody there is, ascending.
+        """
+        import pyarrow as pa
+
+        if not version:
+            return self.spec.empty()
+        spill = FrameSpill()
+        with ExitStack() as open_files:
+            for part in self._by_kol(version, kols, open_files):
+                spill.add(to_frame(self.spec, self._in_order(part), flat=True))
+        pa.default_memory_pool().release_unused()
+        return spill.done()
+
+    def _by_kol(
+        self, version: int, kols: Sequence[str], open_files: ExitStack
+    ) -> Iterator[pa.Table]:
+        """Yield rows of some KOLs at a time, those of the first first, all from one pass."""
+        import pyarrow as pa
+
+        ids = pa.array(kols, pa.string())
+        try:
+            stored = self._open(version).to_pyarrow_dataset()
+            count = int(np.clip(-(-stored.count_rows() // _ROWS), 1, _PILES))
+            piles = [_Pile(stored.schema, open_files) for _ in range(count)]
+            # What is read ahead is held.
+            ahead = {"batch_readahead": 1, "fragment_readahead": 1, "use_threads": False}
+            for batch in stored.to_batches(batch_size=_ROWS, **ahead):
+                _deal(batch, ids, piles)
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"Got version {version} of {self.folder} that cannot be read ({error}); {_REMEDY}"
+            ) from error
+        for pile in piles:
+            yield pile.table()
+
+    def _in_order(self, table: pa.Table) -> pa.Table:
+        rest = [name for name in self.spec.key if name not in ("kol_id", self.spec.known_at)]
+        by = ["kol_id", *([self.spec.known_at] if self.spec.known_at else ()), *rest]
+        return table.sort_by([(name, "ascending") for name in by])
+
     def stored(self, version: int) -> pd.DataFrame:
         """Return the rows of one version, with columns that the table has and the contract not."""
         if not version:
@@ -225,6 +285,59 @@ class VersionedTable:
         except DeltaError as error:
             which = "table" if version is None else f"version {version}"
             raise UserError(f"Got no {which} at {self.folder} ({error}); {_REMEDY}") from error
+
+
+class _Pile:
+    """Rows on their way into order, in a file without a name."""
+
+    def __init__(self, schema: pa.Schema, open_files: ExitStack) -> None:
+        self._schema, self._files = schema, open_files
+        self._held: list[pa.RecordBatch] = []
+        self._size = 0
+        self._file: Any = None
+        self._writer: Any = None
+
+    def add(self, rows: pa.RecordBatch) -> None:
+        self._held.append(rows)
+        self._size += rows.get_total_buffer_size()
+        if self._size >= _PILED:
+            self._put_down()
+
+    def _put_down(self) -> None:
+        import pyarrow as pa
+
+        if self._writer is None:
+            self._file = self._files.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+            self._writer = pa.ipc.new_stream(self._file, self._schema)
+        self._writer.write_table(pa.Table.from_batches(self._held).combine_chunks())
+        self._held, self._size = [], 0
+
+    def table(self) -> pa.Table:
+        import pyarrow as pa
+
+        batches = list(self._held)
+        if self._writer is not None:
+            self._writer.close()
+            self._file.seek(0)
+            batches = [*pa.ipc.open_stream(self._file).read_all().to_batches(), *batches]
+        self._held = []
+        return pa.Table.from_batches(batches, self._schema)
+
+
+def _deal(batch: pa.RecordBatch, ids: pa.Array, piles: list[_Pile]) -> None:
+    """Put each row on the pile of its KOL; rows of nobody known are left out."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    place = pc.index_in(batch["kol_id"].cast(pa.string()), ids).fill_null(-1).to_numpy()
+    pile = np.where(place < 0, -1, place.astype(np.int64) * len(piles) // max(len(ids), 1))
+    order = np.argsort(pile, kind="stable")
+    edges = np.searchsorted(pile[order], np.arange(len(piles) + 1))
+    sorted_rows = batch.take(pa.array(order))
+    for number in np.flatnonzero(np.diff(edges)).tolist():
+        first, stop = int(edges[number]), int(edges[number + 1])
+        # A copy: a slice would hold on to all the rows that came with it.
+        piles[number].add(sorted_rows.take(pa.array(np.arange(first, stop))))
 
 
 def forget_history(folder: Path) -> None:

@@ -141,7 +141,8 @@ def brand_events(tables: Tables) -> pd.DataFrame:
         and ``worked_at``: when the post was published or the collaboration signed. A post
         observed several times is there once, as first observed with that brand.
     """
-    posts = tables.posts[tables.posts["brand_id"].notna()]
+    told = ["post_id", "kol_id", "brand_id", "observed_at", "published_at"]
+    posts = tables.posts[told][tables.posts["brand_id"].notna()]
     posts = posts.sort_values(["observed_at", "post_id", "kol_id"]).drop_duplicates(
         ["post_id", "kol_id", "brand_id"]
     )

@@ -74,7 +74,7 @@ def best_posts(
             "post_id": seen["post_id"].to_numpy(),
             "text": np.array([texts[code] for code in codes[rows]], dtype=object),
             "cosine": cosine[pair, rank],
-            "published_at": pd.to_datetime(log.published[rows], unit="us", utc=True),
+            "published_at": pd.to_datetime(log.published(rows), unit="us", utc=True),
             "is_sponsored": seen["is_sponsored"].array,
         }
     )

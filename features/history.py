@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from features.contract import MODES, SPECS
@@ -27,15 +28,19 @@ from features.events import (
     signing_events,
     status_events,
 )
+from features.mapped import taken
 from features.postlog import PostLog
+from features.spill import Spill, joined, spilled
 from features.tables import Tables
-from features.timeline import NEVER, Bools, Floats, Ints, Timeline, micros, take
+from features.timeline import NEVER, Bools, Floats, Ints, Timeline, micros
 from features.vectors import text_keys
 
 if TYPE_CHECKING:
     from features.view import Cells
 
 T = TypeVar("T")
+_ROWS = 262_144
+"""Rows whose ids or texts are held at once."""
 TIER_FLOORS = {"nano": 0, "micro": 10_000, "mid": 100_000, "macro": 500_000, "mega": 1_000_000}
 """Fewest followers of each tier; customary bounds of influencer marketing."""
 LATE_DAYS = 45
@@ -156,13 +161,15 @@ class History:
         count : int
             How many at most; all, if they are fewer.
         """
-        order, known = self._text_sample
-        names = self.posts.texts[1]
-        return tuple(names[code] for code in order[known < time][:count])
+        (key, known), names = self._text_keys, self.posts.texts[1]
+        codes = np.flatnonzero(known < time)
+        codes = codes[np.argsort(key[codes], kind="stable")]
+        codes = codes[np.flatnonzero(np.diff(key[codes], prepend=np.uint64(0)) != 0)]
+        return tuple(names[code] for code in codes[:count].tolist())
 
     @cached_property
-    def _text_sample(self) -> tuple[Ints, Ints]:
-        """Codes of the texts that say anything, by content hash, and when each became known.
+    def _text_keys(self) -> tuple[npt.NDArray[np.uint64], Ints]:
+        """Content hash of each text of posts, and when it became known; never, if it says nothing.
 
         A post of a KOL that nobody had seen a profile of is not known either.
         """
@@ -170,10 +177,15 @@ class History:
         profiled = np.full(len(self.kol_ids), np.iinfo(np.int64).max)
         np.minimum.at(profiled, self.kols.code, self.kols.at)
         known = np.full(len(names), np.iinfo(np.int64).max)
-        np.minimum.at(known, code, np.maximum(seen.at, profiled[seen.code]))
-        order = np.argsort(text_keys(names), kind="stable")
-        order = order[np.array([bool(names[i].strip()) for i in order], dtype=bool)]
-        return order, known[order]
+        for rows, kol in seen.blocks(_ROWS):
+            np.minimum.at(known, code[rows], np.maximum(seen.at[rows], profiled[kol]))
+        keys = Spill(np.uint64)
+        for start in range(0, len(names), _ROWS):
+            part = names[start : start + _ROWS]
+            keys.add(np.array([int(key[:16], 16) for key in text_keys(part)], dtype=np.uint64))
+            silent = [start + at for at, text in enumerate(part) if not text.strip()]
+            known[silent] = np.iinfo(np.int64).max
+        return keys.done(), spilled(known)
 
     @cached_property
     def rates(self) -> Timeline:
@@ -193,11 +205,14 @@ class History:
         series : ndarray of int64
             For each row of `rates`, its place in `owner`.
         """
-        codes = (self.rates.code, self.rate_mode, self.rate_currency)
         sizes = (len(QUOTED_MODES) + 1, len(self.currencies) + 1)
-        joint = (codes[0] * sizes[0] + codes[1] + 1) * sizes[1] + codes[2] + 1
-        kinds, series = np.unique(joint, return_inverse=True)
-        return kinds // (sizes[0] * sizes[1]), np.asarray(series, dtype=np.int64).ravel()
+        owner, series = Spill(np.int64), Spill(np.int32)
+        for rows, kol in self.rates.blocks(_ROWS):
+            joint = (kol * sizes[0] + self.rate_mode[rows] + 1) * sizes[1]
+            kinds, which = np.unique(joint + self.rate_currency[rows] + 1, return_inverse=True)
+            series.add(which.ravel() + owner.rows)
+            owner.add(kinds // (sizes[0] * sizes[1]))
+        return owner.done(), series.done()
 
     @cached_property
     def rate_mode(self) -> Ints:
@@ -243,7 +258,8 @@ class History:
         """Paid work of a KOL for a brand; ask with ``joint(kol=..., brand=...)``."""
         events = brand_events(self.tables)
         code = self._event_codes(events, "kol", "brand")
-        return Timeline(events, code, micros(events["known_at"]), ties=("kind", "event_id"))
+        at, ties = micros(events["known_at"]), ("kind", "event_id")
+        return Timeline(events, code, at, ties=ties, taken=taken)
 
     @cached_property
     def brand_work_by_kol(self) -> Timeline:
@@ -314,12 +330,20 @@ class History:
         return self.joint(**codes)
 
     def _of_kols(self, frame: pd.DataFrame, at: str, *ties: str) -> Timeline:
-        return Timeline(frame, self.kol_codes(frame["kol_id"]), micros(frame[at]), ties=ties)
+        code = self.kol_codes(frame["kol_id"])
+        return Timeline(frame, code, micros(frame[at]), ties=ties, taken=taken)
 
 
 def codes_in(index: pd.Index[Any], ids: Iterable[Any]) -> Ints:
     """Return the position of each id in a unique index, -1 where it is not there or null."""
     values = pd.Series(ids, dtype=object) if not isinstance(ids, pd.Series) else ids
+    if len(values) <= _ROWS:
+        return _codes_in(index, values)
+    starts = range(0, len(values), _ROWS)
+    return joined(_codes_in(index, values.iloc[start : start + _ROWS]) for start in starts)
+
+
+def _codes_in(index: pd.Index[Any], values: pd.Series[Any]) -> Ints:
     # Ids repeat: look up each distinct one once.
     which, names = pd.factorize(values.astype(object), use_na_sentinel=True)
     found = np.append(index.get_indexer(pd.Index(names, dtype=object)), -1).astype(np.int64)
@@ -344,4 +368,4 @@ def roster(history: History, as_of: pd.Timestamp) -> pd.DataFrame:
     codes = np.arange(len(history.kol_ids))
     at = np.full(len(codes), micros(pd.Series([as_of]))[0])
     rows = history.kols.last(codes, at)
-    return take(history.kols.frame, rows[rows >= 0])
+    return taken(history.kols.frame, rows[rows >= 0])

@@ -40,6 +40,8 @@ MARKER = "kolmatch.json"
 ERASING = ".erasing.json"
 """What an erasure that has begun and not ended has to do."""
 ENCODERS = "encoders"
+_LARGE = ("kols", "posts", "rates")
+"""Tables that grow with the roster."""
 BESIDE = ".kolmatch"
 """Folder for what is made from a folder of files that is used without ingest."""
 
@@ -119,7 +121,7 @@ class Lake:
                 self._commit(versions)
         return changes
 
-    def read(self, versions: Mapping[str, int] | None = None) -> Tables:
+    def read(self, versions: Mapping[str, int] | None = None, *, by_kol: bool = False) -> Tables:
         """Read the ten tables, each in the order of its key.
 
         Parameters
@@ -127,6 +129,9 @@ class Lake:
         versions : mapping of str to int, optional
             What `versions` told at another time; by default the last commit. A table that the
             contract did not have then is empty.
+        by_kol : bool
+            Whether profiles, posts and quotes shall come by KOL and time instead, from files
+            (`features.delta.VersionedTable.read_by_kol`): as many as there may be on disk.
 
         Raises
         ------
@@ -139,7 +144,20 @@ class Lake:
             raise UserError(
                 f"Got versions of {sorted(versions or ())} but expected one of each of {[*last]}"
             )
-        return Tables(**{name: self._tables[name].read(chosen[name]) for name in last})
+        if not by_kol:
+            return Tables(**{name: self._tables[name].read(chosen[name]) for name in last})
+        ids = self._tables["kols"].part(chosen["kols"], ["kol_id"]) if chosen["kols"] else None
+        kols = [] if ids is None else sorted(ids["kol_id"].unique())
+        return Tables(
+            **{
+                name: (
+                    self._tables[name].read_by_kol(chosen[name], kols)
+                    if name in _LARGE
+                    else self._tables[name].read(chosen[name])
+                )
+                for name in last
+            }
+        )
 
     def part(self, name: str, columns: Sequence[str]) -> pd.DataFrame:
         """Return some columns of one table, as of the last commit; errors are those of `read`."""
@@ -413,7 +431,9 @@ class Data:
         return self.home / ENCODERS
 
 
-def open_data(path: Path, mapping: Path | None = None, progress: Progress = silent) -> Data:
+def open_data(
+    path: Path, mapping: Path | None = None, progress: Progress = silent, *, by_kol: bool = False
+) -> Data:
     """Read a lake, or a folder of files without ingest.
 
     The same rows give the same tables either way.
@@ -426,6 +446,8 @@ def open_data(path: Path, mapping: Path | None = None, progress: Progress = sile
         TOML that says which column of the files is which of ours.
     progress : Progress
         Told after each file.
+    by_kol : bool
+        How a lake is read (`Lake.read`).
 
     Raises
     ------
@@ -454,7 +476,7 @@ def open_data(path: Path, mapping: Path | None = None, progress: Progress = sile
         versions = lake.versions()
         told = {name: str(version) for name, version in versions.items()}
         try:
-            return Data(lake.read(versions), told, path)
+            return Data(lake.read(versions, by_kol=by_kol), told, path)
         except UserError as error:
             if lake.remembers(told):
                 raise

@@ -8,7 +8,7 @@ there is such a one. Money is never converted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,9 @@ from features.columns import TIME
 from features.history import QUOTED_MODES, History
 from features.timeline import Bools, Floats, Ints, pick, positions, take
 from features.view import View
+
+_BLOCK = 65_536
+"""Pairs whose quotes are held at once."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,25 @@ class Offers:
 
 def choose_offers(view: View) -> Offers:
     """Choose the offer of each pair."""
-    rows = view.cells.quotes[view.cell]
+    parts = [
+        _choose_offers(_Asked(view, slice(start, start + _BLOCK)))
+        for start in range(0, max(len(view), 1), _BLOCK)
+    ]
+    return Offers(
+        *(np.concatenate([getattr(part, name.name) for part in parts]) for name in fields(Offers))
+    )
+
+
+class _Asked:
+    """Some pairs of a view."""
+
+    def __init__(self, view: View, rows: slice) -> None:
+        self.history, self.cells = view.history, view.cells
+        self.brief, self.cell, self.mode = view.brief[rows], view.cell[rows], view.mode[rows]
+
+
+def _choose_offers(view: _Asked) -> Offers:
+    rows = view.cells.quotes_of(view.cell)
     there = rows >= 0
     allowed = there & _mode_allowed(view, rows)
     every = allowed & _currency_fits(view, rows)
@@ -111,7 +132,7 @@ def quotes(pairs: pd.DataFrame, history: History) -> pd.DataFrame:
         ``currency``, ``quoted_at``, ``available_from``, ``available_to``.
     """
     view = View(pairs, history)
-    rows = view.cells.quotes[view.cell]
+    rows = view.cells.quotes_of(view.cell)
     fits = (rows >= 0) & _mode_allowed(view, rows) & _currency_fits(view, rows)
     pair, quote = np.nonzero(fits)
     columns = ["mode", "price", "currency", "quoted_at", "available_from", "available_to"]
@@ -121,7 +142,7 @@ def quotes(pairs: pd.DataFrame, history: History) -> pd.DataFrame:
     return pd.concat([pd.Series(pair, name="pair"), asked, found], axis=1)
 
 
-def _in_mode(view: View, rows: Ints, fits: Bools) -> Bools:
+def _in_mode(view: View | _Asked, rows: Ints, fits: Bools) -> Bools:
     """Keep the quotes in each pair's own mode, and all of those that name none or have none."""
     own = (
         fits & (view.mode >= 0)[:, None] & (quoted_modes(view.history, rows) == view.mode[:, None])
@@ -144,7 +165,7 @@ def quoted_modes(history: History, rows: Ints) -> Ints:
     return np.asarray(pick(history.rate_mode, rows, -1), dtype=np.int64)
 
 
-def _mode_allowed(view: View, rows: Ints) -> Bools:
+def _mode_allowed(view: View | _Asked, rows: Ints) -> Bools:
     """Return whether each pair's brief allows the mode of each of its quotes, shape of `rows`."""
     allowed = view.history.once(_allowed_modes)
     mode = quoted_modes(view.history, rows)
@@ -159,7 +180,7 @@ def _allowed_modes(history: History) -> Bools:
     return np.array(allowed, dtype=bool).reshape(len(lists), len(place))
 
 
-def _currency_fits(view: View, rows: Ints) -> Bools:
+def _currency_fits(view: View | _Asked, rows: Ints) -> Bools:
     wanted = view.history.brief_currency[view.brief][:, None]
     return np.asarray((wanted < 0) | (_currencies(view.history, rows) == wanted))
 

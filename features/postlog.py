@@ -8,6 +8,7 @@ never changes.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -15,14 +16,40 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.timeline import DAY, Bools, Floats, Ints, Timeline, micros, pick
-from features.wordlists import wordlist
+from features.spill import Spill, Texts, TextSpill, spilled
+from features.timeline import DAY, Bools, Floats, Ints, Timeline, lower_bounds, micros, pick
+from features.wordlists import WORDLISTS, wordlist
 
 T = TypeVar("T")
 _TERMS_KEPT = 32
 """Lists of terms whose finds are kept: a byte a text each."""
 _STEP = 16
 """Posts looked at beyond those wanted, in one step back through a KOL's posts."""
+_ROWS = 262_144
+"""Observations whose texts and ids are held at once."""
+_HELD_BYTES = 64 << 20
+"""Bytes of all those finds."""
+_HASHTAG = r"#\s?([^\s#,.，。、!！]+)"
+
+
+@dataclass(frozen=True, eq=False)
+class Tags:
+    """Tags of observations, in lower case and without "#".
+
+    Attributes
+    ----------
+    row, code : ndarray of int32, shape (tags,)
+        Observation and name of each.
+    names : list of str
+        Distinct names.
+    blocks : list of (slice, slice)
+        Observations, and the tags that are theirs.
+    """
+
+    row: npt.NDArray[np.int32]
+    code: npt.NDArray[np.int32]
+    names: list[str]
+    blocks: list[tuple[slice, slice]]
 
 
 class PostLog:
@@ -36,27 +63,30 @@ class PostLog:
 
     def __init__(self, seen: Timeline) -> None:
         self.seen = seen
-        names = pd.factorize(seen.frame["post_id"], sort=True)[0].astype(np.int64)
-        size = int(names.max(initial=0)) + 1
-        # A post is a KOL and a post id; the first row of each is its first observation.
-        posts, first, which = np.unique(
-            seen.code * size + names, return_index=True, return_inverse=True
-        )
-        published = micros(seen.frame["published_at"])
-        order = np.lexsort((posts % size, published[first], posts // size))
-        rank = np.empty(len(order), dtype=np.int64)
-        rank[order] = np.arange(len(order))
-        self.post: Ints = rank[which]
+        post, newest, sighting = Spill(np.int32), Spill(np.int32), Spill(np.int32)
+        first, owner, sightings, published = (Spill(np.int64) for _ in range(4))
+        for rows, code in seen.blocks(_ROWS):
+            found = _numbered(seen.frame.iloc[rows], code)
+            post.add(found.post + first.rows)
+            newest.add(np.maximum.accumulate(found.post) + first.rows)
+            sighting.add(np.argsort(found.post, kind="stable") + rows.start)
+            sightings.add(np.bincount(found.post))
+            owner.add(found.owner_start + first.rows)
+            published.add(found.published)
+            first.add(found.first + rows.start)
+        self.post: Ints = post.done()
         """Post of each observation. Posts are numbered by KOL, then by when they were published."""
-        self._first = first[order].astype(np.int64)
-        self._owner_start = np.searchsorted(seen.code[self._first], seen.code[self._first])
         # The latest published post seen up to each row. Posts are numbered by KOL, so that a
         # KOL's running maximum starts anew by itself.
-        self._newest = np.maximum.accumulate(self.post) if len(seen) else self.post
-        sighting = np.lexsort((np.arange(len(seen)), self.post))
-        self._sighting = self.post[sighting] * (len(seen) + 1) + sighting
-        self._saying: dict[str, Bools] = {}
+        self._newest = newest.done()
+        self._first, self._owner_start, self._published = (
+            spill.done() for spill in (first, owner, published)
+        )
+        self._sighting = sighting.done()
+        ends = np.cumsum(sightings.done())
+        self._sighted = spilled(np.concatenate([np.zeros(1, dtype=np.int64), ends]))
         self._made: dict[Callable[[PostLog], Any], Any] = {}
+        self._flags: dict[str, Floats] = {}
         self._held: dict[tuple[str, ...], npt.NDArray[np.int8]] = {}
 
     def once(self, make: Callable[[PostLog], T]) -> T:
@@ -95,26 +125,39 @@ class PostLog:
 
     def _latest_sighting(self, posts: Ints, ends: Ints) -> Ints:
         """Return the last observation of each post before the end of its window."""
-        size = len(self.seen) + 1
-        if size == 1:
-            return np.asarray(posts)
-        found = np.searchsorted(self._sighting, posts * size + ends[:, None]) - 1
-        rows: Ints = np.where(posts < 0, -1, self._sighting[np.maximum(found, 0)] % size)
+        state, slot = np.nonzero(posts >= 0)
+        post = posts[state, slot]
+        start, stop = self._sighted[post], self._sighted[post + 1]
+        rows = np.full(posts.shape, -1, dtype=np.int64)
+        rows[state, slot] = self._sighting[
+            lower_bounds(self._sighting, start, stop, ends[state]) - 1
+        ]
         return rows
 
-    @cached_property
-    def published(self) -> Ints:
-        """When each observation's post was published, in microseconds, as first observed."""
-        first: Ints = micros(self.seen.frame["published_at"])[self._first]
-        return first[self.post]
+    def published(self, rows: Ints) -> Ints:
+        """Return when observations' posts were published, in microseconds, as first observed.
+
+        Position -1 gives 0.
+        """
+        return np.asarray(pick(self._published, pick(self.post, rows, -1), 0))
 
     @cached_property
-    def texts(self) -> tuple[Ints, list[str]]:
-        """Text of each observation as a code, and the distinct texts; tags stand in for no text."""
-        tags = self.seen.frame["tags"].map(" ".join)
-        text = self.seen.frame["text"].fillna("").where(lambda s: s.str.strip() != "", tags)
-        codes, names = pd.factorize(text.astype(object), sort=True)
-        return codes.astype(np.int64), [str(name) for name in names]
+    def texts(self) -> tuple[Ints, Texts]:
+        """Text of each observation as a code, and the texts; tags stand in for no text.
+
+        One KOL's equal texts have one code. Those of two KOLs need not: to know all the texts of a
+        large roster at once would be to hold them.
+        """
+        codes, names = Spill(np.int32), TextSpill()
+        for rows, _ in self.seen.blocks(_ROWS):
+            part = self.seen.frame[["text", "tags"]].iloc[rows]
+            text = part["text"].fillna("").astype(object)
+            blank = text.str.strip() == ""
+            text = text.where(~blank, part["tags"][blank].map(" ".join))
+            code, found = pd.factorize(text, sort=True)
+            codes.add(code + names.rows)
+            names.add(found)
+        return codes.done(), names.done()
 
     def holding(self, terms: tuple[str, ...], codes: Ints) -> Bools:
         """Return which texts hold one of some terms in lower case, letter case aside.
@@ -128,7 +171,7 @@ class PostLog:
         """
         names = self.texts[1]
         if terms not in self._held:
-            if len(self._held) >= _TERMS_KEPT:
+            if len(self._held) >= _TERMS_KEPT or len(self._held) * len(names) >= _HELD_BYTES:
                 self._held.clear()
             self._held[terms] = np.full(len(names) + 1, -1, dtype=np.int8)
             self._held[terms][-1] = 0
@@ -139,17 +182,22 @@ class PostLog:
         return np.asarray(held[codes] == 1)
 
     @cached_property
-    def tags(self) -> tuple[Ints, Ints, list[str]]:
-        """Tags and hashtags in the text: observation and code of each, and the distinct names.
-
-        Names are in lower case and without "#".
-        """
-        frame = self.seen.frame
-        given = frame["tags"].explode().dropna()
-        hashed = frame["text"].str.findall(r"#\s?([^\s#,.，。、!！]+)").dropna().explode().dropna()
-        every = pd.concat([given, hashed]).astype(object)
-        codes, names = pd.factorize(every.map(lambda tag: str(tag).strip("# ").lower()))
-        return every.index.to_numpy(dtype=np.int64), codes.astype(np.int64), list(names)
+    def tags(self) -> Tags:
+        """Tags of all observations and hashtags in their texts."""
+        row, code, blocks = Spill(np.int32), Spill(np.int32), []
+        known: dict[str, int] = {}
+        for rows, _ in self.seen.blocks(_ROWS):
+            part = self.seen.frame[["text", "tags"]].iloc[rows].reset_index(drop=True)
+            given = part["tags"].astype(object).explode().dropna()
+            hashed = part["text"].str.findall(_HASHTAG).dropna().explode().dropna()
+            every = pd.concat([given, hashed]).astype(object)
+            said, names = pd.factorize(every.map(lambda tag: str(tag).strip("# ").lower()))
+            place = np.array([known.setdefault(str(n), len(known)) for n in names], dtype=np.int32)
+            start = row.rows
+            row.add(every.index.to_numpy(dtype=np.int64) + rows.start)
+            code.add(place[said])
+            blocks.append((rows, slice(start, row.rows)))
+        return Tags(row.done(), code.done(), list(known), blocks)
 
     def saying(self, name: str) -> Bools:
         """Return whether text or tags of each observation say what a list of words looks for.
@@ -159,22 +207,23 @@ class PostLog:
         name : str
             A list of `features.wordlists.wordlist`.
         """
-        if name not in self._saying:
-            codes, names = self._worded
-            self._saying[name] = wordlist(name).flags(names)[codes]
-        return self._saying[name]
+        return self._sayings[name]
 
     @cached_property
-    def worded(self) -> pd.Series[Any]:
-        """Text of each observation with its tags behind it, each as a hashtag."""
-        frame = self.seen.frame
+    def _sayings(self) -> dict[str, Bools]:
+        found = {name: Spill(np.bool_) for name in WORDLISTS}
+        for rows, _ in self.seen.blocks(_ROWS):
+            codes, names = pd.factorize(self.worded(np.arange(rows.start, rows.stop)))
+            texts = [str(name) for name in names]
+            for name, spill in found.items():
+                spill.add(wordlist(name).flags(texts)[codes])
+        return {name: spill.done() for name, spill in found.items()}
+
+    def worded(self, rows: Ints) -> pd.Series[Any]:
+        """Return the text of observations with their tags behind it, each as a hashtag."""
+        frame = self.seen.frame[["text", "tags"]].take(rows)
         tags = frame["tags"].map(lambda tags: "".join(f" #{tag}" for tag in tags))
-        return frame["text"].fillna("").astype(object) + tags
-
-    @cached_property
-    def _worded(self) -> tuple[Ints, list[str]]:
-        codes, names = pd.factorize(self.worded)
-        return codes.astype(np.int64), [str(name) for name in names]
+        return frame["text"].fillna("").astype(object) + tags.astype(object)
 
     @cached_property
     def branded(self) -> Bools:
@@ -185,11 +234,44 @@ class PostLog:
         """Return a column of every observation as float, flags as 0 and 1."""
         if self.seen.frame[column].dtype == np.float64:
             return self.seen.frame[column].to_numpy()
-        return self._flags(column)
+        if column not in self._flags:
+            spill = Spill(np.float64)
+            for rows, _ in self.seen.blocks(_ROWS):
+                values = self.seen.frame[column].iloc[rows].astype("Float64")
+                spill.add(values.to_numpy(dtype=np.float64, na_value=np.nan))
+            self._flags[column] = spill.done()
+        return self._flags[column]
 
-    def _flags(self, column: str) -> Floats:
-        values = self.seen.frame[column].astype("Float64")
-        return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
+
+@dataclass(frozen=True)
+class _Numbered:
+    """The posts behind some observations, numbered by KOL and then by when they were published.
+
+    Attributes
+    ----------
+    post : ndarray of int64, shape (observations,)
+        Post of each.
+    first, owner_start, published : ndarray of int64, shape (posts,)
+        A post's first observation, the first post of its KOL, and when it was published.
+    """
+
+    post: Ints
+    first: Ints
+    owner_start: Ints
+    published: Ints
+
+
+def _numbered(frame: pd.DataFrame, code: Ints) -> _Numbered:
+    names = pd.factorize(frame["post_id"], sort=True)[0].astype(np.int64)
+    size = int(names.max(initial=0)) + 1
+    # A post is a KOL and a post id; the first row of each is its first observation.
+    posts, first, which = np.unique(code * size + names, return_index=True, return_inverse=True)
+    published = micros(frame["published_at"])[first]
+    order = np.lexsort((posts % size, published, posts // size))
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    owner = posts[order] // size
+    return _Numbered(rank[which], first[order], np.searchsorted(owner, owner), published[order])
 
 
 class Recent:
@@ -213,7 +295,7 @@ class Recent:
     @cached_property
     def published(self) -> Floats:
         """Days from 1970 to publication, shape (states, count)."""
-        days = np.asarray(pick(self.log.published, self.rows, 0)) / DAY
+        days = self.log.published(self.rows) / DAY
         return np.where(self.there, days, np.nan)
 
     @property
@@ -224,7 +306,7 @@ class Recent:
     @cached_property
     def texts(self) -> Ints:
         """Codes of texts as in `PostLog.texts`, -1 where there is no post."""
-        return np.asarray(pick(self.log.texts[0], self.rows, -1))
+        return np.asarray(pick(self.log.texts[0], self.rows, -1)).astype(np.int64)
 
     def numbers(self, column: str) -> Floats:
         """Return a numeric column, shape (states, count), NaN where null or no post."""

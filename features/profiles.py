@@ -27,7 +27,7 @@ _BLOCK = 256
 """States worked on at once: 30 posts of 512 numbers each are 31 MB."""
 _STATES = 1024
 """States whose posts' vectors are held at once."""
-_KOLS = 65_536
+_KOLS = 16_384
 """KOLs whose posts are looked up at once."""
 _LEAST, _MOST = 0.5, 2.0
 """What a post that nobody saw and one that everybody saw weigh against a usual one."""
@@ -171,6 +171,16 @@ class Posts:
             self.texts, self.vectors, self.place[states], self.weight[states], self.paid[states]
         )
 
+    def first(self, count: int) -> Posts:
+        """Keep the latest posts of each state."""
+        return Posts(
+            self.texts,
+            self.vectors,
+            self.place[:, :count],
+            self.weight[:, :count],
+            self.paid[:, :count],
+        )
+
 
 def posts_of(
     recent: Recent, embeddings: Embeddings, config: FeatureConfig
@@ -226,6 +236,9 @@ def recent_centroids(posts: Posts) -> Vectors:
 
 
 def _profile(posts: Posts, most: int) -> Profiles:
+    width = posts.place.shape[1]
+    # Sums are exact: places where nobody here has a post add nothing but work.
+    posts = posts.first(max(int((posts.place >= 0).sum(axis=1).max(initial=0)), 1))
     used, place = np.unique(posts.place, return_inverse=True)
     # Position -1, "no post", points at a row of zeros.
     whole = np.pad(posts.vectors, ((0, 1), (0, 0)))[used]
@@ -255,7 +268,7 @@ def _profile(posts: Posts, most: int) -> Profiles:
         sponsored_share=ratio(total[:, 1], total[:, 2]),
         concentration=ratio(length[:, most + 2] / GRID, total[:, 2]),
         drift=_drift(near, side),
-        halves=side,
+        halves=np.pad(side, ((0, 0), (0, width - side.shape[1]))),
     )
 
 

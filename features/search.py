@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from features.similarity import GRID, on_grid
+from features.spill import Spill
 from features.timeline import Floats, Ints, expand
 from features.vectors import Vectors
 
@@ -46,10 +47,10 @@ class Places:
         told = np.flatnonzero(vectors.any(axis=1))
         order = told[np.argsort(owner[told], kind="stable")]
         start = np.searchsorted(owner[order], np.arange(owners + 1)).astype(np.int64)
-        rows = np.empty((len(order), vectors.shape[1]), dtype=np.float32)
+        rows = Spill(np.float32, vectors.shape[1:])
         for first in range(0, len(order), _BLOCK):
-            rows[first : first + _BLOCK] = _unit(vectors[order[first : first + _BLOCK]])
-        return cls(rows, start)
+            rows.add(_unit(vectors[order[first : first + _BLOCK]]))
+        return cls(rows.done(), start)
 
     def __len__(self) -> int:
         return len(self.start) - 1

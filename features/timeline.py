@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+
+from features.spill import spilled
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -40,7 +42,46 @@ def take(frame: pd.DataFrame, rows: Ints) -> pd.DataFrame:
 
 def pick(values: npt.NDArray[Any], rows: Ints, null: Any = np.nan) -> npt.NDArray[Any]:
     """Return values by position; position -1 gives `null`."""
-    return np.append(values, np.array([null], dtype=values.dtype))[rows]
+    rows = np.asarray(rows)
+    if not len(values):
+        return np.full(rows.shape, null, dtype=values.dtype)
+    found = values[rows]
+    found[rows < 0] = null
+    return found
+
+
+def lower_bounds(values: Ints, start: Ints, stop: Ints, bound: Ints) -> Ints:
+    """Find in each window of ascending values the first that is not below a bound.
+
+    Parameters
+    ----------
+    values : ndarray of int64
+        Ascending inside each window.
+    start, stop : ndarray of int64
+        Windows, none of them empty past the end of `values`.
+    bound : ndarray of int64
+        One for each window.
+
+    Returns
+    -------
+    ndarray of int64
+        Positions in `values`, from ``start`` to ``stop``.
+
+    Examples
+    --------
+    >>> values = np.array([1, 4, 9, 2, 3])
+    >>> lower_bounds(values, np.array([0, 3]), np.array([3, 5]), np.array([4, 9])).tolist()
+    [1, 5]
+    """
+    low, high = start.copy(), stop.copy()
+    live = np.flatnonzero(low < high)
+    while len(live):
+        middle = (low[live] + high[live]) >> 1
+        below = values[middle] < bound[live]
+        low[live[below]] = middle[below] + 1
+        high[live[~below]] = middle[~below]
+        live = live[low[live] < high[live]]
+    return low
 
 
 def expand(start: Ints, stop: Ints) -> tuple[Ints, Ints]:
@@ -76,33 +117,70 @@ class Timeline:
         When each row became known, in microseconds; rows with `NEVER` are left out.
     ties : sequence of str
         Columns that order rows of one code and time, so that the table's own order cannot matter.
+    taken : callable
+        Given a frame and positions, returns those rows.
 
     Attributes
     ----------
     frame : pandas.DataFrame
-        The rows in order.
-    code, at : ndarray of int64
-        The same of each row in order.
+        The rows in order; `frame` itself where it has that order already, so that a large table in
+        files stays there.
+    at : ndarray of int64
+        When each row in order became known.
 
     Notes
     -----
-    A row's place is one integer, ``code * (times + 1) + rank of its time``: both orders in one
-    sorted array, so that one `numpy.searchsorted` answers a batch of questions.
+    Rows of one code stand together, in the order of time: a question is answered by finding its
+    code among the distinct ones, and its time among the rows of that code.
     """
 
-    def __init__(self, frame: pd.DataFrame, code: Ints, at: Ints, ties: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        frame: pd.DataFrame,
+        code: Ints,
+        at: Ints,
+        ties: Sequence[str] = (),
+        taken: Callable[[pd.DataFrame, Ints], pd.DataFrame] = take,
+    ) -> None:
         kept = np.flatnonzero((code >= 0) & (at != NEVER))
-        code, at = code[kept], at[kept]
-        names = [pd.factorize(frame[tie].take(kept), sort=True)[0] for tie in reversed(ties)]
-        order = np.lexsort((*names, at, code))
-        self.frame = frame.take(kept[order]).reset_index(drop=True)
-        self.code, self.at = code[order], at[order]
-        self._times = np.unique(self.at)
-        self._place = self.code * (len(self._times) + 1) + np.searchsorted(self._times, self.at)
+        if len(kept) == len(code) and _in_order(frame, code, at, ties):
+            self.frame, self.at = frame.reset_index(drop=True), at
+        else:
+            code, at = code[kept], at[kept]
+            names = [pd.factorize(frame[tie].take(kept), sort=True)[0] for tie in reversed(ties)]
+            order = np.lexsort((*names, at, code))
+            self.frame = taken(frame, kept[order])
+            code, self.at = code[order], spilled(at[order])
+        first = np.flatnonzero(np.diff(code, prepend=-1))
+        self._codes = code[first].astype(np.int64)
+        self._start = np.append(first, len(code)).astype(np.int64)
         self._running: dict[str, Floats] = {}
 
     def __len__(self) -> int:
-        return len(self.code)
+        return len(self.at)
+
+    @property
+    def code(self) -> Ints:
+        """What each row in order belongs to."""
+        return np.repeat(self._codes, np.diff(self._start))
+
+    def code_of(self, rows: Ints) -> Ints:
+        """Return what each of some rows belongs to, -1 for position -1."""
+        place = np.searchsorted(self._start, rows, side="right") - 1
+        return np.asarray(pick(self._codes, np.where(rows < 0, -1, place), -1))
+
+    def blocks(self, rows: int) -> Iterator[tuple[slice, Ints]]:
+        """Yield slices of some rows each, no code's rows parted, and what each row belongs to."""
+        first = 0
+        while first < len(self._codes):
+            past = int(np.searchsorted(self._start, self._start[first] + rows, side="right")) - 1
+            past = max(past, first + 1)
+            sizes = np.diff(self._start[first : past + 1])
+            yield (
+                slice(int(self._start[first]), int(self._start[past])),
+                np.repeat(self._codes[first:past], sizes),
+            )
+            first = past
 
     def before(self, code: Ints, at: Ints) -> tuple[Ints, Ints]:
         """Find the rows of each code that were known strictly before each time.
@@ -118,11 +196,14 @@ class Timeline:
             Positions in `frame`: the first row, and one past the last. A code without known rows
             gets 0, 0.
         """
-        base = code * (len(self._times) + 1)
-        rank = np.searchsorted(self._times, at, side="left")
-        start = np.searchsorted(self._place, base, side="left")
-        stop = np.searchsorted(self._place, base + rank, side="left")
-        empty = (stop <= start) | (code < 0)
+        if not len(self._codes):
+            return np.zeros(len(code), dtype=np.int64), np.zeros(len(code), dtype=np.int64)
+        place = np.minimum(np.searchsorted(self._codes, code), len(self._codes) - 1)
+        there = self._codes[place] == code
+        start = np.where(there, self._start[place], 0)
+        stop = np.where(there, self._start[place + 1], 0)
+        stop = lower_bounds(self.at, start, stop, at)
+        empty = stop <= start
         return np.where(empty, 0, start), np.where(empty, 0, stop)
 
     def last(self, code: Ints, at: Ints) -> Ints:
@@ -144,6 +225,21 @@ class Timeline:
             running = values.groupby(self.code, sort=False).cumsum()
             self._running[column] = np.asarray(running, dtype=np.float64)
         return np.where(stop > start, pick(self._running[column], stop - 1, 0.0), 0.0)
+
+
+def _in_order(frame: pd.DataFrame, code: Ints, at: Ints, ties: Sequence[str]) -> bool:
+    """Say whether rows stand by code, time and ties already, all ties being told."""
+    same = np.flatnonzero((code[1:] == code[:-1]) & (at[1:] == at[:-1]))
+    ahead = (code[1:] > code[:-1]) | ((code[1:] == code[:-1]) & (at[1:] >= at[:-1]))
+    if not ahead.all():
+        return False
+    for tie in ties if len(same) else ():
+        rank, _ = pd.factorize(frame[tie].take(np.concatenate([same, same + 1])), sort=True)
+        one, other = rank[: len(same)], rank[len(same) :]
+        if (rank < 0).any() or (one > other).any():
+            return False
+        same = same[one == other]
+    return True
 
 
 def states(stop: Ints) -> tuple[Ints, Ints]:

@@ -6,9 +6,10 @@ time (a *cell*), or a brief. Cells are worked out once each and then handed to t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from itertools import chain
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,12 +20,24 @@ from features.columns import TIME
 from features.contract import PLATFORMS
 from features.history import QUOTED_MODES, History, codes_in, tier_codes
 from features.postlog import Recent
+from features.ragged import starts
+from features.spill import Spill, spilled
 from features.statistics import Midranks
-from features.timeline import NEVER, Floats, Ints, expand, micros, pick, positions, states
+from features.timeline import (
+    NEVER,
+    Floats,
+    Ints,
+    expand,
+    lower_bounds,
+    micros,
+    pick,
+    positions,
+    states,
+)
 
 T = TypeVar("T")
 Values = TypeVar("Values", npt.NDArray[Any], Mapping[str, npt.NDArray[Any]])
-_BLOCK = 65_536
+_BLOCK = 16_384
 """Cells whose posts are looked up at once."""
 PAIRS = ("brief_id", "kol_id", "as_of")
 """Columns of a PAIRS frame: two ids, and a UTC time. An optional one is ``mode``."""
@@ -89,7 +102,7 @@ class Cells:
             else:
                 starts = range(0, len(self), _BLOCK)
                 blocks = (self._block(slice(start, start + _BLOCK)) for start in starts)
-                self._made[make] = _joined([make(block) for block in blocks])
+                self._made[make] = _joined(make(block) for block in blocks)
         found: Values = self._made[make]
         return found
 
@@ -113,8 +126,7 @@ class Cells:
     @cached_property
     def platform(self) -> Floats:
         """Position of the platform in `features.contract.PLATFORMS`, NaN where unknown."""
-        names = self.history.kols.frame["platform"].map(positions(PLATFORMS))
-        return np.asarray(pick(names.to_numpy(dtype=np.float64), self.profile))
+        return np.asarray(pick(self.history.once(_platforms), self.profile))
 
     @cached_property
     def tier(self) -> Floats:
@@ -156,7 +168,23 @@ class Cells:
         """Hand what was worked out for each row of `recent` to the cells."""
         return values[self.post_state]
 
-    @cached_property
+    def quotes_of(self, cells: Ints) -> Ints:
+        """Return `quotes` of some cells."""
+        if self.among is not None and self.place is not None:
+            return self.among.quotes_of(self.place[cells])
+        return self.once(_valid_quotes)[cells].astype(np.int64)
+
+    def valid_quotes(self) -> tuple[Ints, Ints]:
+        """List the valid quotes of all cells: whose each is, and its row in `History.rates`."""
+        owners, found = Spill(np.int64), Spill(np.int64)
+        for start in range(0, len(self), _BLOCK):
+            rows = self.quotes_of(np.arange(start, min(start + _BLOCK, len(self))))
+            owner, quote = np.nonzero(rows >= 0)
+            owners.add(owner + start)
+            found.add(rows[owner, quote])
+        return owners.done(), found.done()
+
+    @property
     def quotes(self) -> Ints:
         """Rows of `History.rates`: the latest quotes of each KOL, shape (cells, quotes).
 
@@ -177,23 +205,29 @@ class Cells:
         """Like `quotes`, with those that ran out."""
         rates = self.history.rates
         ends, which = states(rates.before(self.kol, self.time)[1])
-        kol = np.asarray(pick(rates.code, ends - 1, -1))
-        owner, series = self.history.quote_series
-        order, place, widest = self.history.once(_quote_places)
+        kol = rates.code_of(ends - 1)
+        owner, _ = self.history.quote_series
+        order, first, widest = self.history.once(_quote_places)
         wanted = np.searchsorted(owner, kol)[:, None] + np.arange(widest)
-        found = np.searchsorted(place, wanted * (len(rates) + 1) + ends[:, None]) - 1
-        rows = np.asarray(pick(order, np.maximum(found, -1), -1))
-        same = np.asarray(pick(series, rows, -1)) == wanted
-        same &= np.asarray(pick(rates.code, rows, -1)) == kol[:, None]
-        return np.where(same, rows, -1)[which]
+        known = np.minimum(wanted, len(owner) - 1)
+        own = (wanted < len(owner)) & (pick(owner, known, -1) == kol[:, None]) & (kol >= 0)[:, None]
+        cell, column = np.nonzero(own)
+        place = wanted[cell, column]
+        found = lower_bounds(order, first[place], first[place + 1], ends[cell]) - 1
+        rows = np.full(wanted.shape, -1, dtype=np.int64)
+        rows[cell, column] = np.where(found >= first[place], pick(order, found, -1), -1)
+        return rows[which]
 
 
 def _quote_places(history: History) -> tuple[Ints, Ints, int]:
-    """Return rows of `History.rates` by series, a number that finds them, and the most columns."""
+    """Return rows of `History.rates` by series, where each series starts, and the most columns."""
     owner, series = history.quote_series
-    order = np.argsort(series, kind="stable").astype(np.int64)
+    order = Spill(np.int32)
+    for rows, _ in history.rates.blocks(_BLOCK):
+        order.add(np.argsort(series[rows], kind="stable") + rows.start)
     # The series of one KOL stand together: as many columns as anybody has.
-    return order, series[order] * (len(series) + 1) + order, int(np.bincount(owner).max(initial=1))
+    first = spilled(starts(np.bincount(series, minlength=len(owner))))
+    return order.done(), first, int(np.bincount(owner).max(initial=1))
 
 
 def _latest_posts(cells: Cells) -> npt.NDArray[np.int32]:
@@ -213,10 +247,24 @@ def _mapped(change: Callable[[Any], Any], values: Any) -> Any:
     return change(values)
 
 
-def _joined(parts: list[Any]) -> Any:
-    if isinstance(parts[0], Mapping):
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return np.concatenate(parts)
+def _joined(parts: Iterator[Any]) -> Any:
+    """Put arrays, or those of several names, end to end."""
+    first = next(parts)
+    several = isinstance(first, Mapping)
+    spills: dict[str, Spill] = {}
+    for part in chain([first], parts):
+        for name, values in (part if several else {"": part}).items():
+            if name not in spills:
+                spills[name] = Spill(values.dtype, values.shape[1:])
+            spills[name].add(values)
+    done = {name: spill.done() for name, spill in spills.items()}
+    return done if several else done[""]
+
+
+def _platforms(history: History) -> Floats:
+    """Return the position of each profile's platform in `PLATFORMS`, NaN where unknown."""
+    names = history.kols.frame["platform"].map(positions(PLATFORMS))
+    return np.asarray(names.to_numpy(dtype=np.float64), dtype=np.float64)
 
 
 def everybody(history: History, times: Ints, posts: int) -> Cells:

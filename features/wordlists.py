@@ -16,6 +16,8 @@ import numpy as np
 from features.cells import load_toml
 from features.timeline import Bools
 
+WORDLISTS = ("claims", "disclosed", "copied")
+"""The lists there are."""
 _BLANK = "\u0001"
 """What stands where harmless words stood: no word of any list reaches across it."""
 
@@ -66,7 +68,7 @@ class Wordlist:
 
 @cache
 def wordlist(name: str) -> Wordlist:
-    """Return a list of ``wordlists.toml``: ``"claims"``, ``"disclosed"`` or ``"copied"``."""
+    """Return a list of ``wordlists.toml``, one of `WORDLISTS`."""
     told = load_toml("wordlists.toml")[name]
     return Wordlist(_any(told["says"]), _any(told["harmless"]))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -16,7 +16,8 @@ from features.progress import Progress, silent
 from features.search import Places
 from features.signals.affinity import TEXT, Sides, sides
 from features.signals.content import brief_texts
-from features.timeline import Ints, micros
+from features.spill import Spill, joined
+from features.timeline import Ints, micros, pick
 from features.vectors import Vectors
 from features.view import View
 from features.widening import widened_briefs
@@ -24,6 +25,8 @@ from features.widening import widened_briefs
 T = TypeVar("T")
 _BLOCK = 4096
 """Vectors projected at once."""
+_BIOS = 65_536
+"""Bios whose vectors are held at once."""
 
 
 class Directory:
@@ -86,6 +89,13 @@ class Directory:
         """Code of each KOL in `History.kol_ids`."""
         return self.history.kol_codes(self.kols["kol_id"])
 
+    def positions(self, kol_ids: Iterable[Any]) -> Ints:
+        """Return where KOLs are in `kols`, -1 for those that are not."""
+        wanted = self.history.kol_codes(kol_ids)
+        place = np.minimum(np.searchsorted(self.codes, wanted), max(len(self) - 1, 0))
+        there = (wanted >= 0) & (pick(self.codes, place, -1) == wanted)
+        return np.where(there, place, -1)
+
     def places(self, space: str) -> Places:
         """Return where each KOL stands in a space: in one place, or in one for each topic."""
         if space not in self._places:
@@ -114,20 +124,27 @@ class Directory:
 
     def _topics(self) -> tuple[Ints, Vectors]:
         """Return each KOL's topics, the heaviest first; the bio of those who have none."""
+        owners = Spill(np.int64)
+        vectors = joined(self._topic_blocks(owners))
+        return owners.done(), vectors
+
+    def _topic_blocks(self, owners: Spill) -> Iterator[Vectors]:
+        """Yield those vectors, and put down whose they are."""
         config, embeddings = self._pipeline.config, self._pipeline.embeddings
         at = np.full(len(self), micros(pd.Series([self.as_of]))[0])
-        owners, vectors, done = [], [], 0
+        told, done = np.zeros(len(self), dtype=bool), 0
         for rows, profiles in content_profiles(self.history, self.codes, at, embeddings, config):
             owner, _, found = profiles.centroids()
-            owners.append(rows[owner])
-            vectors.append(self._projected(TEXT, found))
+            told[rows[owner]] = True
+            owners.add(rows[owner])
+            yield self._projected(TEXT, found)
             done += len(rows)
             self._progress("topics of KOLs", done, len(self))
-        told = np.unique(np.concatenate([np.empty(0, dtype=np.int64), *owners]))
-        rest = np.setdiff1d(np.arange(len(self)), told)
-        bios = embeddings.of(self.kols["bio"].iloc[rest])
-        vectors.append(self._projected(TEXT, bios))
-        return np.concatenate([*owners, rest]), np.concatenate(vectors)
+        rest = np.flatnonzero(~told)
+        for start in range(0, max(len(rest), 1), _BIOS):
+            some = rest[start : start + _BIOS]
+            owners.add(some)
+            yield self._projected(TEXT, embeddings.of(self.kols["bio"].iloc[some]))
 
     def _own(self, space: str) -> tuple[Ints, Vectors]:
         learned = self._learned.get(space)

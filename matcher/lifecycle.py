@@ -162,10 +162,10 @@ class Past:
     def levels(self, known: Ints, start: int, stop: int) -> Levels:
         """Return the engagement of posts published in a window, 1970 standing for no time."""
         log, size = self.history.posts, len(self.history.kol_ids)
-        published = log.published[known]
+        published = log.published(known)
         rows = known[(published >= max(start, 1)) & (published < stop)]
         rows = rows[~np.isnan(self.engagements[rows])]
-        kol, told = log.seen.code[rows], self.engagements[rows]
+        kol, told = log.seen.code_of(rows), self.engagements[rows]
         every = np.arange(size)
         middle = look_up(*group_medians(kol, told), every)
         count = np.bincount(kol, minlength=size).astype(np.float64)

@@ -102,8 +102,7 @@ def _groups(
 def _quotes(peers: Cells) -> pd.DataFrame:
     """Return every valid quote of the roster at each time, with what it compares by."""
     history = peers.history
-    cell, series = np.nonzero(peers.quotes >= 0)
-    row = peers.quotes[cell, series]
+    cell, row = peers.valid_quotes()
     return pd.DataFrame(
         {
             "kol": peers.kol[cell],

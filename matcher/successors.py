@@ -96,12 +96,16 @@ class Successors:
         self.platform = codes_in(pd.Index(PLATFORMS), kols["platform"])
         self.person = pd.factorize(kols["person_id"].fillna(kols["kol_id"]))[0]
 
-    @cached_property
-    def prices(self) -> Floats:
-        """Return what each KOL asks, shape (kols, modes, currencies); NaN where nothing valid."""
+    @property
+    def shape(self) -> tuple[int, int]:
+        """How many modes there are, and currencies."""
+        return len(QUOTED_MODES), max(len(self.directory.history.currencies), 1)
+
+    def prices(self, kols: Ints) -> Floats:
+        """Return what KOLs ask, shape (kols, modes, currencies); NaN where nothing valid."""
         history = self.directory.history
-        rows = self.cells.quotes
-        out = np.full((len(rows), len(QUOTED_MODES), max(len(history.currencies), 1)), np.nan)
+        rows = self.cells.quotes_of(kols)
+        out = np.full((len(rows), *self.shape), np.nan)
         kol, quote = np.nonzero(rows >= 0)
         row = rows[kol, quote]
         mode, currency = history.rate_mode[row], history.rate_currency[row]
@@ -110,7 +114,9 @@ class Successors:
 
     @cached_property
     def _rising(self) -> Ints:
-        quoted = ~np.isnan(self.prices).all(axis=(1, 2))
+        owner, row = self.cells.valid_quotes()
+        quoted = np.zeros(len(self.directory), dtype=bool)
+        quoted[owner[~np.isnan(self.directory.history.rate_price[row])]] = True
         return np.flatnonzero(quoted & self.rising).astype(np.int64)
 
     def alike(self, kols: Ints) -> list[Found]:
@@ -146,8 +152,8 @@ class Successors:
         # Growth that nobody knows is no better than theirs who rise.
         kept &= ~(self.growth[who] <= self.growth[kol])
         who, cosine = who[kept], cosine[kept]
-        own = np.where(modes, self.prices[kol], np.nan)
-        below = (self.prices[who] < own).reshape(len(who), own.size)
+        own = np.where(modes, self.prices(np.array([kol]))[0], np.nan)
+        below = (self.prices(who) < own).reshape(len(who), own.size)
         there = below.any(axis=1)
         who, cosine, series = who[there], cosine[there], below[there].argmax(axis=1)
         mode, currency = series // own.shape[1], series % own.shape[1]
@@ -169,7 +175,7 @@ class Successors:
                     tier_codes(kols["followers"].to_numpy(dtype=np.float64)), index=kols.index
                 ).map(tiers),
                 "similarity": np.minimum(chosen.cosine, 1.0),
-                "price": self.prices[who, mode, currency],
+                "price": self.prices(who)[np.arange(len(who)), mode, currency],
                 "currency": self.directory.history.currencies.to_numpy()[currency],
                 "mode": np.array(QUOTED_MODES)[mode],
                 # A share, as people say it; the signal is its logarithm.
@@ -200,15 +206,15 @@ def successors(found: Candidates, directory: Directory, count: int = SUCCESSORS)
         not asked.
     """
     finder, history = directory.once(Successors), directory.history
-    place = pd.Index(directory.kols["kol_id"]).get_indexer(pd.Index(found.pairs["kol_id"]))
-    kols, which = np.unique(place.astype(np.int64), return_inverse=True)
+    place = directory.positions(found.pairs["kol_id"])
+    kols, which = np.unique(place, return_inverse=True)
     alike = finder.alike(kols)
     mode = codes_in(pd.Index(QUOTED_MODES), found.offers["mode"])
     money = codes_in(history.currencies, found.offers["currency"])
     asked = np.flatnonzero((mode >= 0) & (money >= 0))
     chosen = []
     for pair in asked.tolist():
-        offered = np.zeros(finder.prices.shape[1:], dtype=bool)
+        offered = np.zeros(finder.shape, dtype=bool)
         offered[mode[pair], money[pair]] = True
         chosen.append(finder.chosen(int(place[pair]), alike[which[pair]], offered))
     whole, owner = Chosen.joined(chosen, _SCREENED)
@@ -262,7 +268,7 @@ def successors_of(directory: Directory, kol_id: str, count: int = 10) -> pd.Data
     UserError
         If no such KOL was known at that moment.
     """
-    place = pd.Index(directory.kols["kol_id"]).get_indexer([kol_id])[0]
+    place = directory.positions([kol_id])[0]
     if place < 0:
         raise UserError(
             f"Got KOL {kol_id!r} but expected the id of one that was known before "
@@ -270,7 +276,7 @@ def successors_of(directory: Directory, kol_id: str, count: int = 10) -> pd.Data
         )
     finder = directory.once(Successors)
     (alike,) = finder.alike(np.array([place], dtype=np.int64))
-    every = np.ones(finder.prices.shape[1:], dtype=bool)
+    every = np.ones(finder.shape, dtype=bool)
     told = finder.choose(int(place), alike, every).head(count)
     told.insert(0, "rank", np.arange(1, len(told) + 1))
     return told[["rank", *COLUMNS, "mode", "growth"]]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,9 @@ import pandas as pd
 from features.config import FeatureConfig
 from features.contract import AUDIENCE
 from features.history import History
+from features.ragged import ragged, starts
 from features.signals.family import Signals
+from features.spill import Spill, spilled
 from features.statistics import row_mean, where
 from features.timeline import Floats, Ints, expand, positions
 from features.vectors import Embeddings
@@ -24,6 +25,8 @@ from features.view import View
 _GRID = 2.0**40
 _BLOCK = 16_384
 """Pairs compared at once."""
+_ROWS = 65_536
+"""Mixes read at once."""
 
 AUDIENCE_SIGNALS = {
     **{
@@ -91,21 +94,25 @@ class _Mixes:
     @classmethod
     def of(cls, mixes: pd.Series[Any], names: list[str]) -> _Mixes:
         """Read mixes, scaling each to 1."""
-        sizes = mixes.map(len).to_numpy(dtype=np.int64)
-        said = pd.Series(list(chain.from_iterable(mixes)), dtype=object)
-        values = np.array(list(chain.from_iterable(m.values() for m in mixes)), dtype=np.float64)
-        owner = np.repeat(np.arange(len(sizes)), sizes)
-        code, known = pd.factorize(said, sort=True)
+        flat = ragged(mixes)
+        values = np.empty(0) if flat.share is None else flat.share
         # Added up in the order of names, whatever order the mix has.
-        order = np.lexsort((code, owner))
-        total = np.bincount(owner[order], weights=values[order], minlength=len(sizes))
-        told = total[owner] > 0
-        share = np.rint(values[told] / total[owner[told]] * _GRID) / _GRID
+        rank = np.argsort(np.argsort(flat.names, kind="stable"))
         place = positions(names)
-        columns = np.array([place.get(name, len(names)) for name in known], dtype=np.int16)
-        counts = np.bincount(owner[told], minlength=len(sizes))
-        start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        return cls(start, columns[code[told]], share, len(names))
+        columns = np.array([place.get(name, len(names)) for name in flat.names], dtype=np.int16)
+        counts, column, share = Spill(np.int64), Spill(np.int16), Spill(np.float64)
+        for first in range(0, max(len(flat), 1), _ROWS):
+            edges = flat.start[first : first + _ROWS + 1]
+            part = slice(int(edges[0]), int(edges[-1]))
+            sizes, code, value = np.diff(edges), flat.code[part], values[part]
+            owner = np.repeat(np.arange(len(sizes)), sizes)
+            order = np.lexsort((rank[code], owner))
+            total = np.bincount(owner[order], weights=value[order], minlength=len(sizes))
+            told = total[owner] > 0
+            counts.add(np.bincount(owner[told], minlength=len(sizes)))
+            column.add(columns[code[told]])
+            share.add(np.rint(value[told] / total[owner[told]] * _GRID) / _GRID)
+        return cls(spilled(starts(counts.done())), column.done(), share.done(), len(names))
 
     def rows(self, wanted: Ints) -> Floats:
         """Return the shares of mixes by position, shape (wanted, names + 1).

@@ -15,9 +15,11 @@ from features.config import FeatureConfig
 from features.contract import GOALS, PLATFORMS
 from features.history import History, codes_in
 from features.postlog import PostLog
+from features.ragged import ragged
 from features.signals.family import Signals
+from features.spill import spilled
 from features.statistics import ratio, row_mean, where
-from features.timeline import Floats, Ints, pick
+from features.timeline import Bools, Floats, Ints, pick
 from features.vectors import Embeddings
 from features.view import Cells, View
 
@@ -78,18 +80,17 @@ class _Facts:
 
 
 def _facts(history: History) -> _Facts:
-    lists = history.kols.frame["verticals"]
-    sizes = lists.map(len).to_numpy(dtype=np.int64)
-    codes = codes_in(history.verticals, lists.explode().dropna())
-    owner = np.repeat(np.arange(len(sizes)), sizes)
+    lists = ragged(history.kols.frame["verticals"])
+    sizes, owner, start = lists.sizes, lists.owner, lists.start[:-1]
+    named = codes_in(history.verticals, lists.names)
+    codes = named[lists.code]
     table = np.zeros((len(sizes) + 1, len(history.verticals) + 1), dtype=bool)
     table[owner[codes >= 0], codes[codes >= 0]] = True
-    start = np.cumsum(sizes) - sizes
     return _Facts(
         verticals=sizes.astype(np.float64),
-        credentials=history.kols.frame["credentials"].map(len).to_numpy(dtype=np.float64),
+        credentials=ragged(history.kols.frame["credentials"]).sizes.astype(np.float64),
         first=np.where(sizes > 0, np.append(codes, -1)[np.where(sizes > 0, start, -1)], -1),
-        table=table,
+        table=spilled(table),
     )
 
 
@@ -132,23 +133,24 @@ def _share_of(vertical: str) -> Callable[[Cells], Floats]:
     """Return what tells the share of recent posts of each cell that are tagged with a vertical."""
 
     def share(cells: Cells) -> Floats:
-        named = cells.history.posts.once(_tagged(vertical))
-        return np.asarray(cells.of_posts(row_mean(np.asarray(pick(named, cells.recent.rows)))))
+        named, rows = cells.history.posts.once(_tagged(vertical)), cells.recent.rows
+        told = where(rows >= 0, pick(named, rows, False).astype(np.float64))
+        return np.asarray(cells.of_posts(row_mean(told)))
 
     return share
 
 
 @cache
-def _tagged(vertical: str) -> Callable[[PostLog], Floats]:
-    """Return what tells, for each observation of a post, 1 where a tag names the vertical."""
+def _tagged(vertical: str) -> Callable[[PostLog], Bools]:
+    """Return what tells, for each observation of a post, whether a tag names the vertical."""
 
-    def tagged(log: PostLog) -> Floats:
-        posts, tag, names = log.tags
+    def tagged(log: PostLog) -> Bools:
         words = vertical_words(vertical)
-        naming = np.array([_names(name, words) for name in names], dtype=bool)
-        named = np.zeros(len(log.seen))
-        named[posts[naming[tag]]] = 1.0
-        return named
+        naming = np.array([_names(name, words) for name in log.tags.names], dtype=bool)
+        named = np.zeros(len(log.seen), dtype=bool)
+        for _, part in log.tags.blocks:
+            named[log.tags.row[part][naming[log.tags.code[part]]]] = True
+        return spilled(named)
 
     return tagged
 
@@ -187,7 +189,7 @@ def _languages(history: History) -> tuple[Ints, Ints]:
     rest = r"[-_].*"
     theirs = history.kols.frame["language"].str.lower().str.replace(rest, "", regex=True)
     ours = history.briefs["language"].str.lower().str.replace(rest, "", regex=True)
-    names = pd.Index(sorted({*theirs.dropna(), *ours.dropna()}))
+    names = pd.Index(sorted({*theirs.dropna().unique(), *ours.dropna()}))
     return codes_in(names, theirs), codes_in(names, ours)
 
 
@@ -202,7 +204,7 @@ def _region_shares(history: History) -> tuple[Floats, Floats, Ints]:
     """Return each brief's target by region and in all, and the region of each profile."""
     mixes = history.briefs["audience_region"]
     regions = history.kols.frame["region"]
-    names = pd.Index(sorted(set(regions.dropna())))
+    names = pd.Index(sorted(regions.dropna().unique()))
     shares = np.full((len(mixes), len(names) + 1), np.nan)
     for row, mix in enumerate(mixes):
         if mix:

@@ -6,6 +6,7 @@ import re
 from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from features.cells import load_toml
@@ -14,9 +15,11 @@ from features.contract import AUDIENCE, PLATFORMS
 from features.history import History, codes_in
 from features.postlog import PostLog, Recent
 from features.profiles import halves
+from features.ragged import ragged
 from features.signals.category import known_verticals, vertical_words
 from features.signals.engagement import engagement_rate
 from features.signals.family import Signals
+from features.spill import spilled
 from features.statistics import group_medians, log, look_up, ratio, where
 from features.timeline import DAY, Bools, Floats, Ints, expand, pick
 from features.vectors import Embeddings
@@ -60,6 +63,8 @@ _LEAST_TAGGED = 5
 """Posts with a vertical that each half needs."""
 _EVERYDAY = ("lifestyle", "entertainment")
 """Verticals whose tags go with any subject."""
+_ROWS = 65_536
+"""Profiles looked at at once."""
 IDENTITY = ("display_name", "language", "region", "verticals", "mcn")
 """What an account is known by; of the verticals the first."""
 
@@ -128,21 +133,22 @@ def _turned(recent: Recent) -> Floats:
     return where(size >= _LEAST_TAGGED, ratio(alike, 2 * size * (size - 1)) - between)
 
 
-def post_verticals(log: PostLog) -> Ints:
+def post_verticals(log: PostLog) -> npt.NDArray[np.int16]:
     """Return the vertical that most of each observation's tags name, -1 where none names any.
 
     Of several as often named, the first of the vocabulary's list.
     """
-    rows, tag, names = log.tags
-    known = np.array([_named(name) for name in names], dtype=np.int64)[tag]
-    told = known >= 0
-    size = len(_topics())
-    cell, count = np.unique(rows[told] * size + known[told], return_counts=True)
-    # By row, the most often named last; of equals the first of the list last.
-    order = np.lexsort((-(cell % size), count, cell // size))
-    out = np.full(len(log.seen), -1, dtype=np.int64)
-    out[cell[order] // size] = cell[order] % size
-    return out
+    tags, size = log.tags, len(_topics())
+    names = np.array([_named(name) for name in tags.names], dtype=np.int64)
+    out = np.full(len(log.seen), -1, dtype=np.int16)
+    for _, part in tags.blocks:
+        rows, known = tags.row[part].astype(np.int64), names[tags.code[part]]
+        told = known >= 0
+        cell, count = np.unique(rows[told] * size + known[told], return_counts=True)
+        # By row, the most often named last; of equals the first of the list last.
+        order = np.lexsort((-(cell % size), count, cell // size))
+        out[cell[order] // size] = cell[order] % size
+    return spilled(out)
 
 
 def _named(tag: str) -> int:
@@ -254,8 +260,13 @@ def _identities(history: History) -> list[Ints]:
     for name in IDENTITY:
         values = history.kols.frame[name]
         if name == "verticals":
-            values = values.map(lambda names: names[0] if names else None)
-        found.append(pd.factorize(values)[0].astype(np.int64))
+            lists = ragged(values)
+            code = np.full(len(lists), -1, dtype=np.int64)
+            told = np.flatnonzero(lists.sizes)
+            code[told] = lists.code[lists.start[told]]
+        else:
+            code = pd.factorize(values)[0].astype(np.int64)
+        found.append(spilled(code))
     return found
 
 
@@ -273,13 +284,14 @@ def _late(cells: Cells) -> Floats:
 def _finest(history: History) -> Floats:
     """Return the log of the people in the smallest segment that each profile tells of."""
     frame = history.kols.frame
-    least = np.array(
-        [
-            min((s for mix in mixes if mix for s in mix.values() if s > 0), default=np.nan)
-            for mixes in zip(*(frame[f"audience_{name}"] for name in AUDIENCE), strict=True)
-        ],
-        dtype=np.float64,
-    )
+    least = np.full(len(frame), np.inf)
+    for name in AUDIENCE:
+        mixes = ragged(frame[f"audience_{name}"])
+        for row in range(0, len(mixes) if mixes.share is not None else 0, _ROWS):
+            own = mixes[row : row + _ROWS]
+            told = own.share > 0
+            np.minimum.at(least[row : row + _ROWS], own.owner[told], own.share[told])
+    least[np.isinf(least)] = np.nan
     people = least * frame["followers"].to_numpy(dtype=np.float64)
     return log(people)
 
@@ -307,19 +319,19 @@ def _unlicensed(view: View) -> Floats:
 
 def _first_credential(history: History) -> int:
     """Return when a credential of anybody's was first told."""
-    told = history.kols.frame["credentials"].map(len).to_numpy() > 0
+    told = ragged(history.kols.frame["credentials"]).sizes > 0
     return int(history.kols.at[told].min(initial=np.iinfo(np.int64).max))
 
 
 def _licences(history: History) -> dict[str, Bools]:
     """Return, by vertical that needs a credential, which profiles tell a fitting one."""
-    held, names = pd.factorize(history.kols.frame["credentials"])
-    return {
-        vertical: np.array(
-            [fits_credential(name, rule["credentials"]) for name in names], dtype=bool
-        ).reshape(len(names))[held]
-        for vertical, rule in platform_rules()["licensed"].items()
-    }
+    held, found = ragged(history.kols.frame["credentials"]), {}
+    for vertical, rule in platform_rules()["licensed"].items():
+        words = rule["credentials"]
+        fits = np.array([fits_credential((name,), words) for name in held.names], dtype=bool)
+        found[vertical] = np.zeros(len(held), dtype=bool)
+        found[vertical][held.owner[fits[held.code]]] = True
+    return found
 
 
 def fits_credential(held: tuple[str, ...], words: list[str]) -> bool:

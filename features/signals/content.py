@@ -13,7 +13,7 @@ from features.profiles import Posts, Profiles, posts_of, profile
 from features.signals.family import Signals
 from features.similarity import cosines
 from features.statistics import row_mean, row_top, where
-from features.timeline import Bools, Floats, Ints, pick
+from features.timeline import Bools, Floats, Ints
 from features.vectors import Embeddings, Vectors
 from features.view import View
 from features.widening import widened_briefs
@@ -143,7 +143,7 @@ def brief_texts(view: View) -> tuple[list[str], Ints]:
 
 def bio_texts(view: View) -> tuple[list[str], Ints]:
     """Return the distinct bios, and each pair's place among them, -1 where none is known."""
-    bios = view.history.kols.frame["bio"].astype(object)
     rows, which = np.unique(view.cells.profile, return_inverse=True)
-    codes, names = pd.factorize(pd.Series(pick(bios.to_numpy(), rows, None)))
+    bios = view.history.kols.frame["bio"].take(np.maximum(rows, 0)).astype(object)
+    codes, names = pd.factorize(bios.where(rows >= 0, None))
     return [str(name) for name in names], codes.astype(np.int64)[which][view.cell]

@@ -71,7 +71,7 @@ def _ends(cells: Cells, days: int) -> tuple[Ints, Ints]:
 def follower_growth(cells: Cells, days: int) -> Floats:
     """Return the log growth of followers per 30 days, NaN where too little is known."""
     latest, earlier = _ends(cells, days)
-    followers = np.log1p(cells.history.kols.frame["followers"].to_numpy(dtype=np.float64))
-    rise = pick(followers, latest) - pick(followers, earlier)
+    followers = cells.history.kols.frame["followers"].to_numpy(dtype=np.float64)
+    rise = np.log1p(pick(followers, latest)) - np.log1p(pick(followers, earlier))
     gap = days_between(*follower_ends(cells, days))
     return where(gap >= _LEAST_DAYS, ratio(rise * 30.0, gap))

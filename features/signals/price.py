@@ -61,10 +61,9 @@ def _peer_log_price(view: View, row: Ints) -> Floats:
 
 
 def _medians(peers: Cells) -> tuple[Ints, Floats]:
-    rows = peers.quotes
-    group = _like(peers.history, peers.segment[:, None], rows)
-    prices = pick(peers.history.rate_price, rows)
-    return group_medians(group.ravel(), log(np.asarray(prices)).ravel())
+    owner, rows = peers.valid_quotes()
+    group = _like(peers.history, peers.segment[owner], rows)
+    return group_medians(group, log(np.asarray(pick(peers.history.rate_price, rows))))
 
 
 def _currency_log_price(view: View, row: Ints) -> Floats:
@@ -77,9 +76,9 @@ def _currency_log_price(view: View, row: Ints) -> Floats:
 
 
 def _currency_medians(peers: Cells) -> tuple[Ints, Floats]:
-    prices = pick(peers.history.rate_price, peers.quotes)
-    group = _in_currency(peers.history, peers.moment[:, None], peers.quotes)
-    return group_medians(group.ravel(), log(np.asarray(prices)).ravel())
+    owner, rows = peers.valid_quotes()
+    group = _in_currency(peers.history, peers.moment[owner], rows)
+    return group_medians(group, log(np.asarray(pick(peers.history.rate_price, rows))))
 
 
 def _in_currency(history: History, moment: Ints, rows: Ints) -> Ints:

@@ -11,10 +11,11 @@ import pandas as pd
 from features.history import History
 from features.outcomes import earned_in, ripe_outcomes
 from features.pipeline import FeaturePipeline
+from features.ragged import ragged
 from features.signals.affinity import TEXT, sides
 from features.signals.content import brief_texts
 from features.similarity import cosines
-from features.timeline import Floats, Ints, micros, pick
+from features.timeline import Floats, Ints, expand, micros
 from features.view import View
 from matcher.reasons.figures import money, short, wan
 from matcher.wording import Text
@@ -244,12 +245,12 @@ def _lookalikes(
 def _closer(view: View) -> Callable[[Ints, Ints], Floats]:
     """Return a function that gives what two KOLs have in common beside their posts."""
     platform, profile = view.cells.platform[view.cell], view.cells.profile[view.cell]
-    named = pd.Series(
-        pick(view.history.kols.frame["verticals"].to_numpy(), profile, None)
-    ).explode()
-    codes, verticals = pd.factorize(named)
+    lists = ragged(view.history.kols.frame["verticals"])
+    start = np.where(profile < 0, 0, lists.start[profile])
+    entries, owner = expand(start, np.where(profile < 0, 0, lists.start[profile + 1]))
+    verticals, codes = np.unique(lists.code[entries], return_inverse=True)
     names = np.zeros((len(view), len(verticals)))
-    names[named.index.to_numpy()[codes >= 0], codes[codes >= 0]] = 1.0
+    names[owner, codes] = 1.0
 
     def closer(left: Ints, right: Ints) -> Floats:
         shared = names[left] @ names[right].T > 0

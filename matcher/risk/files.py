@@ -122,15 +122,18 @@ class Files:
     def _read(self, state: int) -> tuple[Post, ...]:
         recent, log = self.view.cells.recent, self.history.posts
         names = topic_names()
+        columns = np.flatnonzero(recent.there[state])
+        rows = recent.rows[state, columns]
+        texts, published = log.worded(rows).tolist(), log.published(rows).tolist()
+        ids = log.seen.frame["post_id"].take(rows).tolist()
         found = []
-        for column in np.flatnonzero(recent.there[state]).tolist():
-            row = int(recent.rows[state, column])
-            topic, published = int(self._vertical[state, column]), log.published[row]
+        for place, column in enumerate(columns.tolist()):
+            topic, day = int(self._vertical[state, column]), published[place]
             found.append(
                 Post(
-                    post_id=str(log.seen.frame["post_id"].iloc[row]),
-                    date=f"{pd.Timestamp(int(published), unit='us'):%Y-%m-%d}" if published else "",
-                    text=str(log.worded.iloc[row]),
+                    post_id=str(ids[place]),
+                    date=f"{pd.Timestamp(day, unit='us'):%Y-%m-%d}" if day else "",
+                    text=str(texts[place]),
                     vertical=names[topic] if topic >= 0 else "",
                     half=int(self._half[state, column]),
                     **{name: bool(flags[state, column]) for name, flags in self._flags.items()},
