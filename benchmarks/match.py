@@ -48,7 +48,7 @@ from matcher.candidates import Candidates, candidates
 from matcher.config import Config
 from matcher.model import Matcher
 from matcher.retrieval import Retrieval
-from serving.publish import Spool
+from serving.spool import Spool
 
 BEST = 20
 LAKE_BRIEFS = 10_000

@@ -84,6 +84,9 @@ class SentenceEncoder:
     def __init__(self, config: EncoderConfig | None = None) -> None:
         self.config = config or EncoderConfig()
 
+    def __reduce__(self) -> tuple[type[SentenceEncoder], tuple[EncoderConfig]]:
+        return type(self), (self.config,)  # another process loads the weights itself
+
     @cached_property
     def id(self) -> str:
         """Hash of everything that changes a vector, be it a query's or a document's.

@@ -70,3 +70,6 @@ class TableError(UserError):
         lines = "\n".join(f"  {fault}" for fault in self.faults[:20])
         rest = f"\n  ... and {count - 20} more" if count > 20 else ""
         super().__init__(f"{count} fault{'s' if count > 1 else ''} in the data:\n{lines}{rest}")
+
+    def __reduce__(self) -> tuple[type[TableError], tuple[tuple[Fault, ...]]]:
+        return type(self), (self.faults,)

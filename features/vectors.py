@@ -65,6 +65,11 @@ class VectorStore:
             self._shelves[encoder_id] = Shelf(folder, self._may_write)
         return self._shelves[encoder_id]
 
+    def reopen(self) -> None:
+        """Look again at what others have written since a shelf was first used."""
+        if self.folder is not None:
+            self._shelves.clear()
+
 
 class Embeddings:
     """Vectors of texts, from the store where it has them and from the encoder where not.
@@ -105,10 +110,7 @@ class Embeddings:
             that read the two differently make a difference.
         """
         encoder = self.encoder
-        if role == "query" and isinstance(encoder, QueryEncoder):
-            shelf, encode = self.store.shelf(encoder.query_id), encoder.encode_query
-        else:
-            shelf, encode = self.store.shelf(encoder.id), encoder.encode
+        shelf, encode = self._way(role)
         values = [text if isinstance(text, str) and text.strip() else None for text in texts]
         which, found = pd.factorize(np.array(values, dtype=object))
         names = [str(name) for name in found]
@@ -122,12 +124,45 @@ class Embeddings:
             return np.zeros((len(values), encoder.dimension), dtype=np.float32)
         return shelf.take(np.append(places, -1)[which])
 
+    def missing(self, texts: Iterable[str], role: Role = "document") -> list[list[str]]:
+        """Return the texts that the store lacks, in shards that may be encoded anywhere.
+
+        Whoever calls `of` with a whole shard gets the digits that this object would have got by
+        encoding all of them at once.
+
+        Parameters
+        ----------
+        texts : iterable of str
+            Texts.
+        role : str
+            As in `of`.
+        """
+        names = list({text for text in texts if text.strip()})
+        lacking = self._way(role)[0].find(text_keys(names)) < 0
+        left = sorted(
+            (name for name, lacks in zip(names, lacking, strict=True) if lacks), key=_place
+        )
+        shards: list[list[str]] = []
+        for batch in _batches([len(text) for text in left]):
+            # Whole batches, so that they are cut the same way wherever a shard is encoded.
+            if not shards or len(shards[-1]) + REPORT_TEXTS > SEGMENT_TEXTS:
+                shards.append([])
+            shards[-1] += left[batch]
+        return shards
+
+    def _way(self, role: Role) -> tuple[Shelf, Callable[[list[str]], Vectors]]:
+        """Return where the vectors of a role are kept and what makes them."""
+        encoder = self.encoder
+        if role == "query" and isinstance(encoder, QueryEncoder):
+            return self.store.shelf(encoder.query_id), encoder.encode_query
+        return self.store.shelf(encoder.id), encoder.encode
+
     def _encode(
         self, names: list[str], keys: Keys, shelf: Shelf, encode: Callable[[list[str]], Vectors]
     ) -> None:
         # Texts of one length share a batch, as padding costs time. A run that goes on after a
         # kill goes on at the start of a batch: its batches are those it would have had.
-        order = sorted(range(len(names)), key=lambda i: (len(names[i]), names[i]))
+        order = sorted(range(len(names)), key=lambda i: _place(names[i]))
         done, written, since = 0, 0, time.monotonic()
         vectors: list[Vectors] = []
         try:
@@ -148,6 +183,11 @@ class Embeddings:
     def _tell(self, done: int, total: int) -> None:
         if self.progress:
             self.progress(done, total)
+
+
+def _place(text: str) -> tuple[int, str]:
+    """Return what texts are sorted by before they are encoded."""
+    return len(text), text
 
 
 def _batches(lengths: Sequence[int]) -> Iterator[slice]:

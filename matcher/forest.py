@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,24 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from matcher.factorised import Scorer
+
+
+class Grow(Protocol):
+    """What trains a forest as `Forest.fit` does."""
+
+    def __call__(
+        self,
+        params: Mapping[str, Any],
+        train: Mapping[str, Any],
+        valid: Mapping[str, Any] | None,
+        *,
+        trees: int,
+        patience: int,
+        seed: int,
+    ) -> Forest:
+        """Return a forest."""
+        ...
+
 
 VERSION = "v4"
 """Version of LightGBM's text format."""

@@ -69,6 +69,25 @@ class MatchResult:
 
 
 @dataclass(frozen=True)
+class Desk:
+    """What one process keeps between questions to one model about the same tables.
+
+    Attributes
+    ----------
+    history : History
+        The tables.
+    pipeline : FeaturePipeline
+        What makes the model's signals of them.
+    retrieval : Retrieval
+        Who is worth ranking; keeps what is worked out once a moment.
+    """
+
+    history: History
+    pipeline: FeaturePipeline
+    retrieval: Retrieval
+
+
+@dataclass(frozen=True)
 class Matcher(Fitted):
     """Everything that was fitted, and how to use it.
 
@@ -100,22 +119,19 @@ class Matcher(Fitted):
 
         Parameters and errors are those of `match_parts`.
         """
-        parts = list(
-            self.match_parts(
-                tables,
-                brief_ids,
-                as_of,
-                embeddings,
-                top=top,
-                explore_share=explore_share,
-                plan=plan,
-                progress=progress,
+        return joined(
+            list(
+                self.match_parts(
+                    tables,
+                    brief_ids,
+                    as_of,
+                    embeddings,
+                    top=top,
+                    explore_share=explore_share,
+                    plan=plan,
+                    progress=progress,
+                )
             )
-        )
-        return MatchResult(
-            pd.concat([part.matches for part in parts], ignore_index=True),
-            pd.concat([part.exclusions for part in parts], ignore_index=True),
-            {name: _concat([part.details[name] for part in parts]) for name in parts[0].details},
         )
 
     def match_parts(
@@ -169,10 +185,46 @@ class Matcher(Fitted):
             If a brief does not exist, nobody was known at that moment, the encoder is another
             one, or the model was trained on other signals.
         """
+        yield from self.match_at(
+            self.desk(tables, embeddings, progress),
+            brief_ids,
+            as_of,
+            top=top,
+            explore_share=explore_share,
+            plan=plan,
+            memory=memory,
+            progress=progress,
+        )
+
+    def desk(self, tables: Tables, embeddings: Embeddings, progress: Progress = silent) -> Desk:
+        """Lay out tables for several calls of `match_at`, which then share what a roster costs.
+
+        Raises
+        ------
+        UserError
+            If the encoder is another one, or the model was trained on other signals.
+        """
         pipeline = self.pipeline(embeddings)
         self._check_use(pipeline)
-        _check_question(tables, brief_ids, as_of)
         history = History(tables)
+        scout, settings = self.scout, self.config.retrieval
+        return Desk(history, pipeline, Retrieval(history, pipeline, settings, scout, progress))
+
+    def match_at(
+        self,
+        desk: Desk,
+        brief_ids: Sequence[str],
+        as_of: pd.Timestamp,
+        *,
+        top: int | None = None,
+        explore_share: float | None = None,
+        plan: bool | None = None,
+        memory: float | None = None,
+        progress: Progress = silent,
+    ) -> Iterator[MatchResult]:
+        """Do what `match_parts` does, with what a process has laid out before."""
+        history, pipeline, retrieval = desk.history, desk.pipeline, desk.retrieval
+        _check_question(history.tables, brief_ids, as_of)
         questions = pd.DataFrame({"brief_id": list(dict.fromkeys(brief_ids))})
         questions["as_of"] = pd.Series([as_of] * len(questions), dtype=TIME)
 
@@ -182,7 +234,6 @@ class Matcher(Fitted):
         config = self.config.model_copy(update={"serving": serving})
         done = 0
         progress("matching briefs", done, len(questions))
-        retrieval = Retrieval(history, pipeline, self.config.retrieval, self.scout, progress)
         for part in candidates(questions, history, pipeline, config, retrieval):
             found = self.settled(part, history, pipeline)
             directory = retrieval.directory(as_of)
@@ -289,6 +340,15 @@ class Matcher(Fitted):
                 "Got a model that was trained on other signals than this kolmatch computes; "
                 "train again or use the kolmatch that trained it"
             )
+
+
+def joined(parts: Sequence[MatchResult]) -> MatchResult:
+    """Put the lists of some briefs, at least one part, behind one another."""
+    return MatchResult(
+        pd.concat([part.matches for part in parts], ignore_index=True),
+        pd.concat([part.exclusions for part in parts], ignore_index=True),
+        {name: _concat([part.details[name] for part in parts]) for name in parts[0].details},
+    )
 
 
 def _crowd(directory: Directory) -> Crowd:

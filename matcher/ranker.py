@@ -11,7 +11,7 @@ import pandas as pd
 from matcher.calibration import Calibration
 from matcher.config import RankerConfig
 from matcher.forecast import Forecaster
-from matcher.forest import Forest
+from matcher.forest import Forest, Grow
 from matcher.likeness import Likeness
 from matcher.standing import Standing
 
@@ -90,6 +90,7 @@ class FitRanker:
         config: RankerConfig,
         seed: int,
         basis: Basis = OUTCOMES,
+        grow: Grow = Forest.fit,
     ) -> FitRanker:
         """Fit on graded pairs; stop early on, and calibrate with, the later `valid` ones.
 
@@ -108,6 +109,8 @@ class FitRanker:
             Seed of sampling.
         basis : str
             What their grades rest on.
+        grow : callable
+            What trains the forest.
         """
         params = {
             "objective": "lambdarank",
@@ -126,7 +129,7 @@ class FitRanker:
             # al., WWW 2019, in LightGBM's additive form).
             params["lambdarank_position_bias_regularization"] = config.position_regularization
         weight = config.forecast_weight if likeness is None else config.likeness_weight
-        forest = Forest.fit(
+        forest = grow(
             params,
             train.as_dataset(weight),
             replace(valid, position=None).as_dataset(weight),

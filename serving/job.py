@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +17,11 @@ from matcher.config import Config
 from matcher.model import Matcher
 from matcher.registry import Loaded
 from matcher.software import code_version
-from serving.publish import Published, Run, Spool, check_run_id, publish_spooled, read_run, runs
+from serving.engine import Asked, Engine, OneProcess, Question
+from serving.publish import Published, Run, check_run_id, publish_spooled, read_run, runs
+
+HERE = OneProcess()
+"""Makes lists in this process."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ def serve(
     plan: bool | None = None,
     memory: float | None = None,
     run_id: str | None = None,
+    engine: Engine = HERE,
     progress: Progress = silent,
 ) -> Served:
     """Match briefs and publish the lists as one run.
@@ -114,6 +117,8 @@ def serve(
     run_id : str, optional
         Name of the run; by default made of `as_of`, the model and a digest of the question. The
         same run published twice is one run.
+    engine : Engine
+        Who makes the lists; the run is the same whoever does.
 
     Raises
     ------
@@ -133,14 +138,10 @@ def serve(
     )
     model = f"v{loaded.version}" if loaded else "content"
     # The same question to the same model about the same data is the same run; any other is not.
-    asked = [wanted, dict(versions), matcher.hash, top or matcher.config.serving.top]
-    if explore_share is not None:
-        asked.append(explore_share)
-    if plan is not None:
-        asked.append({"plan": plan})
-    question = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+    asked = Asked(as_of, top, explore_share, plan, memory)
+    question = Question(matcher, tables, dict(versions), embeddings, tuple(wanted), asked)
     run = Run(
-        run_id=run_id or f"{as_of:%Y%m%dT%H%M%SZ}-{model}-{question[:8]}",
+        run_id=run_id or f"{as_of:%Y%m%dT%H%M%SZ}-{model}-{question.digest[:8]}",
         as_of=as_of,
         model_version=loaded.version if loaded else None,
         model_hash=matcher.hash,
@@ -153,25 +154,13 @@ def serve(
         basis=matcher.basis,
         trained_at=pd.Timestamp(loaded.made_at) if loaded and loaded.made_at else None,
         stale=loaded.stale if loaded else "",
-        briefs=tuple(wanted),
+        briefs=question.briefs,
         explore_share=explore_share,
         plan=plan,
         settings=None if loaded else matcher.config.model_dump_json(),
         software=code_version("features", "matcher"),
     )
-    with Spool(home) as spool:
-        for part in matcher.match_parts(
-            tables,
-            wanted,
-            as_of,
-            embeddings,
-            top=top,
-            explore_share=explore_share,
-            plan=plan,
-            memory=memory,
-            progress=progress,
-        ):
-            spool.add(part.matches, part.exclusions, part.details)
+    with engine.spooled(question, home, progress) as spool:
         publish_spooled(home, run, spool)
     # Where the run was there already, it keeps the time at which it was first made.
     (made,) = (known for known in runs(home) if known.run_id == run.run_id)

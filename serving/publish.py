@@ -11,11 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shutil
-import time
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -25,34 +21,25 @@ import numpy as np
 import pandas as pd
 
 from features.arrow import (
-    Hashes,
     arrow_schema,
     content_hash,
-    hash_of_rows,
-    row_hashes,
     to_arrow,
     to_frame,
 )
 from features.columns import EPOCH, TableSpec
-from features.errors import TableError, UserError
-from features.jsonable import figure
+from features.errors import UserError
 from features.publishing import publishing
 from serving.results import BASES, DETAILS, EXCLUSIONS, MATCHES, RUNS
+from serving.spool import SPECS, Spool, with_objects
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from deltalake import DeltaTable
 
-_SPECS = {"matches": MATCHES, "exclusions": EXCLUSIONS, **DETAILS}
-_STAGING, _STALE_SECONDS = ".staging", 86_400.0
 _RUN, _ROW = "run_id", "_row"
 """Columns beside those of the table: the run, and the place of the row in it."""
-_OBJECTS = ("evidence", "contributions", "figures")
-"""Columns of matches that hold a JSON object, a dict in memory."""
 _RENAMED = {"matches": {"forecast_views": "views_p50", "propensity": "list_chance"}}
 """Columns of earlier runs, and what they are called by now."""
-KOL_COLUMNS = ("kol_id", "successor_id", "with_kol_id")
-"""Columns of results that hold a KOL's id; rows in which one does are about that KOL."""
 _RUN_ID = re.compile(r"(?!\.)[A-Za-z0-9._-]{1,80}")
 
 
@@ -223,83 +210,6 @@ def publish(
         publish_spooled(home, run, spool)
 
 
-class Spool:
-    """Lists on their way to be published, on disk: memory holds one part at a time.
-
-    A context: the folder goes when it is left. What a killed job leaves, the next one removes.
-
-    Parameters
-    ----------
-    home : Path
-        Folder for what is made from the data.
-    """
-
-    def __init__(self, home: Path) -> None:
-        self._folder = home / "results" / _STAGING / uuid.uuid4().hex
-        self._hashes: dict[str, list[Hashes]] = {}
-        self._parts = 0
-
-    def __enter__(self) -> Spool:
-        _sweep(self._folder.parent)
-        self._folder.mkdir(parents=True)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    def add(
-        self,
-        matches: pd.DataFrame,
-        exclusions: pd.DataFrame,
-        details: Mapping[str, pd.DataFrame] = MappingProxyType({}),
-    ) -> None:
-        """Add the lists of some briefs, which no other part has.
-
-        Parameters and errors are those of `publish`; each part brings the same tables.
-        """
-        import pyarrow.parquet as pq
-
-        self.check()
-        for name, frame in conformed(matches, exclusions, details).items():
-            path = self._folder / f"{name}-{self._parts:06d}.parquet"
-            pq.write_table(to_arrow(_SPECS[name], frame), path)
-            self._hashes.setdefault(name, []).append(row_hashes(_SPECS[name], frame))
-        self._parts += 1
-
-    def check(self) -> None:
-        """Refuse to go on where an erasure has removed what was spooled.
-
-        Raises
-        ------
-        UserError
-            If so.
-        """
-        if not self._folder.exists():
-            raise UserError(
-                "Got lists that an erasure removed while they were made; run the command again"
-            )
-
-    @property
-    def tables(self) -> list[str]:
-        """Names of the tables, in the order added."""
-        return list(self._hashes)
-
-    def content(self, name: str) -> str:
-        """Return what names the content of a table, however it was parted."""
-        return hash_of_rows(np.concatenate(self._hashes[name]))
-
-    def rows(self, name: str) -> int:
-        """Return how many rows a table has."""
-        return sum(map(len, self._hashes[name]))
-
-    def parts(self, name: str) -> Iterator[pa.Table]:
-        """Yield the rows of a table, a part at a time."""
-        import pyarrow.parquet as pq
-
-        for number in range(self._parts):
-            yield pq.read_table(self._folder / f"{name}-{number:06d}.parquet")
-
-
 def publish_spooled(home: Path, run: Run, spool: Spool) -> None:
     """Publish a run whose lists were spooled; errors are those of `publish`."""
     content = _content(run, [spool.content(name) for name in spool.tables])
@@ -314,50 +224,14 @@ def publish_spooled(home: Path, run: Run, spool: Spool) -> None:
                 "other data, settings or model); give this run an id of its own"
             )
         for name in spool.tables:
-            _write_rows(home, _SPECS[name], run.run_id, spool)
+            _write_rows(home, SPECS[name], run.run_id, spool)
         _write_run(home, run, content)
-
-
-def drop_spools(home: Path, *, apply: bool = True) -> int:
-    """Remove all lists on their way, whose makers then have to begin anew; return how many."""
-    found = [*(home / "results" / _STAGING).glob("*")]
-    for folder in found if apply else ():
-        shutil.rmtree(folder, ignore_errors=True)
-    return len(found)
-
-
-def _sweep(staging: Path) -> None:
-    """Remove what jobs left that were killed a day ago or earlier."""
-    for folder in staging.glob("*"):
-        with suppress(OSError):
-            if time.time() - folder.stat().st_mtime > _STALE_SECONDS:
-                shutil.rmtree(folder, ignore_errors=True)
-
-
-def conformed(
-    matches: pd.DataFrame, exclusions: pd.DataFrame, details: Mapping[str, pd.DataFrame]
-) -> dict[str, pd.DataFrame]:
-    """Return the tables of a run as they are stored, by name, as `publish` takes them.
-
-    Raises
-    ------
-    TableError
-        If rows break the table they are for.
-    ValueError
-        If there are columns, or tables, of other names.
-    """
-    if unknown := sorted(set(details) - set(DETAILS)):
-        raise ValueError(f"Got tables {unknown} but expected among {sorted(DETAILS)}")
-    return {
-        "matches": _checked(MATCHES, _with_objects(matches, _object_text)),
-        "exclusions": _checked(EXCLUSIONS, exclusions),
-    } | {name: _checked(DETAILS[name], frame) for name, frame in details.items()}
 
 
 def stored(home: Path, run_id: str) -> tuple[str, dict[str, pd.DataFrame]]:
     """Return the hash of what a run was published as, and its tables as they are stored now."""
     hashes = _runs_frame(home).set_index("run_id")["content"]
-    frames = {name: _read_rows(home, spec, run_id) for name, spec in _SPECS.items()}
+    frames = {name: _read_rows(home, spec, run_id) for name, spec in SPECS.items()}
     return str(hashes[run_id]), frames
 
 
@@ -384,7 +258,7 @@ def read_run(home: Path, run_id: str) -> Published:
     if run_id not in known:
         names = ", ".join([*known][-5:]) or "none"
         raise UserError(f"Got no published run {run_id!r}; the latest are: {names}")
-    matches = _with_objects(_read_rows(home, MATCHES, run_id), json.loads)
+    matches = with_objects(_read_rows(home, MATCHES, run_id), json.loads)
     exclusions = _read_rows(home, EXCLUSIONS, run_id)
     return Published(
         known[run_id],
@@ -434,35 +308,12 @@ def columns_of_all(home: Path, table: str, columns: Sequence[str]) -> pd.DataFra
     return frame
 
 
-def _checked(spec: TableSpec, frame: pd.DataFrame) -> pd.DataFrame:
-    if unknown := sorted(set(map(str, frame)) - set(spec.names)):
-        raise ValueError(f"Got {spec.name} with columns {unknown} but expected among {spec.names}")
-    conformed = spec.conform(frame)
-    if faults := spec.faults(conformed):
-        raise TableError(faults)
-    return conformed
-
-
-def _with_objects(matches: pd.DataFrame, change: Callable[[Any], Any]) -> pd.DataFrame:
-    return matches.assign(
-        **{
-            name: matches[name].astype(object).map(change, na_action="ignore")
-            for name in _OBJECTS
-            if name in matches
-        }
-    )
-
-
-def _object_text(figures: Mapping[str, object]) -> str:
-    return json.dumps({name: figure(value) for name, value in figures.items()}, ensure_ascii=False)
-
-
 def content_of(run: Run, frames: Mapping[str, pd.DataFrame]) -> str:
     """Return a hash of all that makes a run what it is.
 
     Not when it was made, on how bad a night, or by which code.
     """
-    return _content(run, [content_hash(_SPECS[name], frame) for name, frame in frames.items()])
+    return _content(run, [content_hash(SPECS[name], frame) for name, frame in frames.items()])
 
 
 def _content(run: Run, hashes: Sequence[str]) -> str:

@@ -21,8 +21,9 @@ from matcher.config import Config
 from matcher.model import Matcher
 from matcher.registry import Registry
 from matcher.software import code_version
-from serving.publish import Published, Run, conformed, read_run, stored
+from serving.publish import Published, Run, read_run, stored
 from serving.results import DETAILS, EXCLUSIONS, MATCHES
+from serving.spool import conformed
 
 SHOWN = 10
 """Differences that are told."""

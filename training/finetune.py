@@ -27,6 +27,7 @@ from features.pipeline import FeaturePipeline
 from features.progress import Progress, silent
 from features.vectors import Embeddings
 from matcher.config import Config, FinetuneConfig
+from matcher.forest import Forest, Grow
 from training.examples import Examples, example_pairs, graded_pairs
 from training.fit import Fit, Plan, fit_plan
 from training.metrics import ranking_metrics
@@ -97,6 +98,7 @@ def better_fit(
     config: Config,
     folder: Path,
     progress: Progress = silent,
+    grow: Grow = Forest.fit,
 ) -> tuple[Fit, Choice | None]:
     """Return a plan's model on a tuned encoder, if it is surely better, else the plain one.
 
@@ -110,6 +112,8 @@ def better_fit(
         (`training.fit.refitted`): they decide.
     folder : Path
         Where tuned encoders are kept.
+    grow : callable
+        What trains the ranker's forest.
 
     Returns
     -------
@@ -123,7 +127,7 @@ def better_fit(
     UserError
         If the encoder cannot be tuned, or the settings lead to no numbers.
     """
-    tuned = fit_tuned(plain.pipeline.embeddings, plan, history, config, folder, progress)
+    tuned = fit_tuned(plain.pipeline.embeddings, plan, history, config, folder, progress, grow)
     if tuned is None:
         return plain, None
     choice = choose(plain, tuned, plan, config)
@@ -137,6 +141,7 @@ def fit_tuned(
     config: Config,
     folder: Path,
     progress: Progress = silent,
+    grow: Grow = Forest.fit,
 ) -> Fit | None:
     """Tune an encoder on a plan's training briefs, and fit the plan's model on it.
 
@@ -155,7 +160,7 @@ def fit_tuned(
     config = config.model_copy(update={"encoder": changed})
     retold = Embeddings(SentenceEncoder(changed), embeddings.store, embeddings.progress)
     retold_pipeline = FeaturePipeline(config.features, retold)
-    return fit_plan(plan, history, retold_pipeline, config, progress, refit=False)
+    return fit_plan(plan, history, retold_pipeline, config, progress, refit=False, grow=grow)
 
 
 def plan_lessons(plan: Plan, history: History, config: Config) -> Lessons:

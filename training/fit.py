@@ -19,6 +19,7 @@ from features.tables import Tables
 from matcher.acceptance import Acceptance
 from matcher.config import Config
 from matcher.forecast import Forecaster
+from matcher.forest import Forest, Grow
 from matcher.heads import HEADS
 from matcher.likeness import Likeness
 from matcher.model import Matcher
@@ -342,15 +343,16 @@ def fit_plan(
     progress: Progress = silent,
     *,
     refit: bool = True,
+    grow: Grow = Forest.fit,
 ) -> Fit:
     """Fit a model on a plan's past.
 
     Without `refit` the forecasts do not learn from the validation part, whatever settings say
-    (`refitted`): for whoever wants to ask that part something.
+    (`refitted`): for whoever wants to ask that part something. `grow` trains the ranker's forest.
     """
     examples, pipeline = plan_examples(plan, history, pipeline, config, progress)
     answers = answers_of(history, pipeline, plan.known_before[plan.taught])
-    matcher = fit_matcher(examples, plan, config, pipeline, answers)
+    matcher = fit_matcher(examples, plan, config, pipeline, answers, grow)
     fit = Fit(matcher, examples, pipeline, answers)
     return refitted(fit, plan) if refit and config.training.refit else fit
 
@@ -416,6 +418,7 @@ def fit_matcher(
     config: Config,
     pipeline: FeaturePipeline,
     answers: Answers | None = None,
+    grow: Grow = Forest.fit,
 ) -> Matcher:
     """Fit forecasts and ranker on a plan's training part, tuned on its validation part.
 
@@ -427,6 +430,8 @@ def fit_matcher(
         What made their signals.
     answers : Answers, optional
         How contacted KOLs answered; without them acceptance is not forecast.
+    grow : callable
+        What trains the ranker's forest.
     """
     train, valid = examples.of(plan.briefs("train")), examples.of(plan.briefs("valid"))
     forecaster = _forecaster(train.known, config)
@@ -447,6 +452,7 @@ def fit_matcher(
         config.ranker,
         config.seed,
         basis,
+        grow,
     )
     forecaster = _calibrated(forecaster, train, crossed, valid, config)
     if answers is not None:

@@ -16,6 +16,7 @@ from features.progress import Progress, silent
 from features.tables import Tables
 from features.vectors import Embeddings
 from matcher.config import Config
+from matcher.forest import Forest, Grow
 from matcher.model import Matcher
 from matcher.registry import Registry, TrackedRun
 from training.artifacts import log_report
@@ -91,6 +92,7 @@ def train(
     command: str = "",
     encoders: Path | None = None,
     marks: Mapping[str, str] = MappingProxyType({}),
+    grow: Grow = Forest.fit,
     progress: Progress = silent,
 ) -> Trained:
     """Fit, evaluate, track and register a model.
@@ -118,6 +120,8 @@ def train(
         Where tuned text encoders are kept, needed where settings tune one.
     marks : mapping
         Parameters of the run beside those that every run has.
+    grow : callable
+        What trains the ranker's forest (`training.distributed.DaskGrowing`).
 
     Raises
     ------
@@ -144,7 +148,16 @@ def train(
     }
     with registry.run(f"train {parted}", params, versions) as run:
         rounds = [
-            play(plan, history, pipeline, config, progress, encoders, kept=plan is planned[0])
+            play(
+                plan,
+                history,
+                pipeline,
+                config,
+                progress,
+                encoders,
+                kept=plan is planned[0],
+                grow=grow,
+            )
             for plan in planned
         ]
         report = _report(rounds, history, command, parted, versions)

@@ -12,6 +12,7 @@ from features.history import History
 from features.pipeline import FeaturePipeline
 from features.progress import Progress, silent
 from matcher.config import Config
+from matcher.forest import Forest, Grow
 from matcher.likeness import Likeness
 from matcher.model import NOTHING, Matcher
 from matcher.ranker import JUDGMENTS
@@ -78,19 +79,21 @@ def play(
     encoders: Path | None = None,
     *,
     kept: bool = True,
+    grow: Grow = Forest.fit,
 ) -> Round:
     """Fit on a plan's past and measure on its test briefs.
 
     Where settings tune the text encoder, the better of two fits is measured, as the validation
     briefs say; `encoders` is where tuned ones are kept. Of a model that is not `kept` nobody will
-    ask how the signals were spread.
+    ask how the signals were spread. `grow` trains the ranker's forest.
     """
     if config.finetune.epochs and encoders is None:
         raise ValueError("Got [finetune] epochs but no folder for tuned encoders")
     tunes = config.finetune.epochs > 0 and encoders is not None
-    fit, choice = fit_plan(plan, history, pipeline, config, progress, refit=not tunes), None
+    fit = fit_plan(plan, history, pipeline, config, progress, refit=not tunes, grow=grow)
+    choice: Choice | None = None
     if tunes and encoders is not None:
-        fit, choice = better_fit(fit, plan, history, config, encoders, progress)
+        fit, choice = better_fit(fit, plan, history, config, encoders, progress, grow)
         fit = refitted(fit, plan) if config.training.refit else fit
     test = fit.examples.of(plan.briefs("test"))
     taught = fit.examples.of(plan.briefs("train"))

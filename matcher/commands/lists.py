@@ -12,9 +12,13 @@ from matcher.commands.shared import (
     STALE,
     ConfigFile,
     DataPath,
+    EngineName,
     MappingFile,
     MetricsFile,
+    Scheduler,
     TrackingUri,
+    Workers,
+    check_engine,
     existing,
     load_config,
     measured,
@@ -75,8 +79,16 @@ def match(
     ] = True,
     memory: Annotated[
         float | None,
-        typer.Option("--memory", min=0.1, help="GB that the run may take. Default: the model's."),
+        typer.Option(
+            "--memory",
+            min=0.1,
+            help="GB that the run (with --engine dask: each worker) may take. Default: the "
+            "model's.",
+        ),
     ] = None,
+    engine: EngineName = "single",
+    scheduler: Scheduler = None,
+    workers: Workers = None,
     language: Annotated[
         Literal["zh", "en"], typer.Option(help="Language of the lists and reasons.")
     ] = "en",
@@ -96,12 +108,14 @@ def match(
     from features.publishing import publishing
     from matcher.registry import Registry
     from matcher.screens import show_matches
-    from serving.job import open_briefs, serve
+    from serving.distributed import DaskEngine
+    from serving.job import HERE, open_briefs, serve
     from serving.page import write_pages
     from serving.privacy.outputs import remember
     from serving.workbook import write_files
     from serving.workflow import write_workflow
 
+    check_engine(engine, scheduler, workers)
     terminal, job = terminal_of_run(), measured("match", metrics)
     now = pd.Timestamp.now(tz="UTC").floor("s")
     moment = now if as_of is None else read_time(as_of)
@@ -137,6 +151,7 @@ def match(
             plan=plan,
             memory=memory,
             run_id=run_id,
+            engine=HERE if engine == "single" else DaskEngine(data, scheduler, workers),
             progress=progress,
         )
     _measure(job, served)

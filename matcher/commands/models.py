@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,10 +15,14 @@ from matcher.commands.shared import (
     STATE,
     ConfigFile,
     DataPath,
+    EngineName,
     MappingFile,
     MetricsFile,
+    Scheduler,
     Split,
     TrackingUri,
+    Workers,
+    check_engine,
     existing,
     load_config,
     measured,
@@ -28,6 +33,7 @@ from matcher.commands.shared import (
 
 if TYPE_CHECKING:
     from matcher.console import Terminal
+    from matcher.forest import Grow
     from matcher.registry import Registry
     from training.evaluate import Evaluation
     from training.finetune import Choice
@@ -47,6 +53,9 @@ def train(
             "by default as the settings say.",
         ),
     ] = None,
+    engine: EngineName = "single",
+    scheduler: Scheduler = None,
+    workers: Workers = None,
     config: ConfigFile = None,
     mapping: MappingFile = None,
     tracking_uri: TrackingUri = None,
@@ -55,17 +64,23 @@ def train(
     """Learn from past outcomes, compare with simple rules, and register the model as challenger.
 
     Without outcomes it learns from judgments: the grades 0 to 4 that people gave KOLs for briefs.
-    Text and grades are enough.
+    Text and grades are enough. With --engine dask workers grow the ranker's forest together.
     """
+    from matcher.forest import Forest
     from matcher.registry import Registry
+    from training.distributed import dask_growing
     from training.job import train as fit
 
+    check_engine(engine, scheduler, workers)
     terminal, job = terminal_of_run(), measured("train", metrics)
     settings = load_config(config)
     if origins is not None:
         rolling = settings.training.model_copy(update={"origins": origins})
         settings = settings.model_copy(update={"training": rolling})
-    with terminal.progress() as progress:
+    growing: AbstractContextManager[Grow]
+    growing = nullcontext(Forest.fit) if engine == "single" else dask_growing(scheduler, workers)
+    # Workers that cannot be had are told of before the work, not after it.
+    with terminal.progress() as progress, growing as grow:
         source = open_source(data, mapping, progress)
         embeddings = open_embeddings(source, settings, progress)
         registry = Registry(source.home, tracking_uri)
@@ -78,6 +93,7 @@ def train(
             split=split,
             command=shlex.join(["kolmatch", *STATE.typed]),
             encoders=source.encoders,
+            grow=grow,
             progress=progress,
         )
     job.set("kolmatch_model_version", float(trained.version))

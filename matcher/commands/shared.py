@@ -78,6 +78,30 @@ MetricsFile = Annotated[
         "it fails.",
     ),
 ]
+EngineName = Annotated[
+    Literal["single", "dask"],
+    typer.Option(
+        help="'single': this process. 'dask': processes here or on other machines; needs "
+        "`pip install kolmatch[dask]`, and a lake."
+    ),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        help="With --engine dask: address of a running Dask scheduler, such as "
+        "tcp://10.0.0.1:8786. Default: processes on this machine.",
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        help="With --engine dask: processes to start, by default one a processor; with "
+        "--scheduler, workers to wait for.",
+    ),
+]
 LAKE = Path("lake")
 
 
@@ -169,6 +193,13 @@ def open_embeddings(data: Data | Path, config: Config, progress: Progress) -> Em
         VectorStore(home / "vectors", lambda: still_there(home, versions)),
         lambda done, total: progress("encoding texts", done, total),
     )
+
+
+def check_engine(engine: str, scheduler: str | None, workers: int | None) -> None:
+    """Refuse options of an engine that was not asked for."""
+    for name, given in (("--scheduler", scheduler), ("--workers", workers)):
+        if engine != "dask" and given is not None:
+            raise typer.BadParameter("only --engine dask has workers", param_hint=name)
 
 
 def _versions_at(home: Path) -> dict[str, str]:

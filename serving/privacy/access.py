@@ -20,7 +20,8 @@ from serving.privacy import models
 from serving.privacy.documents import clean_file
 from serving.privacy.find import keys_of, seen_in, subject_of, traces_of
 from serving.privacy.outputs import files_in
-from serving.publish import KOL_COLUMNS, open_table
+from serving.publish import open_table
+from serving.spool import KOL_COLUMNS
 
 
 def access(lake: Lake, kol_id: str, registry: Registry, *, person: bool = False) -> dict[str, Any]:

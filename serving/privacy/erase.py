@@ -44,7 +44,7 @@ from serving.privacy.lists import clean_results, is_made_of_run, list_folders, r
 from serving.privacy.models import Seen
 from serving.privacy.outputs import files_in, remembered
 from serving.privacy.traces import Traces
-from serving.publish import drop_spools
+from serving.spool import drop_spools
 
 STAGES = ("tombstone", "tables", "vectors", "results", "files", "models", "report")
 """What an erasure does, in order."""

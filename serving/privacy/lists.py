@@ -14,7 +14,8 @@ from features.delta import forget_history
 from features.tables import Tables
 from serving.page import INDEX, write_pages
 from serving.privacy.traces import Traces
-from serving.publish import KOL_COLUMNS, Published, open_table, read_run
+from serving.publish import Published, open_table, read_run
+from serving.spool import KOL_COLUMNS
 from serving.workbook import write_files
 
 if TYPE_CHECKING:

@@ -154,6 +154,31 @@ def test_neither_order_nor_repetition_nor_a_stop_changes_a_vector(
         assert again == [whole[text] for text in texts]
 
 
+@settings(max_examples=30, deadline=None)
+@given(texts=st.lists(st.text("ab猫 ", max_size=6), max_size=40), data=st.data())
+def test_shards_encoded_anywhere_give_the_digits_of_one_call(
+    texts: list[str], data: st.DataObject
+) -> None:
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        patch.setattr(features.vectors, "REPORT_TEXTS", 3)
+        patch.setattr(features.vectors, "REPORT_CHARS", 12)
+        patch.setattr(features.vectors, "SEGMENT_TEXTS", 7)
+        whole = Embeddings(Batchy()).of(texts)
+        asking = Embeddings(Batchy(), VectorStore(Path(folder)))
+        shards = asking.missing(texts)
+        assert sorted(text for shard in shards for text in shard) == sorted(
+            {text for text in texts if text.strip()}
+        )
+        assert max(map(len, shards), default=0) <= 7
+        for shard in data.draw(st.permutations(shards)):
+            Embeddings(Batchy(), VectorStore(Path(folder))).of(shard)
+        asking.store.reopen()
+        assert asking.missing(texts) == []
+        np.testing.assert_array_equal(asking.of(texts), whole)
+        assert isinstance(asking.encoder, Batchy)
+        assert asking.encoder.batches == []
+
+
 def test_long_texts_come_in_small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(features.vectors, "REPORT_CHARS", 6)
     encoder = Counting()

@@ -179,6 +179,8 @@ def test_every_command_of_the_help_is_known_here(kolmatch: Kolmatch) -> None:
         (("evaluate", "files"), "Got no champion; train and promote a model"),
         (("evaluate", "files", "--version", "7"), "Got model version 7 but expected one of"),
         (("evaluate", "files", "--origins", "2"), "only --refit looks at several moments"),
+        (("match", "files", "--workers", "2"), "only --engine dask has workers"),
+        (("match", "files", *AS_OF, "--engine", "dask"), "--engine dask expected a lake"),
     ],
 )
 def test_wrong_usage_ends_in_one_message(

@@ -72,8 +72,8 @@ def test_nothing_that_was_read_before_an_erasure_is_written_after_it(
     commands: Any = import_module(f"matcher.commands.{module}")
     read = commands.open_source
 
-    def read_and_erase(*given: Any) -> Data:
-        source: Data = read(*given)
+    def read_and_erase(*given: Any, **named: Any) -> Data:
+        source: Data = read(*given, **named)
         now = pd.Timestamp("2026-11-28", tz="UTC")
         erase(Lake(lake), str(first["kol_id"]), Registry(lake), at=now)
         return source

@@ -205,18 +205,18 @@ def lists(lake: Path) -> str:
     """Return a digest of all that the latest run tells, whichever model and settings made it."""
     from features.arrow import content_hash
     from serving import publish as published
+    from serving import spool
 
     run = published.latest_run(lake)
     assert run is not None
     told = published.read_run(lake, run.run_id)
     frames = {
-        "matches": published._with_objects(told.matches, published._object_text),
+        "matches": spool.with_objects(told.matches, spool._object_text),
         "exclusions": told.exclusions,
         **told.details,
     }
     parts = [
-        content_hash(published._SPECS[n], published._checked(published._SPECS[n], f))
-        for n, f in frames.items()
+        content_hash(spool.SPECS[n], spool.checked(spool.SPECS[n], f)) for n, f in frames.items()
     ]
     return hashlib.sha256("".join(parts).encode()).hexdigest()[:16]
 
@@ -240,19 +240,19 @@ def _tables(lake: Path) -> dict[str, str]:
 def _runs(lake: Path) -> dict[str, str]:
     """Return the content of each published run, worked out anew from what is read back."""
     from serving import publish as published
+    from serving import spool
 
     found = {}
     for run in published.runs(lake):
         told = published.read_run(lake, run.run_id)
         frames = {
-            "matches": published._checked(
-                published.MATCHES, published._with_objects(told.matches, published._object_text)
+            "matches": spool.checked(
+                spool.SPECS["matches"], spool.with_objects(told.matches, spool._object_text)
             ),
-            "exclusions": published._checked(published.EXCLUSIONS, told.exclusions),
+            "exclusions": spool.checked(spool.SPECS["exclusions"], told.exclusions),
         }
         frames |= {
-            name: published._checked(published.DETAILS[name], frame)
-            for name, frame in told.details.items()
+            name: spool.checked(spool.SPECS[name], frame) for name, frame in told.details.items()
         }
         found[run.run_id] = published._content(told.run, frames)
     return found

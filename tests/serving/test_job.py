@@ -162,13 +162,13 @@ def test_without_plans_lists_are_those_by_rank_alone(
 def test_a_run_that_is_cut_off_publishes_nothing(
     tmp_path: Path, world: World, word_embeddings: Embeddings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = Matcher.match_parts
+    made = Matcher.match_at
 
     def cut_off(*given: Any, **told: Any) -> Any:
         yield next(made(*given, **told))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Matcher, "match_parts", cut_off)
+    monkeypatch.setattr(Matcher, "match_at", cut_off)
     with pytest.raises(KeyboardInterrupt):
         _serve(tmp_path, world, word_embeddings)
     assert runs(tmp_path) == []

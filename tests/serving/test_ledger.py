@@ -239,7 +239,7 @@ def test_forecasts_of_runs_of_an_earlier_version_are_held_against_what_came(
     old = [{"brief_id": "b1", "kol_id": "k1", "forecast_views": 700.0}]
     with monkeypatch.context() as patch:
         patch.setattr(publishing, "MATCHES", then)
-        patch.setitem(publishing._SPECS, "matches", then)
+        patch.setitem(publishing.SPECS, "matches", then)
         publish_list(tmp_path, "old", 1, old)
     told = join(tmp_path, tables(), 30)[0]
     assert told["views_forecast"].tolist() == [700]

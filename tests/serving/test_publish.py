@@ -14,8 +14,6 @@ from features.errors import TableError, UserError
 from serving import publish as module
 from serving.publish import (
     Run,
-    Spool,
-    drop_spools,
     latest_run,
     publish,
     publish_spooled,
@@ -23,6 +21,7 @@ from serving.publish import (
     runs,
 )
 from serving.results import DETAILS, MATCHES
+from serving.spool import Spool, drop_spools
 
 AS_OF = pd.Timestamp("2026-06-30", tz="UTC")
 
@@ -112,7 +111,7 @@ def test_a_run_of_an_earlier_version_can_still_be_read(
     old = matches().rename(columns={"views_p50": "forecast_views"})
     with monkeypatch.context() as patch:
         patch.setattr(module, "MATCHES", then)
-        patch.setitem(module._SPECS, "matches", then)
+        patch.setitem(module.SPECS, "matches", then)
         publish(tmp_path, run("old"), old[[*then.names]], exclusions())
     publish(tmp_path, run("new"), matches(views_p50=[1.0, 2.0, np.nan]), exclusions())
 
