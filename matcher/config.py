@@ -53,8 +53,8 @@ class HeadConfig(_Frozen):
     l2: float = Field(20.0, ge=0)
     extra_trees: bool = Field(
         True,
-        description="split at thresholds drawn by chance, which a few hundred outcomes are fitted "
-        "less closely by",
+        description="split at thresholds drawn by chance where views and acceptance are forecast: "
+        "a few hundred outcomes are followed less closely so. Rates are not",
     )
     least_rows: int = Field(100, ge=1, description="fewer measured outcomes give no head")
     mode_rows: float = Field(

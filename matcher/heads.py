@@ -164,7 +164,6 @@ class Head:
             "bagging_fraction": config.row_share,
             "bagging_freq": 1,
             "lambda_l2": config.l2,
-            "extra_trees": config.extra_trees,
         }
         if spec.exposure:
             rate, said = counts / exposure, _weight(exposure) * trust
@@ -173,7 +172,7 @@ class Head:
             params |= {"objective": "poisson", "min_sum_hessian_in_leaf": 1e-3}
             data |= {"label": rate, "weight": said}
         else:
-            params |= {"objective": "regression"}
+            params |= {"objective": "regression", "extra_trees": config.extra_trees}
             data |= {"label": np.log1p(counts)}
             data |= {} if weight is None else {"weight": trust}
 

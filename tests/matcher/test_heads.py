@@ -55,6 +55,21 @@ def test_views_start_from_the_kols_own_level() -> None:
     np.testing.assert_allclose(head.log(signals), signals["reach.usual_log_views"], atol=0.05)
 
 
+def test_thresholds_are_drawn_by_chance_for_views_and_not_for_rates() -> None:
+    signals = _signals(500)
+    rng = np.random.default_rng(2)
+    views = np.exp(rng.normal(9, 1, 500)).round()
+    counts = pd.DataFrame({"views": views, "engagements": (views * 0.05).round()})
+    for name, drawn in (("views", True), ("engagement_rate", False)):
+        told = []
+        for chance in (True, False):
+            config = CONFIG.model_copy(update={"extra_trees": chance})
+            head = Head.fit(SPECS[name], signals, counts, config, seed=0)
+            assert head is not None
+            told.append(head.log(signals))
+        assert np.array_equal(*told) is not drawn
+
+
 def test_an_unknown_own_level_is_the_typical_one() -> None:
     signals = _signals(1000)
     signals.loc[:99, "reach.usual_log_views"] = np.nan

@@ -270,7 +270,14 @@ def test_only_an_encoder_that_surely_helps_is_taken(
     monkeypatch.setattr(finetune, "plan_lessons", lambda *_: LESSONS)
 
     def fit(
-        plan: Plan, history: History, made: FeaturePipeline, own: Config, _: Any, *, refit: bool
+        plan: Plan,
+        history: History,
+        made: FeaturePipeline,
+        own: Config,
+        _: Any,
+        *,
+        refit: bool,
+        grow: Any = None,
     ) -> Fit:
         assert not refit  # the validation briefs, which decide, may teach neither
         return Fit(Matcher(own, made.embeddings.encoder.id), Examples(NONE, NONE), made)

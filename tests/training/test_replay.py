@@ -22,7 +22,7 @@ def test_a_models_choice_is_valued_against_the_agencys_own(fit: Fit, history: Hi
     }
     assert metrics["policy_supported"] == 1.0
     for name in ("policy_snips", "policy_dr"):
-        assert 0.9 < metrics[f"{name}_low"] < metrics[name] < metrics[f"{name}_high"] < 4.0
+        assert 0.7 < metrics[f"{name}_low"] < metrics[name] < metrics[f"{name}_high"] < 4.0
 
 
 def test_rounds_are_pooled(fit: Fit, history: History) -> None:
