@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -38,6 +39,11 @@ class Grow(Protocol):
 
 VERSION = "v4"
 """Version of LightGBM's text format."""
+REPRODUCIBLE: Mapping[str, Any] = MappingProxyType(
+    {"verbosity": -1, "deterministic": True, "force_row_wise": True, "feature_pre_filter": False}
+)
+"""LightGBM's parameters of every forest: the same trees on one thread or many, at some cost in
+speed."""
 SCORER_COST = 10_000_000
 """Rows times trees that LightGBM scores in about the time that it takes to make a scorer."""
 
@@ -174,14 +180,7 @@ class Forest:
         """
         import lightgbm as lgb
 
-        fixed = {
-            "verbosity": -1,
-            "seed": seed,
-            # Same trees on one thread or many, at some cost in speed.
-            "deterministic": True,
-            "force_row_wise": True,
-            "feature_pre_filter": False,
-        }
+        fixed = {**REPRODUCIBLE, "seed": seed}
         data = lgb.Dataset(**train, params=fixed)
         callbacks: list[Any] = [lgb.log_evaluation(0)]
         valid_sets = []

@@ -20,7 +20,7 @@ import numpy as np
 
 from features.errors import UserError
 from matcher.cluster import cluster
-from matcher.forest import Forest
+from matcher.forest import REPRODUCIBLE, Forest
 
 if TYPE_CHECKING:
     import lightgbm as lgb
@@ -89,12 +89,9 @@ class DaskGrowing:
             client=self.client,
             n_estimators=trees,
             random_state=seed,
-            verbosity=-1,
-            # As `Forest.fit` has it; which worker finds which bins is still for Dask to choose.
-            deterministic=True,
-            force_row_wise=True,
-            feature_pre_filter=False,
             time_out=SILENCE,
+            # Which worker finds which bins is still for Dask to choose.
+            **REPRODUCIBLE,
             **{_NAMES.get(name, name): value for name, value in own.items()},
         )
         rows = self._parted(train)

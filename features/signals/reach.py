@@ -70,7 +70,8 @@ def usual_log_views(recent: Recent) -> Floats:
     Posts without a date weigh what a post of the row's mean age does.
     """
     views = np.log1p(recent.numbers("views"))
-    age = np.nanmax(recent.dated, axis=1, initial=0.0, keepdims=True) - recent.dated
+    dated = recent.dated
+    age = np.nanmax(dated, axis=1, initial=0.0, keepdims=True) - dated
     weight = np.exp(-np.where(np.isnan(age), row_mean(age)[:, None], age) / FADES)
     weight = where(~np.isnan(views), np.nan_to_num(weight, nan=1.0))
     return ratio(row_sum(weight * views), row_sum(weight))

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -31,14 +32,15 @@ def embeddings(home: Path) -> Embeddings:
     return Embeddings(WordEncoder(), VectorStore(home / "vectors"))
 
 
-def match(home: Path, run_id: str) -> str:
-    """Publish a run by the champion, return its content hash."""
+def match(home: Path, run_id: str, versions: Mapping[str, int] | None = None) -> str:
+    """Publish a run by the champion on tables as they are, or were; return its content hash."""
     lake, loaded = Lake(home), Registry(home).champion()
-    tables = lake.read()
+    versions = versions or lake.versions()
+    tables = lake.read(versions)
     assert loaded is not None
     serve(
         tables,
-        {name: str(version) for name, version in lake.versions().items()},
+        {name: str(version) for name, version in versions.items()},
         home,
         loaded,
         loaded.matcher.config,
@@ -99,22 +101,7 @@ def test_a_backup_taken_while_a_job_writes_gives_the_same_lists(
     assert loaded is not None and loaded.version == version and loaded.stale
     again = match(elsewhere, "after")
     (tmp_path / "gone").rename(home)
-    versions = Lake(elsewhere).versions()
-    tables = Lake(home).read(versions)
     original = Registry(home).champion()
     assert original is not None and not original.stale
-    serve(
-        tables,
-        {name: str(number) for name, number in versions.items()},
-        home,
-        original,
-        original.matcher.config,
-        embeddings(home),
-        as_of=AS_OF,
-        created_at=AS_OF,
-        brief_ids=open_briefs(tables, AS_OF)[:1],
-        top=5,
-        run_id="after",
-    )
-    assert stored(home, "after")[0] == again
+    assert match(home, "after", Lake(elsewhere).versions()) == again
     assert not [one for one in examine(Lake(home), Registry(home)) if one.level == FAULT]
