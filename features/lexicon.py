@@ -18,16 +18,18 @@ import math
 import struct
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from features.similarity import GRID, in_blocks
 from features.sources import bundled_resources
-from features.timeline import Floats, Ints
+from features.spill import blank
+from features.timeline import Floats, Ints, pick
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -39,8 +41,25 @@ _STEPS = 256
 _SPACE = 0x20
 _KEPT = 50_000
 """Bags kept at most: some 50 MB."""
+_HELD = 8_000_000
+"""Words in the bags of numbered texts from which on they are forgotten: 64 MB."""
 _VARIATIONS = range(0xFE00, 0xFE10)
 """Marks that say how the sign before is drawn, such as an emoji: no part of any word."""
+
+
+class Bags(NamedTuple):
+    """Bags of words end to end.
+
+    Attributes
+    ----------
+    column : ndarray of int32
+        What each word piece is.
+    weight : ndarray of float32
+        What it weighs, in whole steps of the grid of `features.similarity`.
+    """
+
+    column: npt.NDArray[np.int32]
+    weight: npt.NDArray[np.float32]
 
 
 class Lexicon:
@@ -105,8 +124,12 @@ class Lexicon:
         ends = np.cumsum([0, *(len(columns) for columns, _ in bags)])
         columns = np.concatenate([np.empty(0, dtype=np.int64), *(bag[0] for bag in bags)])
         weights = np.concatenate([np.empty(0), *(bag[1] for bag in bags)])
-        shape = (len(texts), len(self._column) + 0x110000)
-        return csr_array((weights, columns, ends), shape=shape)
+        return csr_array((weights, columns, ends), shape=(len(texts), self.columns))
+
+    @property
+    def columns(self) -> int:
+        """How many columns there are: of pieces, and of characters that the vocabulary lacks."""
+        return len(self._column) + 0x110000
 
     def _bag(self, text: str, seen: dict[str, list[str]]) -> tuple[Ints, Floats]:
         """Return columns and weights of a text; those looked at last are kept."""
@@ -129,6 +152,69 @@ class Lexicon:
     def _place(self, piece: str) -> int:
         column = self._column.get(piece)
         return len(self._column) + ord(piece) if column is None else column
+
+
+class BagStore:
+    """Bags of numbered texts, worked out when they are first asked for.
+
+    Parameters
+    ----------
+    texts : int
+        How many there are.
+    read : callable
+        Takes numbers and gives the texts.
+    """
+
+    def __init__(self, texts: int, read: Callable[[Ints], Iterable[str]]) -> None:
+        self._read = read
+        # Where each text's bag is, counted from 1; 0 is one that nobody asked for.
+        self._place = blank((texts,), np.int32)
+        self._forget()
+
+    def of(self, wanted: Ints) -> tuple[Bags, Ints, Ints]:
+        """Return bags, and where that of each wanted text starts and ends in them.
+
+        Parameters
+        ----------
+        wanted : ndarray of int64, shape (n,)
+            Numbers of texts; -1 for none, whose bag is empty.
+        """
+        if len(self._bags.column) > _HELD:
+            self._place[:] = 0
+            self._forget()
+        place = pick(self._place, wanted, 0)
+        missing = np.unique(wanted[(place == 0) & (wanted >= 0)])
+        if len(missing):
+            self._add(missing)
+            place = pick(self._place, wanted, 0)
+        return self._bags, self._ends[np.maximum(place - 1, 0)], self._ends[place]
+
+    def _forget(self) -> None:
+        self._ends = np.zeros(1, dtype=np.int64)
+        self._bags = Bags(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32))
+        self._room = self._bags
+
+    def _add(self, missing: Ints) -> None:
+        found = bundled_lexicon().bags(list(self._read(missing)))
+        held, size = len(self._bags.column), int(found.indptr[-1])
+        if held + size > len(self._room.column):
+            room = 2 * (held + size)
+            self._room = Bags(np.empty(room, dtype=np.int32), np.empty(room, dtype=np.float32))
+            for new, old in zip(self._room, self._bags, strict=True):
+                new[:held] = old
+        for new, values in zip(self._room, (found.indices, found.data), strict=True):
+            new[held : held + size] = values
+        room = self._room
+        self._bags = Bags(room.column[: held + size], room.weight[: held + size])
+        self._place[missing] = len(self._ends) + np.arange(len(missing))
+        self._ends = np.append(self._ends, held + found.indptr[1:].astype(np.int64))
+
+
+def bags_of(texts: Sequence[str]) -> tuple[Bags, Ints]:
+    """Return the bags of texts end to end, and where each starts and the last one ends."""
+    found = bundled_lexicon().bags(texts)
+    bags = Bags(found.indices.astype(np.int32), found.data.astype(np.float32))
+    return bags, found.indptr.astype(np.int64)
 
 
 class _Signs(dict[int, int]):

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from features.lexicon import BagStore
 from features.spill import Spill, Texts, TextSpill, spilled
 from features.timeline import DAY, Bools, Floats, Ints, Timeline, lower_bounds, micros, pick
 from features.wordlists import WORDLISTS, wordlist
@@ -158,6 +159,12 @@ class PostLog:
             codes.add(code + names.rows)
             names.add(found)
         return codes.done(), names.done()
+
+    @cached_property
+    def bags(self) -> BagStore:
+        """What `texts` say, word by word."""
+        names = self.texts[1]
+        return BagStore(len(names), lambda codes: (names[code] for code in codes.tolist()))
 
     def holding(self, terms: tuple[str, ...], codes: Ints) -> Bools:
         """Return which texts hold one of some terms in lower case, letter case aside.

@@ -4,24 +4,32 @@ A profile belongs to one state of knowledge about a KOL's recent posts (`feature
 and rests on nothing else, so that it is the same to the last bit whoever else is looked at. Posts
 and weights are rounded to a grid before they meet (`features.similarity`), and all work is done in
 blocks: a hundred thousand KOLs need no more memory than their result.
+
+What costs most, and is small, is the shape of a profile: which post is of which topic. It is worked
+out once a KOL (`Shapes`); centroids are sums of posts by it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from features.clusters import COSINE_STEPS, WEIGHT_STEPS, find_subjects, find_topics
 from features.config import FeatureConfig
 from features.history import History
 from features.postlog import Recent
-from features.similarity import GRID, on_grid
-from features.statistics import ratio, row_quantile, where
+from features.shelf import Shelf
+from features.similarity import GRID, laid_on_grid
+from features.statistics import ratio, row_mean, row_quantile, where
 from features.timeline import Bools, Floats, Ints
 from features.vectors import Embeddings, Vectors
-from features.view import Cells
+from features.view import Cells, cells_at
+
+Small = npt.NDArray[np.int8]
 
 _BLOCK = 256
 """States worked on at once: 30 posts of 512 numbers each are 31 MB."""
@@ -59,7 +67,7 @@ class Profiles:
     drift : ndarray of float64, shape (n,)
         By how much posts not known to be sponsored are closer to those of the same half, newer or
         older, than to those of the other, in mean cosine: 0 is no drift. NaN under four posts.
-    halves : ndarray of int64, shape (n, posts)
+    halves : ndarray of int8, shape (n, posts)
         1 for those posts of the newer half, -1 for those of the older half, 0 for all others.
     """
 
@@ -72,7 +80,7 @@ class Profiles:
     sponsored_share: Floats
     concentration: Floats
     drift: Floats
-    halves: Ints
+    halves: Small
 
     def __len__(self) -> int:
         return len(self.shares)
@@ -95,6 +103,92 @@ class Profiles:
         vectors = np.concatenate([self.topics, self.sponsored[:, None, :]], axis=1)
         owner, place = np.nonzero((weight > 0) & vectors.any(axis=2))
         return owner.astype(np.int64), weight[owner, place], vectors[owner, place]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What profiles say without a vector, one row each.
+
+    Attributes
+    ----------
+    weight : ndarray of uint16, shape (n, posts)
+        What each post weighs (`post_weights`); 0 for a text without a vector, and for no post.
+    topic : ndarray of int8, shape (n, posts)
+        Topic of each post that is not known to be sponsored, -1 for all others.
+    paid : ndarray of bool, shape (n, posts)
+        Whether the post is known to be sponsored.
+    halves : ndarray of int8, shape (n, posts)
+        See `Profiles`, and so are the shares, `concentration` and `drift`.
+    length : ndarray of float64, shape (n, topics + 3)
+        Length of the weighted sum of the posts of each topic, of those not known to be sponsored,
+        of sponsored ones and of all, in steps of weight and of the grid.
+    novelty : ndarray of float64, shape (n,)
+        1 - mean cosine of each post and the one before it.
+    """
+
+    weight: npt.NDArray[np.uint16]
+    topic: Small
+    paid: Bools
+    halves: Small
+    shares: Floats
+    subject_shares: Floats
+    length: Floats
+    sponsored_share: Floats
+    concentration: Floats
+    drift: Floats
+    novelty: Floats
+
+    def of(self, rows: Ints | slice) -> Shape:
+        """Keep some rows."""
+        return Shape(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """Works out the shapes of cells; ask with `Cells.asked`.
+
+    Attributes
+    ----------
+    embeddings : Embeddings
+        Vectors of text.
+    config : FeatureConfig
+        How many posts are recent, how fast they age, and how many topics there are.
+    shelf : Shelf
+        Where places are: as long as they are looked for there they hold.
+    """
+
+    embeddings: Embeddings
+    config: FeatureConfig
+    shelf: Shelf
+
+    def __call__(self, cells: Cells) -> dict[str, npt.NDArray[Any]]:
+        """Return the fields of `Shape` by cell, and the ``place`` of each post's text."""
+        parts = []
+        for _, posts in posts_of(cells.recent, self.embeddings, self.config):
+            found = shape(posts, self.config.topics)
+            told = {field.name: getattr(found, field.name) for field in fields(Shape)}
+            place = np.append(posts.shelf_place, -1)[posts.place].astype(np.int32)
+            parts.append(told | {"place": place})
+        return {
+            name: cells.of_posts(np.concatenate([part[name] for part in parts]))
+            for name in parts[0]
+        }
+
+
+def shapes_of(
+    cells: Cells, embeddings: Embeddings, config: FeatureConfig
+) -> tuple[Shape, npt.NDArray[np.int32]]:
+    """Return the shape of each cell's profile, and where the vector of each post's text is.
+
+    Returns
+    -------
+    shape : Shape
+        One row a cell.
+    place : ndarray of int32, shape (cells, posts)
+        Places that `Embeddings.at` takes, -1 where there is no post or it says nothing.
+    """
+    told = cells.asked(Shapes(embeddings, config, embeddings.shelf()))
+    return Shape(**{field.name: told[field.name] for field in fields(Shape)}), told["place"]
 
 
 def content_profiles(
@@ -122,20 +216,21 @@ def content_profiles(
     """
     for start in range(0, len(kol), _KOLS):
         part = slice(start, start + _KOLS)
-        cells = Cells(history, kol[part], at[part], np.unique(at[part]), config.recent_posts)
+        cells = cells_at(history, kol[part], at[part], config.recent_posts)
+        shape, place = shapes_of(cells, embeddings, config)
+        # One KOL's states stand together, and share posts.
         order = np.argsort(cells.post_state, kind="stable")
-        state = cells.post_state[order]
-        for states, profiles in profiles_of(cells.recent, embeddings, config):
-            first, last = np.searchsorted(state, (states.start, states.stop))
-            yield start + order[first:last], _take(profiles, state[first:last] - states.start)
+        for first in range(0, len(order), _STATES):
+            rows = order[first : first + _STATES]
+            used, at_used = distinct(place[rows])
+            yield start + rows, _profiles(shape.of(rows), at_used, embeddings.at(used))
 
 
-def profiles_of(
-    recent: Recent, embeddings: Embeddings, config: FeatureConfig
-) -> Iterator[tuple[slice, Profiles]]:
-    """Profile each state of recent posts, a block of states at a time, in order."""
-    for states, posts in posts_of(recent, embeddings, config):
-        yield states, profile(posts, config.topics)
+def distinct(places: npt.NDArray[np.integer]) -> tuple[Ints, Ints]:
+    """Return distinct places, and where each place is among them, -1 for -1."""
+    used = np.unique(places)
+    used = used[used >= 0].astype(np.int64)
+    return used, np.where(places < 0, -1, np.searchsorted(used, places))
 
 
 @dataclass(frozen=True)
@@ -144,8 +239,8 @@ class Posts:
 
     Attributes
     ----------
-    texts : list of str
-        Distinct texts.
+    shelf_place : ndarray of int64, shape (texts,)
+        Where the vectors of the distinct texts are (`Embeddings.places`).
     vectors : ndarray of float32, shape (texts, dimension)
         Their vectors.
     place : ndarray of int64, shape (n, posts)
@@ -156,7 +251,7 @@ class Posts:
         Whether the post is known to be sponsored.
     """
 
-    texts: list[str]
+    shelf_place: Ints
     vectors: Vectors
     place: Ints
     weight: Ints
@@ -168,13 +263,17 @@ class Posts:
     def of(self, states: slice) -> Posts:
         """Keep some states."""
         return Posts(
-            self.texts, self.vectors, self.place[states], self.weight[states], self.paid[states]
+            self.shelf_place,
+            self.vectors,
+            self.place[states],
+            self.weight[states],
+            self.paid[states],
         )
 
     def first(self, count: int) -> Posts:
         """Keep the latest posts of each state."""
         return Posts(
-            self.texts,
+            self.shelf_place,
             self.vectors,
             self.place[:, :count],
             self.weight[:, :count],
@@ -188,18 +287,18 @@ def posts_of(
     """Look up recent posts and their vectors, a block of states at a time, in order."""
     weight, paid = post_weights(recent, config), recent.numbers("is_sponsored") == 1
     names = recent.log.texts[1]
-    for start in range(0, len(recent.rows), _STATES):
+    for start in range(0, max(len(recent.rows), 1), _STATES):
         states = slice(start, min(start + _STATES, len(recent.rows)))
         codes = recent.texts[states]
         used = np.unique(codes)
         used = used[used >= 0]
         place = np.where(codes < 0, -1, np.searchsorted(used, codes))
-        texts = [names[code] for code in used]
-        vectors = embeddings.of(texts)
+        places = embeddings.places(names[code] for code in used)
+        vectors = embeddings.at(places)
         told = np.append(vectors.any(axis=1), False)
         yield (
             states,
-            Posts(texts, vectors, place, np.where(told[place], weight[states], 0), paid[states]),
+            Posts(places, vectors, place, np.where(told[place], weight[states], 0), paid[states]),
         )
 
 
@@ -213,37 +312,35 @@ def profile(posts: Posts, most: int) -> Profiles:
     most : int
         How many topics there are at most.
     """
+    return _profiles(shape(posts, most), posts.place, posts.vectors)
+
+
+def shape(posts: Posts, most: int) -> Shape:
+    """Return the shape of each state's profile, of `most` topics at most."""
     parts = [
-        _profile(posts.of(slice(start, start + _BLOCK)), most)
+        _shape(posts.of(slice(start, start + _BLOCK)), most)
         for start in range(0, max(len(posts), 1), _BLOCK)
     ]
-    return Profiles(
-        *(np.concatenate([getattr(p, field.name) for p in parts]) for field in fields(Profiles))
+    return Shape(
+        *(np.concatenate([getattr(p, field.name) for p in parts]) for field in fields(Shape))
     )
 
 
 def recent_centroids(posts: Posts) -> Vectors:
     """Return `Profiles.recent` alone, to the last bit, for a fraction of the work."""
-    from scipy.sparse import csr_matrix
-
-    row, slot = np.nonzero(posts.weight > 0)
-    weight = (posts.weight[row, slot].astype(np.float64), (row, posts.place[row, slot]))
-    shape = (len(posts), len(posts.vectors))
-    sums = csr_matrix(weight, shape=shape) @ np.nan_to_num(on_grid(posts.vectors))
-    length = np.sqrt(np.square(sums).sum(axis=1))[:, None]
-    whole = np.divide(sums, length, out=np.zeros_like(sums), where=length > 0)
-    return np.asarray(whole, dtype=np.float32)
+    return weighted_sums(posts.weight[:, None, :], posts.place, posts.vectors)[:, 0]
 
 
-def _profile(posts: Posts, most: int) -> Profiles:
+def _shape(posts: Posts, most: int) -> Shape:
     width = posts.place.shape[1]
     # Sums are exact: places where nobody here has a post add nothing but work.
     posts = posts.first(max(int((posts.place >= 0).sum(axis=1).max(initial=0)), 1))
-    used, place = np.unique(posts.place, return_inverse=True)
+    used, place = distinct(posts.place)
     # Position -1, "no post", points at a row of zeros.
-    whole = np.pad(posts.vectors, ((0, 1), (0, 0)))[used]
-    vectors = np.nan_to_num(on_grid(whole))[place.reshape(posts.place.shape)]
-    near = np.rint(vectors @ vectors.transpose(0, 2, 1) / GRID**2 * COSINE_STEPS) / COSINE_STEPS
+    grid = np.pad(laid_on_grid(posts.vectors[used])[0], ((0, 1), (0, 0)))
+    vectors = grid[place].astype(np.float64)
+    exact = vectors @ vectors.transpose(0, 2, 1) / GRID**2
+    near = np.rint(exact * COSINE_STEPS) / COSINE_STEPS
     free = np.where(posts.paid, 0, posts.weight)
     topic = find_topics(near, free, most)
     member = (topic[:, None, :] == np.arange(most)[:, None]) * free[:, None, :]
@@ -251,25 +348,60 @@ def _profile(posts: Posts, most: int) -> Profiles:
     # Whole numbers under 2**38: the sums are exact.
     sums = np.concatenate([member, kinds], axis=1).astype(np.float64) @ vectors
     length = np.sqrt(np.square(sums).sum(axis=2))
-    centroids = np.zeros_like(sums)
-    np.divide(sums, length[:, :, None], out=centroids, where=length[:, :, None] > 0)
     total = kinds.sum(axis=2).astype(np.float64)
     shares = member.sum(axis=2) / np.maximum(total[:, :1], 1.0)
     subject = find_subjects(near, free, topic, most)
     same = (subject[:, :, None] == subject[:, None, :]) & (subject >= 0)[:, :, None]
     side = halves(free > 0)
-    return Profiles(
-        topics=centroids[:, :most].astype(np.float32),
+
+    def wide(values: npt.NDArray[Any], nothing: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+        more = ((0, 0), (0, width - values.shape[1]))
+        return np.pad(values, more, constant_values=nothing).astype(dtype)
+
+    return Shape(
+        weight=wide(posts.weight, 0, np.uint16),
+        topic=wide(topic, -1, np.int8),
+        paid=wide(posts.paid, 0, np.bool_),
+        halves=wide(side, 0, np.int8),
         shares=shares,
         subject_shares=(same * shares[:, None, :]).sum(axis=2),
-        organic=centroids[:, most].astype(np.float32),
-        sponsored=centroids[:, most + 1].astype(np.float32),
-        recent=centroids[:, most + 2].astype(np.float32),
+        length=length,
         sponsored_share=ratio(total[:, 1], total[:, 2]),
         concentration=ratio(length[:, most + 2] / GRID, total[:, 2]),
         drift=_drift(near, side),
-        halves=np.pad(side, ((0, 0), (0, width - side.shape[1]))),
+        novelty=_novelty(exact, posts.weight > 0),
     )
+
+
+def _profiles(shape: Shape, place: Ints, vectors: Vectors) -> Profiles:
+    """Add the centroids to shapes, from texts' vectors and the place of each post among them."""
+    weight, most = shape.weight.astype(np.int64), shape.shares.shape[1]
+    free = np.where(shape.paid, 0, weight)
+    member = (shape.topic[:, None, :] == np.arange(most)[:, None]) * free[:, None, :]
+    kinds = np.stack([free, weight - free, weight], axis=1)
+    centroids = weighted_sums(np.concatenate([member, kinds], axis=1), place, vectors)
+    return Profiles(
+        topics=centroids[:, :most],
+        shares=shape.shares,
+        subject_shares=shape.subject_shares,
+        organic=centroids[:, most],
+        sponsored=centroids[:, most + 1],
+        recent=centroids[:, most + 2],
+        sponsored_share=shape.sponsored_share,
+        concentration=shape.concentration,
+        drift=shape.drift,
+        halves=shape.halves,
+    )
+
+
+def weighted_sums(weight: npt.NDArray[np.integer], place: Ints, vectors: Vectors) -> Vectors:
+    """Return sums of texts by weights, shape (n, sums, posts), as unit vectors or zeros."""
+    from features.textkernel import sum_up
+
+    grid, _ = laid_on_grid(vectors)
+    out = np.empty((*weight.shape[:2], vectors.shape[1]), dtype=np.float32)
+    sum_up(grid, place.astype(np.int64), np.ascontiguousarray(weight, dtype=np.int64), out)
+    return out
 
 
 def post_weights(recent: Recent, config: FeatureConfig) -> Ints:
@@ -332,5 +464,7 @@ def _drift(near: Floats, side: Ints) -> Floats:
     return where(size > 0, within - ratio(total(newer, older), size * size))
 
 
-def _take(profiles: Profiles, rows: Ints) -> Profiles:
-    return Profiles(*(getattr(profiles, field.name)[rows] for field in fields(profiles)))
+def _novelty(exact: Floats, told: Bools) -> Floats:
+    """Return 1 - mean cosine of each post and the one before it, from cosines of all posts."""
+    beside = np.clip(np.diagonal(exact, 1, axis1=1, axis2=2), -1.0, 1.0)
+    return 1.0 - row_mean(where(told[:, 1:] & told[:, :-1], beside))

@@ -13,11 +13,13 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 import numpy.typing as npt
 
-from features.similarity import GRID, on_grid
+from features.similarity import GRID, Vectors, laid_on_grid, on_grid
 from features.timeline import Floats
 
 _MATRIX_GRID = 2.0**17
 """Largest whole number in a matrix: with vectors of up to 4,096 numbers no product rounds."""
+_QUERY_GRID = 2.0**32
+"""Steps of the grid in the length of a query: products with a unit vector stay under 2**53."""
 _PRIOR = 10
 """KOLs' mean counts as so many briefs in the briefs' own: of a few, the mean says little."""
 _DIRECTIONS = 16
@@ -84,6 +86,46 @@ class Projection:
                 f"{self.width}, as when the model was trained"
             )
         return on_grid((_placed(vectors, self.rooted) - mean) @ matrix) / GRID
+
+    def laid_out(self, vectors: npt.NDArray[np.floating]) -> tuple[Vectors, Vectors]:
+        """Map vectors of KOLs or of their posts, shape (n, d), and keep what comparing needs.
+
+        Returns
+        -------
+        grid : ndarray of float32, shape (n, r)
+            What `kols` gives, in whole steps of the grid of `features.similarity`; zeros for zero.
+        norm : ndarray of float32, shape (n,)
+            Length before that, which makes a cosine of what `seen` tells; 0 for zero.
+        """
+        mapped = np.nan_to_num((_placed(vectors, self.rooted) - self.kol_mean) @ self.kol_matrix)
+        norm = np.sqrt(np.square(mapped).sum(axis=1))
+        return laid_on_grid(mapped)[0], norm.astype(np.float32)
+
+    def placed(self, vectors: npt.NDArray[np.floating]) -> Vectors:
+        """Return vectors on the grid as they are mapped, rooted where that is done first."""
+        return laid_on_grid(_rooted(vectors) if self.rooted else vectors)[0]
+
+    def seen(self, vectors: npt.NDArray[np.floating]) -> tuple[Floats, Floats, Floats]:
+        """Return how briefs, shape (n, d), look from where KOLs' vectors are before any map.
+
+        A map is linear: a projected cosine is a product with the KOL's own vector, of which so
+        many more are known than of briefs.
+
+        Returns
+        -------
+        query, size, offset : ndarray of float64, shapes (n, d), (n,) and (n,)
+            ``(query @ placed * size - offset) / norm`` is the cosine of both projections, for
+            `placed` and `laid_out`. NaN for zero. The query is on a grid of its own, so that the
+            product is exact.
+        """
+        query = self.briefs(vectors) @ self.kol_matrix.T
+        length = np.sqrt(np.square(query).sum(axis=1))
+        told = length > 0
+        unit = np.divide(
+            query, length[:, None], out=np.full_like(query, np.nan), where=told[:, None]
+        )
+        query, size = np.rint(unit * _QUERY_GRID), length / _QUERY_GRID
+        return query, size, (query @ self.kol_mean) * size
 
     def corrected(self, briefs: Floats, kols: Floats, pull: Floats, strength: float) -> Projection:
         """Turn the KOLs' side towards what pairs that fit have in common.
@@ -183,8 +225,11 @@ class Spread:
 
 
 def _placed(vectors: npt.NDArray[np.floating], rooted: bool) -> Floats:
-    whole = vectors.astype(np.float64)
-    return on_grid(np.sqrt(np.maximum(whole, 0.0)) if rooted else whole)
+    return on_grid(_rooted(vectors) if rooted else vectors)
+
+
+def _rooted(vectors: npt.NDArray[np.floating]) -> Floats:
+    return np.sqrt(np.maximum(vectors.astype(np.float64), 0.0))
 
 
 def _known(rows: Floats) -> Floats:

@@ -62,6 +62,9 @@ class Shelf:
     def __init__(self, folder: Path | None, may_write: Callable[[], bool] = lambda: True) -> None:
         self._folder = folder
         self._may_write = may_write
+        self._sorted, self._place = np.empty(0, dtype="S32"), np.empty(0, dtype=np.int64)
+        self._row = np.empty(0, dtype=np.int64)
+        """Row of each place, over all segments."""
         self._hold(list(_read_all(folder).values()) if folder else [])
         lengths = {segment.vectors.shape[1] for segment in self._segments}
         if len(lengths) > 1:
@@ -79,7 +82,10 @@ class Shelf:
         return len(self._sorted)
 
     def find(self, keys: Keys) -> Places:
-        """Return the place of each key on the shelf, -1 where it is not there."""
+        """Return the place of each key on the shelf, -1 where it is not there.
+
+        As long as this object lives a key keeps its place, wherever its vector is moved to.
+        """
         if not len(self._sorted):
             return np.full(len(keys), -1, dtype=np.int64)
         at = np.minimum(np.searchsorted(self._sorted, keys), len(self._sorted) - 1)
@@ -89,11 +95,12 @@ class Shelf:
         """Return the vectors at `places`, float32 of shape (places, dimension); zero at -1."""
         out = np.empty((len(places), self.dimension or 0), dtype=np.float32)
         out[places < 0] = 0.0
+        rows = np.append(self._row, -1)[places]
         starts = np.cumsum([0, *(len(segment.keys) for segment in self._segments)])
-        owner = np.searchsorted(starts, places, side="right") - 1
+        owner = np.searchsorted(starts, rows, side="right") - 1
         for number, segment in enumerate(self._segments):
             mine = np.flatnonzero(owner == number)
-            out[mine] = segment.vectors[places[mine] - starts[number]]
+            out[mine] = segment.vectors[rows[mine] - starts[number]]
         return out
 
     def add(self, keys: Keys, vectors: Vectors) -> None:
@@ -152,13 +159,19 @@ class Shelf:
                 self._hold(found)
 
     def _hold(self, segments: list[Segment]) -> None:
-        """Take up segments instead of those held so far."""
+        """Take up segments instead of those held so far, which hold their keys too."""
         self._segments = segments
         keys = [segment.keys for segment in segments]
         # Two processes may have encoded one text: the first segment's vector is taken.
-        self._sorted, self._place = np.unique(
+        names, rows = np.unique(
             np.concatenate(keys) if keys else np.empty(0, dtype="S32"), return_index=True
         )
+        place = self.find(names)
+        new = np.flatnonzero(place < 0)
+        place[new] = len(self._row) + np.arange(len(new))
+        self._row = np.append(self._row, np.empty(len(new), dtype=np.int64))
+        self._row[place] = rows
+        self._sorted, self._place = names, place
         self._rows = sum(map(len, keys))
 
     def _insert(self, keys: Keys) -> None:
@@ -167,7 +180,8 @@ class Shelf:
         new = self.find(names) < 0
         at = np.searchsorted(self._sorted, names[new])
         self._sorted = np.insert(self._sorted, at, names[new])
-        self._place = np.insert(self._place, at, self._rows + first[new])
+        self._place = np.insert(self._place, at, len(self._row) + np.arange(new.sum()))
+        self._row = np.append(self._row, self._rows + first[new])
         self._rows += len(keys)
 
 

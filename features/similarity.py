@@ -9,18 +9,21 @@ by less than 1e-6.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from features.timeline import Floats, Ints
+from features.timeline import Bools, Floats, Ints
+
+Vectors = npt.NDArray[np.float32]
 
 GRID = 2.0**20
 """Steps of the grid in a length of 1."""
 _BLOCK = 16
 """Left rows handled at once."""
 _CHUNK = 8192
-"""Right rows held in float64 at once."""
+"""Right rows held at once."""
 
 
 def on_grid(vectors: npt.NDArray[np.floating]) -> Floats:
@@ -28,10 +31,26 @@ def on_grid(vectors: npt.NDArray[np.floating]) -> Floats:
 
     A zero row has no direction and becomes NaN.
     """
-    whole = vectors.astype(np.float64)
-    length = np.sqrt(np.square(whole).sum(axis=1))[:, None]
-    scaled = np.divide(whole, length, out=np.full_like(whole, np.nan), where=length > 0)
-    return np.asarray(np.rint(scaled * GRID))
+    whole, told = _laid(vectors, np.float64)
+    whole[~told] = np.nan
+    return whole
+
+
+def laid_on_grid(vectors: npt.NDArray[np.floating]) -> tuple[Vectors, Bools]:
+    """Return what `on_grid` does in half the space, and which rows have a direction.
+
+    Whole numbers up to `GRID` are exact in float32. Rows without a direction are zeros.
+    """
+    return _laid(vectors, np.float32)
+
+
+def _laid(vectors: npt.NDArray[np.floating], dtype: Any) -> tuple[npt.NDArray[Any], Bools]:
+    from features.textkernel import lay_on_grid
+
+    kind = vectors.dtype if vectors.dtype in (np.float32, np.float64) else np.dtype(np.float64)
+    whole, told = np.empty(vectors.shape, dtype=dtype), np.empty(len(vectors), dtype=bool)
+    lay_on_grid(np.require(vectors, kind, ["C", "W"]), whole, told)
+    return whole, told
 
 
 def cosines(
@@ -59,16 +78,18 @@ def cosines(
         In [-1, 1]; NaN where either row is missing or zero. Exact multiples of 2**-40, so that
         sums of a few thousand are exact too.
     """
+    from features.textkernel import fill_cosines
+
+    out = np.full(to.shape, np.nan)
     grid = on_grid(left)
-
-    def product(rows: Ints, needed: Ints) -> Floats:
-        out = np.empty((len(rows), len(needed)))
-        for start in range(0, len(needed), _CHUNK):
-            part = on_grid(right[needed[start : start + _CHUNK]])
-            out[:, start : start + _CHUNK] = grid[rows] @ part.T
-        return np.clip(out / GRID**2, -1.0, 1.0)
-
-    return in_blocks(product, len(right), of, to)
+    used = _distinct(np.where(of[:, None] < 0, -1, to), len(right))
+    for start in range(0, len(used), _CHUNK):
+        some = used[start : start + _CHUNK]
+        place = np.full(len(right) + 1, -1, dtype=np.int64)
+        place[some] = np.arange(len(some))
+        whole, told = laid_on_grid(right[some])
+        fill_cosines(grid, whole, told, of, place[to], out)
+    return out
 
 
 def in_blocks(product: Callable[[Ints, Ints], Floats], size: int, of: Ints, to: Ints) -> Floats:
@@ -110,21 +131,3 @@ def _distinct(rows: Ints, size: int) -> Ints:
     there = np.zeros(size + 1, dtype=bool)
     there[rows.ravel()] = True
     return np.flatnonzero(there[:-1])
-
-
-def paired_cosines(vectors: npt.NDArray[np.floating], first: Ints, second: Ints) -> Floats:
-    """Return the cosine of each two rows of one matrix, as exact as those of `cosines`.
-
-    Parameters
-    ----------
-    vectors : ndarray, shape (r, d)
-        Vectors.
-    first, second : ndarray of int64, shape (n,)
-        Rows to compare.
-    """
-    out = np.empty(len(first))
-    for start in range(0, len(first), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        left, right = on_grid(vectors[first[part]]), on_grid(vectors[second[part]])
-        out[part] = np.einsum("ij,ij->i", left, right) / GRID**2
-    return np.clip(out, -1.0, 1.0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import IO, Any, overload
 
 import numpy as np
@@ -69,6 +69,36 @@ class Spill:
             for start in range(0, len(flat), _PIECE):
                 _write(self._file, flat[start : start + _PIECE])
         self._held, self._size = [], 0
+
+
+class FirstAsked:
+    """Rows of several arrays that are worked out when somebody first asks for them.
+
+    Parameters
+    ----------
+    rows : int
+        How many there may be.
+    """
+
+    def __init__(self, rows: int) -> None:
+        self._known = np.zeros(rows, dtype=bool)
+        self._held: dict[str, Array] = {}
+
+    def missing(self, wanted: Array) -> Array:
+        """Return which of some rows nobody has asked for yet, ascending."""
+        return np.unique(wanted[~self._known[wanted]])
+
+    def put(self, rows: Array, values: Mapping[str, Array]) -> None:
+        """Put down rows, the same arrays each time."""
+        for name, each in values.items():
+            if name not in self._held:
+                self._held[name] = blank((len(self._known), *each.shape[1:]), each.dtype)
+            self._held[name][rows] = each
+        self._known[rows] = True
+
+    def take(self, rows: Array) -> dict[str, Array]:
+        """Return rows that were put down."""
+        return {name: each[rows] for name, each in self._held.items()}
 
 
 class Texts(Sequence[str]):
@@ -137,6 +167,20 @@ def spilled(values: Array) -> Array:
     return spill.done()
 
 
+def blank(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+    """Return zeros that may be written to, in a file if they are large."""
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    if size < LEAST:
+        return np.zeros(shape, dtype=dtype)
+    with tempfile.TemporaryFile(buffering=0) as file:
+        try:
+            # Without room set aside, a full disk would end the process when a page is written.
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            raise _no_room(error) from error
+        return np.asarray(np.memmap(file, dtype=dtype, mode="r+", shape=shape))
+
+
 def joined(blocks: Iterable[Array]) -> Array:
     """Return blocks end to end, in a file if they are large together; at least one is given."""
     spill: Spill | None = None
@@ -153,8 +197,12 @@ def _write(file: IO[bytes], piece: memoryview) -> None:
         while len(piece):
             piece = piece[file.write(piece) :]
     except OSError as error:
-        raise UserError(
-            f"Got no room for temporary files in {tempfile.gettempdir()} "
-            f"({os.strerror(error.errno or 0)}); make room there, or set TMPDIR to a folder on a "
-            "larger disk"
-        ) from error
+        raise _no_room(error) from error
+
+
+def _no_room(error: OSError) -> UserError:
+    return UserError(
+        f"Got no room for temporary files in {tempfile.gettempdir()} "
+        f"({os.strerror(error.errno or 0)}); make room there, or set TMPDIR to a folder on a "
+        "larger disk"
+    )

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from features.encoder import QueryEncoder, Role, TextEncoder
-from features.shelf import Keys, Shelf, Vectors
+from features.shelf import Keys, Places, Shelf, Vectors
 
 __all__ = ["Embeddings", "Shelf", "VectorStore", "Vectors", "text_keys"]
 
@@ -109,7 +109,30 @@ class Embeddings:
             ``"query"`` for a brief's text, ``"document"`` for what a KOL writes. Only encoders
             that read the two differently make a difference.
         """
-        encoder = self.encoder
+        return self.at(self.places(texts, role), role)
+
+    def shelf(self, role: Role = "document") -> Shelf:
+        """Return where the vectors of a role are kept."""
+        return self._way(role)[0]
+
+    @property
+    def width(self) -> int:
+        """How many numbers a vector has."""
+        return self.shelf().dimension or self.encoder.dimension
+
+    def at(self, places: Places, role: Role = "document") -> Vectors:
+        """Return the vectors at places that `places` gave; zero at -1."""
+        shelf = self.shelf(role)
+        if shelf.dimension is None:
+            return np.zeros((len(places), self.encoder.dimension), dtype=np.float32)
+        return shelf.take(places)
+
+    def places(self, texts: Iterable[str] | pd.Series[Any], role: Role = "document") -> Places:
+        """Return where on their shelf the vectors of texts are, -1 for null or blank ones.
+
+        A place holds as long as the shelf (`shelf`) is the same object. Parameters are those of
+        `of`.
+        """
         shelf, encode = self._way(role)
         values = [text if isinstance(text, str) and text.strip() else None for text in texts]
         which, found = pd.factorize(np.array(values, dtype=object))
@@ -120,9 +143,7 @@ class Embeddings:
         if missing:
             self._encode([names[i] for i in missing], keys[missing], shelf, encode)
             places = shelf.find(keys)
-        if shelf.dimension is None:
-            return np.zeros((len(values), encoder.dimension), dtype=np.float32)
-        return shelf.take(np.append(places, -1)[which])
+        return np.append(places, -1)[which]
 
     def missing(self, texts: Iterable[str], role: Role = "document") -> list[list[str]]:
         """Return the texts that the store lacks, in shards that may be encoded anywhere.

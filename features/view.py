@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ from features.contract import PLATFORMS
 from features.history import QUOTED_MODES, History, codes_in, tier_codes
 from features.postlog import Recent
 from features.ragged import starts
-from features.spill import Spill, spilled
+from features.spill import FirstAsked, Spill, spilled
 from features.statistics import Midranks
 from features.timeline import (
     NEVER,
@@ -36,6 +36,7 @@ from features.timeline import (
 )
 
 T = TypeVar("T")
+Fields: TypeAlias = Mapping[str, npt.NDArray[Any]]
 Values = TypeVar("Values", npt.NDArray[Any], Mapping[str, npt.NDArray[Any]])
 _BLOCK = 16_384
 """Cells whose posts are looked up at once."""
@@ -75,13 +76,16 @@ class Cells:
     among: Cells | None = None
     place: Ints | None = None
     _made: dict[Callable[[Cells], Any], Any] = field(default_factory=dict)
+    _rows: dict[Callable[[Cells], Any], FirstAsked] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.kol)
 
     def _block(self, rows: slice) -> Cells:
-        place = np.arange(*rows.indices(len(self)))
-        kol, time = self.kol[rows], self.time[rows]
+        return self._some(np.arange(*rows.indices(len(self))))
+
+    def _some(self, place: Ints) -> Cells:
+        kol, time = self.kol[place], self.time[place]
         return Cells(self.history, kol, time, self.times, self.posts, self, place)
 
     def once(self, make: Callable[[Cells], Values]) -> Values:
@@ -105,6 +109,25 @@ class Cells:
                 self._made[make] = _joined(make(block) for block in blocks)
         found: Values = self._made[make]
         return found
+
+    def asked(self, make: Callable[[Cells], Fields]) -> Fields:
+        """Return ``make(self)``, worked out once for each cell that anybody asks about.
+
+        For what costs so much that it pays to leave out those of a large roster whom nobody looks
+        at. Parameters are those of `once`.
+        """
+        if self.among is None or self.place is None:
+            return self.once(make)
+        if not len(self):
+            return make(self)
+        if make not in self.among._rows:
+            self.among._rows[make] = FirstAsked(len(self.among))
+        rows = self.among._rows[make]
+        missing = rows.missing(self.place)
+        for start in range(0, len(missing), _BLOCK):
+            some = missing[start : start + _BLOCK]
+            rows.put(some, make(self.among._some(some)))
+        return rows.take(self.place)
 
     def whole(self, make: Callable[[Cells], T]) -> T:
         """Return ``make(self)`` of all these cells together, worked out on the first call."""
@@ -273,6 +296,12 @@ def everybody(history: History, times: Ints, posts: int) -> Cells:
     at = np.repeat(times, len(history.kol_ids))
     there = history.kols.last(kol, at) >= 0
     return Cells(history, kol[there], at[there], times, posts)
+
+
+def cells_at(history: History, kol: Ints, time: Ints, posts: int) -> Cells:
+    """Return KOLs at times, by their codes; some of the roster that is kept, if they are."""
+    times = np.unique(time)
+    return Cells(history, kol, time, times, posts, *_kept(history, times, posts, kol))
 
 
 def keep_roster(history: History, as_of: pd.Timestamp, posts: int) -> None:

@@ -12,12 +12,15 @@ other pairs nor what came later changes a digit.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from features.history import History
 from features.lexicon import bag_cosines, bundled_lexicon
+from features.shelf import Shelf
 from features.similarity import GRID, cosines, on_grid
 from features.timeline import Floats, Ints
 from features.vectors import Embeddings
@@ -34,6 +37,8 @@ _CLOSE = 2.0
 """Standard deviations above the usual text of the sample from which a text is close."""
 _SHARE = 1.0
 """Length of what is added to a brief of length 1."""
+_KEPT = 4096
+"""Briefs kept at most: all that a job asks about at once, and some 16 MB."""
 _STEPS = 1024
 """Steps of a weight of 1. Sums of weights times grid points stay exact."""
 
@@ -64,13 +69,30 @@ def widened_briefs(
     times, moment = np.unique(view.time, return_inverse=True)
     asks, which = np.unique(brief * len(times) + moment, return_inverse=True)
     of, at = asks // max(len(times), 1), asks % max(len(times), 1)
-    own = np.nan_to_num(on_grid(embeddings.of(texts, role="query"))) / GRID
-    rows = np.empty((len(asks), own.shape[1]))
+    held = view.history.once(_Held(embeddings, embeddings.shelf("query"), embeddings.shelf()))
+    keys = [(int(times[t]), texts[i]) for t, i in zip(at, of, strict=True)]
+    if len(held) + len(keys) > _KEPT:
+        held.clear()
     for time in range(len(times)):
-        mine = np.flatnonzero(at == time)
-        sample = view.history.sampled_texts(int(times[time]), _SAMPLE)
-        rows[mine] = _widened(own[of[mine]], [texts[i] for i in of[mine]], sample, embeddings)
-    return rows, which.astype(np.int64)
+        told = [texts[i] for i in of[at == time] if (int(times[time]), texts[i]) not in held]
+        own = np.nan_to_num(on_grid(embeddings.of(told, role="query"))) / GRID
+        sample = view.history.sampled_texts(int(times[time]), _SAMPLE) if told else ()
+        wide = _widened(own, told, sample, embeddings) if told else own
+        held |= {(int(times[time]), text): row for text, row in zip(told, wide, strict=True)}
+    rows = [held[key] for key in keys]
+    return np.array(rows).reshape(len(keys), embeddings.width), which.astype(np.int64)
+
+
+@dataclass(frozen=True)
+class _Held:
+    """What was widened of late, by moment and text; of one encoder, and while its shelves last."""
+
+    embeddings: Embeddings
+    asked: Shelf
+    told: Shelf
+
+    def __call__(self, history: History) -> dict[tuple[int, str], Floats]:
+        return {}
 
 
 def _widened(own: Floats, texts: list[str], sample: tuple[str, ...], known: Embeddings) -> Floats:

@@ -1,19 +1,16 @@
 """Compiled inner loops of `matcher.factorised`: rows by blocks, trees by masks.
 
-Only this module imports numba, and only what scores many rows imports this module. Compiled code
-is kept on disk: beside this file or, where that folder is read-only, in numba's folder for the user
-(``NUMBA_CACHE_DIR`` names another); where neither can be written each process compiles anew.
+Only what scores many rows imports this module (`features.compiled`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from numba.cpython.unsafe import numbers
 
+from features.compiled import compiled
 from matcher.trees import (
     IS_NAN,
     IS_ZERO,
@@ -28,7 +25,6 @@ from matcher.trees import (
 )
 
 trailing_zeros: Any = numbers.trailing_zeros
-F = TypeVar("F", bound=Callable[..., Any])
 
 BLOCK = 512
 """Rows worked on at a time: their columns and masks stay in the cache of a core."""
@@ -66,19 +62,7 @@ class Leaves(NamedTuple):
     whole: Masks
 
 
-def _compiled(**options: Any) -> Callable[[F], F]:
-    def compile_lazily(function: F) -> F:
-        made: F
-        try:
-            made = numba.njit(cache=True, nogil=True, **options)(function)
-        except RuntimeError:  # there is no folder to keep it in
-            made = numba.njit(nogil=True, **options)(function)
-        return made
-
-    return compile_lazily
-
-
-@_compiled()
+@compiled()
 def _stand_in(values: Floats, kind: int, members: Ints, out: Floats) -> None:
     """Write a column: what stands in for the values of a feature."""
     if kind == NONE_OF:
@@ -110,7 +94,7 @@ def _stand_in(values: Floats, kind: int, members: Ints, out: Floats) -> None:
         out[row] = missing if np.isnan(value) else value
 
 
-@_compiled(fastmath={"nnan", "nsz", "reassoc"})
+@compiled(fastmath={"nnan", "nsz", "reassoc"})
 def _ends(values: Floats) -> tuple[float, float]:
     """Return the least and the largest of values without NaN; a minimum has no rounding."""
     low, high = values[0], values[0]
@@ -120,7 +104,7 @@ def _ends(values: Floats) -> tuple[float, float]:
     return low, high
 
 
-@_compiled()
+@compiled()
 def _fill(
     values: Floats, first: int, width: int, nodes: Nodes, columns: Floats, ends: Floats
 ) -> None:
@@ -133,7 +117,7 @@ def _fill(
         ends[0, column], ends[1, column] = _ends(out)
 
 
-@_compiled()
+@compiled()
 def _narrow(nodes: Nodes, tree: int, mask: int, ends: Floats, open_nodes: Ints) -> tuple[int, int]:
     """Answer what is the same for all rows of a block.
 
@@ -160,13 +144,13 @@ def _narrow(nodes: Nodes, tree: int, mask: int, ends: Floats, open_nodes: Ints) 
     return mask, left
 
 
-@_compiled()
+@compiled()
 def _ask(masks: Masks, values: Floats, threshold: float, keep: int) -> None:
     for row in range(masks.size):
         masks[row] &= keep if values[row] > threshold else ALL
 
 
-@_compiled()
+@compiled()
 def _ask_four(
     masks: Masks,
     values: tuple[Floats, Floats, Floats, Floats],
@@ -183,7 +167,7 @@ def _ask_four(
         masks[row] &= first & second
 
 
-@_compiled()
+@compiled()
 def _ask_all(masks: Masks, columns: Floats, nodes: Nodes, open_nodes: Ints, count: int) -> None:
     width = masks.size
     place = 0
@@ -209,13 +193,13 @@ def _ask_all(masks: Masks, columns: Floats, nodes: Nodes, open_nodes: Ints, coun
         place += 1
 
 
-@_compiled()
+@compiled()
 def _add_leaves(masks: Masks, leaf: Floats, out: Floats) -> None:
     for row in range(masks.size):
         out[row] += leaf[trailing_zeros(masks[row])]
 
 
-@_compiled()
+@compiled()
 def mask_alone(values: Floats, nodes: Nodes, whole: Masks, out: Masks) -> None:
     """Write the masks of rows of one side, shape (rows, trees): for briefs, which are few.
 
@@ -229,7 +213,7 @@ def mask_alone(values: Floats, nodes: Nodes, whole: Masks, out: Masks) -> None:
             out[row, tree] = _narrow(nodes, tree, whole[tree], ends, open_nodes)[0]
 
 
-@_compiled()
+@compiled()
 def mask_many(
     values: Floats, nodes: Nodes, whole: Masks, out: Masks, first: int, last: int
 ) -> None:
@@ -250,7 +234,7 @@ def mask_many(
                 out[start // BLOCK, tree, row] = masks[row]
 
 
-@_compiled()
+@compiled()
 def add_scores(
     values: Floats,
     brief: Masks,

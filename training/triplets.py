@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from features.history import History
-from features.signals.content import bio_texts, brief_texts
+from features.signals.content import bios_of, brief_texts
 from features.view import View
 
 if TYPE_CHECKING:
@@ -170,11 +170,11 @@ def _texts(
     view = View(pairs, history, posts)
     said, which = brief_texts(view)
     queries = {brief: said[i] for brief, i in zip(pairs["brief_id"], which, strict=True)}
-    names, bio = bio_texts(view)
+    names, bio = bios_of(view.cells)
     log = history.posts.texts[1]
     rows = view.cells.recent.texts[view.cells.post_state[view.cell]]
     told = [
         ([names[own]] if own >= 0 else []) + [log[code] for code in codes if code >= 0]
-        for own, codes in zip(bio, rows, strict=True)
+        for own, codes in zip(bio[view.cell], rows, strict=True)
     ]
     return queries, [tuple(dict.fromkeys(t for t in texts if t.strip())) for texts in told]

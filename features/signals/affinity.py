@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from features.config import FeatureConfig
-from features.profiles import posts_of, recent_centroids
+from features.profiles import distinct, posts_of, recent_centroids, shapes_of, weighted_sums
 from features.projection import Projection
-from features.signals.content import bio_texts, brief_texts, recent_posts
+from features.shelf import Shelf
+from features.signals.content import bios_of, blocks_of, brief_texts
 from features.signals.family import Family, Signals
-from features.similarity import cosines
+from features.similarity import cosines, on_grid
 from features.statistics import row_top
 from features.timeline import Floats, Ints, Timeline
 from features.vectors import Embeddings
-from features.view import View
+from features.view import Cells, View
 
 TEXT = "posts"
 """Space of the text encoder, in which a KOL stands where its recent posts do."""
+_CELLS = 1024
+"""Cells whose posts' vectors are held at once."""
 _NEAREST = 10
 """Nearest landmarks that tell how crowded a place is."""
 
@@ -95,12 +99,11 @@ def affinity_family(projections: tuple[Projection, ...]) -> Family:
     def affinity(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signals:
         signals: dict[str, Floats] = {}
         for projection in projections:
-            found = sides(view, embeddings, config, projection.space, projection.width)
-            signals |= (
-                _of_text(view, embeddings, config, projection, found)
-                if projection.space == TEXT
-                else _of_vectors(projection, found)
-            )
+            if projection.space == TEXT:
+                signals |= _of_text(view, embeddings, config, projection)
+            else:
+                found = sides(view, embeddings, config, projection.space, projection.width)
+                signals |= _of_vectors(projection, found)
         return signals
 
     alone = ("posts_crowding", *(f"crowding_{p.space}" for p in projections))
@@ -114,27 +117,65 @@ def _of_vectors(projection: Projection, found: Sides) -> Signals:
 
 
 def _of_text(
-    view: View,
-    embeddings: Embeddings,
-    config: FeatureConfig,
-    projection: Projection,
-    found: Sides,
+    view: View, embeddings: Embeddings, config: FeatureConfig, projection: Projection
 ) -> Signals:
-    recent, crowding = _closeness(projection, found)
-    briefs = projection.briefs(found.briefs)
-    best, top3 = np.full(len(view), np.nan), np.full(len(view), np.nan)
-    for rows, to, posts in recent_posts(view, embeddings, config):
-        near = cosines(briefs, projection.kols(posts.vectors), found.of[rows], posts.place[to])
-        best[rows], top3[rows] = row_top(near, 1), row_top(near, 3)
-    names, bio = bio_texts(view)
-    about = projection.kols(embeddings.of(names))
+    from features.textkernel import Seen, compare_projected, fill_cosines
+
+    texts, brief = brief_texts(view)
+    vectors = embeddings.of(texts, role="query")
+    seen, asked = Seen(*projection.seen(vectors)), on_grid(projection.briefs(vectors))
+    known = view.cells.asked(_Projected(embeddings, config, projection, embeddings.shelf()))
+    _, place = shapes_of(view.cells, embeddings, config)
+    out = np.empty((2, len(view)))
+    for rows, to, cells in blocks_of(view):
+        used, at = distinct(place[cells])
+        grid = projection.placed(embeddings.at(used))
+        compare_projected(grid, at, known["norm"][cells], seen, (rows, to, brief[rows]), out)
+    near = {}
+    for name in ("recent", "bio"):
+        near[name] = np.full((len(view), 1), np.nan)
+        told = np.asarray(known[name].any(axis=1))
+        fill_cosines(asked, known[name], told, brief, view.cell[:, None], near[name])
     return {
-        "posts_recent": recent,
-        "posts_best": best,
-        "posts_top3": top3,
-        "posts_bio": cosines(briefs, about, found.of, bio[:, None])[:, 0],
-        "posts_crowding": crowding,
+        "posts_recent": near["recent"][:, 0],
+        "posts_best": out[0],
+        "posts_top3": out[1],
+        "posts_bio": near["bio"][:, 0],
+        "posts_crowding": known["crowding"][view.cell],
     }
+
+
+@dataclass(frozen=True)
+class _Projected:
+    """Projects what cells say; ask with `Cells.asked`."""
+
+    embeddings: Embeddings
+    config: FeatureConfig
+    projection: Projection
+    shelf: Shelf
+
+    def __call__(self, cells: Cells) -> dict[str, npt.NDArray[Any]]:
+        """Return posts' norms, where recent posts' centroid and the bio are, and crowding."""
+        shape, place = shapes_of(cells, self.embeddings, self.config)
+        norm = np.zeros(place.shape, dtype=np.float32)
+        width = self.projection.kol_matrix.shape[1]
+        recent = np.zeros((len(cells), width), dtype=np.float32)
+        order = np.argsort(cells.post_state, kind="stable")
+        for start in range(0, len(order), _CELLS):
+            rows = order[start : start + _CELLS]
+            used, at = distinct(place[rows])
+            vectors = self.embeddings.at(used)
+            norm[rows] = np.append(self.projection.laid_out(vectors)[1], np.float32(0))[at]
+            whole = weighted_sums(shape.weight[rows][:, None, :], at, vectors)[:, 0]
+            recent[rows] = self.projection.laid_out(whole)[0]
+        names, bio = bios_of(cells)
+        about = self.projection.laid_out(self.embeddings.of(names))[0]
+        return {
+            "norm": norm,
+            "recent": recent,
+            "bio": np.pad(about, ((0, 1), (0, 0)))[bio],
+            "crowding": _crowding(self.projection, recent),
+        }
 
 
 def _closeness(projection: Projection, found: Sides) -> tuple[Floats, Floats]:
@@ -145,10 +186,17 @@ def _closeness(projection: Projection, found: Sides) -> tuple[Floats, Floats]:
     """
     kols = projection.kols(found.kols)
     near = cosines(projection.briefs(found.briefs), kols, found.of, found.to[:, None])[:, 0]
-    marks = np.tile(np.arange(len(projection.landmarks)), (len(kols), 1))
-    rows = np.arange(len(kols))
-    usual = row_top(cosines(kols, projection.landmarks, rows, marks), _NEAREST)
-    return near, np.append(usual, np.nan)[found.to]
+    return near, np.append(_crowding(projection, kols), np.nan)[found.to]
+
+
+def _crowding(projection: Projection, kols: npt.NDArray[np.floating]) -> Floats:
+    out = np.empty(len(kols))
+    for start in range(0, len(kols), _CELLS):
+        some = kols[start : start + _CELLS]
+        marks = np.tile(np.arange(len(projection.landmarks)), (len(some), 1))
+        near = cosines(some, projection.landmarks, np.arange(len(some)), marks)
+        out[start : start + _CELLS] = row_top(near, _NEAREST)
+    return out
 
 
 def _rows(timeline: Timeline, wanted: Ints, width: int) -> tuple[Floats, Ints]:

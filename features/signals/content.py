@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from features.config import FeatureConfig
-from features.lexicon import lexical_cosines
-from features.profiles import Posts, Profiles, posts_of, profile
+from features.history import History
+from features.lexicon import Bags, BagStore, bags_of, bundled_lexicon
+from features.profiles import Shape, distinct, shapes_of
+from features.shelf import Shelf
 from features.signals.family import Signals
-from features.similarity import cosines
-from features.statistics import row_mean, row_top, where
-from features.timeline import Bools, Floats, Ints
-from features.vectors import Embeddings, Vectors
-from features.view import View
+from features.similarity import laid_on_grid, on_grid
+from features.timeline import Floats, Ints
+from features.vectors import Embeddings
+from features.view import Cells, View
 from features.widening import widened_briefs
 
+if TYPE_CHECKING:
+    from features.textkernel import Asked, Told
+
+_CELLS = 1024
+"""Cells whose posts' vectors are held at once: 30 posts of 512 numbers each are 63 MB."""
 CONTENT = {
     "bio": "cosine of the brief and the KOL's bio",
     "recent": "cosine of the brief and the centroid of recent posts; newer ones and those with "
@@ -53,81 +62,123 @@ def content(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signal
     Fit is known to act as an inverted U: a little distance does better than a copy (Leung et al.,
     Journal of Marketing 2022). The signals are plain cosines, and bending them is the trees' work.
     """
-    names, brief = brief_texts(view)
-    vectors = embeddings.of(names, role="query")
-    widened, ask = widened_briefs(view, names, brief, embeddings)
-    bios, bio = bio_texts(view)
-    found = {name: np.full(len(view), np.nan) for name in CONTENT}
-    found["bio"] = cosines(vectors, embeddings.of(bios), brief, bio[:, None])[:, 0]
-    found["lexical_bio"] = lexical_cosines(names, bios, brief, bio[:, None])[:, 0]
-    for rows, to, posts in recent_posts(view, embeddings, config):
-        of = brief[rows]
-        alike = cosines(vectors, posts.vectors, of, posts.place[to])
-        lexical = lexical_cosines(names, posts.texts, of, posts.place[to])
-        profiles = profile(posts, config.topics)
-        wide = cosines(widened, posts.vectors, ask[rows], posts.place[to])
-        signals = _of_posts(alike, lexical, posts.paid[to], profiles.halves[to])
-        signals |= {"widened_best": row_top(wide, 1), "widened_top3": row_top(wide, 3)}
-        signals |= _of_profiles(vectors, profiles, of, to)
-        for name, values in signals.items():
-            found[name][rows] = values
-    return found
+    from features.textkernel import OF_POSTS, Asked, compare
 
-
-def _of_posts(alike: Floats, lexical: Floats, paid: Bools, half: Ints) -> dict[str, Floats]:
-    """Return what single posts say, from cosines of shape (pairs, posts)."""
-    sponsored = where(paid, alike)
+    texts, brief = brief_texts(view)
+    vectors = on_grid(embeddings.of(texts, role="query"))
+    widened, ask = widened_briefs(view, texts, brief, embeddings)
+    words, start = bags_of(texts)
+    asked = Asked(vectors, on_grid(widened), start[:-1], start[1:])
+    said = np.zeros(bundled_lexicon().columns)
+    shape, place = shapes_of(view.cells, embeddings, config)
+    out = np.empty((len(OF_POSTS), len(view)))
+    for rows, to, cells in blocks_of(view):
+        told, bags = _told(view.cells, cells, shape.of(cells), place[cells], embeddings)
+        compare(told, bags, asked, words, said, (rows, to, brief[rows], ask[rows]), out)
+    by_cell = {"concentration": shape.concentration, "drift": shape.drift}
     return {
-        "best": row_top(alike, 1),
-        "top3": row_top(alike, 3),
-        "mean": row_mean(alike),
-        "sponsored_best": row_top(sponsored, 1),
-        "sponsored_top3": row_top(sponsored, 3),
-        "lexical_best": row_top(lexical, 1),
-        "lexical_top3": row_top(lexical, 3),
-        "drift_to_brief": row_mean(where(half == 1, alike)) - row_mean(where(half == -1, alike)),
+        **dict(zip(OF_POSTS, out, strict=True)),
+        **{name: values[view.cell] for name, values in by_cell.items()},
+        **_of_bios(view, embeddings, asked, words, said, brief),
     }
 
 
-def _of_profiles(vectors: Vectors, profiles: Profiles, of: Ints, to: Ints) -> dict[str, Floats]:
-    """Return what the posts say together: of each pair's brief, and of its row of profiles."""
-    most = profiles.topics.shape[1]
-    topics = profiles.topics.reshape(-1, profiles.topics.shape[2])
-    near = cosines(vectors, topics, of, to[:, None] * most + np.arange(most))
-    closest = np.nan_to_num(near, nan=-2.0).argmax(axis=1)
-    topic = near[np.arange(len(to)), closest]
-    whole = {
-        name: cosines(vectors, getattr(profiles, name), of, to[:, None])[:, 0]
-        for name in ("recent", "organic", "sponsored")
-    }
-    return whole | {
-        "topic": topic,
-        "topic_share": where(~np.isnan(topic), profiles.subject_shares[to, closest]),
-        "concentration": profiles.concentration[to],
-        "drift": profiles.drift[to],
-    }
-
-
-def recent_posts(
-    view: View, embeddings: Embeddings, config: FeatureConfig
-) -> Iterator[tuple[Ints, Ints, Posts]]:
-    """Look up the recent posts that pairs see, some states of knowledge at a time.
+def blocks_of(view: View) -> Iterator[tuple[Ints, Ints, Ints]]:
+    """Cut pairs into blocks of some cells, those that know the same posts together.
 
     Yields
     ------
     rows : ndarray of int64
-        Positions of the pairs that this block answers; over all blocks, each pair once.
+        Positions of the pairs in this block; over all blocks, each pair once.
     to : ndarray of int64
-        Row of `posts` of each of them.
-    posts : Posts
-        One row a state.
+        Place of each one's cell in `cells`.
+    cells : ndarray of int64
+        Cells of this block.
     """
-    state = view.cells.post_state[view.cell]
-    order = np.argsort(state, kind="stable")
-    for states, posts in posts_of(view.cells.recent, embeddings, config):
-        first, last = np.searchsorted(state[order], (states.start, states.stop))
-        rows = order[first:last]
-        yield rows, state[rows] - states.start, posts
+    order = np.argsort(view.cells.post_state, kind="stable")
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    pairs = np.argsort(rank[view.cell], kind="stable")
+    ranks = rank[view.cell[pairs]]
+    for start in range(0, len(order), _CELLS):
+        first, last = np.searchsorted(ranks, (start, start + _CELLS))
+        yield pairs[first:last], ranks[first:last] - start, order[start : start + _CELLS]
+
+
+def _told(
+    cells: Cells, rows: Ints, shape: Shape, place: npt.NDArray[np.int32], embeddings: Embeddings
+) -> tuple[Told, Bags]:
+    """Lay out the posts of some cells, given what is known of just these."""
+    from features.textkernel import Told
+
+    used, first_seen, at = np.unique(place, return_index=True, return_inverse=True)
+    none = int(len(used) > 0 and used[0] < 0)
+    grid, told = laid_on_grid(embeddings.at(used[none:].astype(np.int64)))
+    # Equal texts have one vector and one bag, whatever their numbers.
+    codes = cells.recent.texts[cells.post_state[rows]].ravel()[first_seen[none:]]
+    bags, first, last = cells.history.posts.bags.of(codes)
+    return (
+        Told(
+            grid,
+            told,
+            first,
+            last,
+            at.reshape(place.shape).astype(np.int64) - none,
+            shape.weight.astype(np.int64),
+            shape.topic,
+            shape.halves,
+            shape.paid,
+            shape.length,
+            shape.subject_shares,
+        ),
+        bags,
+    )
+
+
+def _of_bios(
+    view: View, embeddings: Embeddings, asked: Asked, words: Bags, said: Floats, brief: Ints
+) -> dict[str, Floats]:
+    """Return what the bio says, by vector and by words."""
+    from features.textkernel import compare_words, fill_cosines
+
+    used, which = np.unique(view.cells.profile, return_inverse=True)
+    place = view.cells.asked(Bios(embeddings, embeddings.shelf()))["place"]
+    shown, to = distinct(place)
+    grid, told = laid_on_grid(embeddings.at(shown))
+    near, common = np.full((len(view), 1), np.nan), np.empty(len(view))
+    fill_cosines(asked.own, grid, told, brief, to[view.cell][:, None], near)
+    bags, first, last = view.history.once(bio_bags).of(used.astype(np.int64))
+    bio = which[view.cell].astype(np.int64)
+    compare_words((brief, bio), (asked.first, asked.last), words, (first, last), bags, said, common)
+    return {"bio": near[:, 0], "lexical_bio": common}
+
+
+@dataclass(frozen=True)
+class Bios:
+    """Finds the vectors of cells' bios; ask with `Cells.asked`.
+
+    Attributes
+    ----------
+    embeddings : Embeddings
+        Vectors of text.
+    shelf : Shelf
+        Where places are: as long as they are looked for there they hold.
+    """
+
+    embeddings: Embeddings
+    shelf: Shelf
+
+    def __call__(self, cells: Cells) -> dict[str, npt.NDArray[np.int32]]:
+        """Return the ``place`` of each bio as `Embeddings.at` takes it, -1 where none is told."""
+        names, bio = bios_of(cells)
+        place = np.append(self.embeddings.places(names), -1)[bio]
+        return {"place": place.astype(np.int32)}
+
+
+def bio_bags(history: History) -> BagStore:
+    """Return the bags of the bios of `History.kols`, by row."""
+    bios = history.kols.frame["bio"]
+    return BagStore(len(bios), lambda rows: bios.iloc[rows].fillna(""))
 
 
 def brief_texts(view: View) -> tuple[list[str], Ints]:
@@ -141,9 +192,9 @@ def brief_texts(view: View) -> tuple[list[str], Ints]:
     return texts, which.astype(np.int64)
 
 
-def bio_texts(view: View) -> tuple[list[str], Ints]:
-    """Return the distinct bios, and each pair's place among them, -1 where none is known."""
-    rows, which = np.unique(view.cells.profile, return_inverse=True)
-    bios = view.history.kols.frame["bio"].take(np.maximum(rows, 0)).astype(object)
+def bios_of(cells: Cells) -> tuple[list[str], Ints]:
+    """Return the distinct bios, and each cell's place among them, -1 where none is known."""
+    rows, which = np.unique(cells.profile, return_inverse=True)
+    bios = cells.history.kols.frame["bio"].take(np.maximum(rows, 0)).astype(object)
     codes, names = pd.factorize(bios.where(rows >= 0, None))
-    return [str(name) for name in names], codes.astype(np.int64)[which][view.cell]
+    return [str(name) for name in names], codes.astype(np.int64)[which]

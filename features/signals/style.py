@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from features.config import FeatureConfig
 from features.postlog import Recent
+from features.profiles import shapes_of
+from features.shelf import Shelf
 from features.signals.family import Signals
-from features.similarity import paired_cosines
 from features.statistics import ratio, row_mean, row_quantile
 from features.timeline import DAY, Floats
 from features.vectors import Embeddings
-from features.view import View
+from features.view import Cells, View
 
 STYLE = {
     "distinct": "share of recent posts whose text is not that of another recent post",
@@ -27,27 +30,44 @@ STYLE = {
 
 def style(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signals:
     """Describe originality, which is known to help (Leung et al. 2022), and posting rhythm."""
-    cells, recent = view.cells, view.cells.recent
+    told = view.cells.asked(_OfCells(embeddings, config, embeddings.shelf()))
+    return {name: told[name][view.cell] for name in STYLE}
+
+
+@dataclass(frozen=True)
+class _OfCells:
+    """Describes cells; ask with `Cells.asked`."""
+
+    embeddings: Embeddings
+    config: FeatureConfig
+    shelf: Shelf
+
+    def __call__(self, cells: Cells) -> dict[str, Floats]:
+        """Return `STYLE` by cell."""
+        by_cell = {
+            **{name: cells.of_posts(values) for name, values in _of_posts(cells.recent).items()},
+            "novelty": shapes_of(cells, self.embeddings, self.config)[0].novelty,
+        }
+        age = cells.time[:, None] / DAY - cells.of_posts(cells.recent.dated)
+        by_cell["days_since_post"] = age[:, 0]
+        by_cell["posts_90"] = np.where(
+            np.isnan(age[:, 0]), np.nan, (age <= 90.0).sum(axis=1).astype(np.float64)
+        )
+        return by_cell
+
+
+def _of_posts(recent: Recent) -> dict[str, Floats]:
     dated = recent.dated
     gaps = dated[:, :-1] - dated[:, 1:]
     mean = row_mean(gaps)
     deviation = np.sqrt(row_mean(np.square(gaps - mean[:, None])))
-    by_state = {
+    return {
         "distinct": _distinct_share(recent),
-        "novelty": 1.0 - row_mean(_cosines_to_previous(recent, embeddings)),
         "gap_days": mean,
         "gap_spread": ratio(deviation, mean),
         "median_gap_days": row_quantile(gaps, 0.5),
         "duration": row_mean(np.log1p(recent.numbers("duration_s"))),
     }
-    by_cell = {name: cells.of_posts(values) for name, values in by_state.items()}
-    published = cells.of_posts(dated)
-    age = cells.time[:, None] / DAY - published
-    by_cell["days_since_post"] = age[:, 0]
-    by_cell["posts_90"] = np.where(
-        np.isnan(age[:, 0]), np.nan, (age <= 90.0).sum(axis=1).astype(np.float64)
-    )
-    return {name: by_cell[name][view.cell] for name in STYLE}
 
 
 def _distinct_share(recent: Recent) -> Floats:
@@ -56,20 +76,3 @@ def _distinct_share(recent: Recent) -> Floats:
     new[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
     distinct = (new & (ordered >= 0)).sum(axis=1).astype(np.float64)
     return ratio(distinct, recent.there.sum(axis=1).astype(np.float64))
-
-
-def _cosines_to_previous(recent: Recent, embeddings: Embeddings) -> Floats:
-    """Return the cosine of each post and the one published before it, shape (states, posts - 1).
-
-    States of one KOL share most neighbours: each pair of texts is compared once.
-    """
-    later, earlier = recent.texts[:, :-1], recent.texts[:, 1:]
-    there = (later >= 0) & (earlier >= 0)
-    size = int(recent.texts.max(initial=0)) + 1
-    names, which = np.unique(later[there] * size + earlier[there], return_inverse=True)
-    used, place = np.unique(np.append(names // size, names % size), return_inverse=True)
-    vectors = embeddings.of([recent.log.texts[1][code] for code in used])
-    values = paired_cosines(vectors, place[: len(names)], place[len(names) :])
-    out = np.full(later.shape, np.nan)
-    out[there] = values[which]
-    return out

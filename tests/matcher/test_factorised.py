@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features.compiled import compiled
 from features.signals import Side
-from matcher import factorised, treekernel
+from matcher import factorised
 from matcher.factorised import Scorer, threads_of
 from matcher.forest import SCORER_COST, Forest
 from matcher.model import Matcher
@@ -448,7 +449,7 @@ def test_without_a_folder_to_write_code_is_compiled_all_the_same(
         return make
 
     monkeypatch.setattr(numba, "njit", njit)
-    function = treekernel._compiled()(lambda: 7)
+    function = compiled()(lambda: 7)
     assert function() == 7
 
 

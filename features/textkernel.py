@@ -1,0 +1,387 @@
+"""Compiled inner loops of signals that compare texts: one pair after the other, KOL by KOL.
+
+Vectors come as whole numbers on the grid of `features.similarity`, so that products and their sums
+are exact: compilers may add them in any order, and a pair's figures are the same in any company.
+Whatever is not exact is added in a fixed order, post by post.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from features.compiled import compiled
+from features.lexicon import Bags
+
+Floats = npt.NDArray[np.float64]
+Vectors = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+Small = npt.NDArray[np.int8]
+Bools = npt.NDArray[np.bool_]
+
+GRID = 2.0**20
+"""Steps of the grid in a length of 1 (`features.similarity.GRID`)."""
+TOP = 3
+
+OF_POSTS = (
+    *("best", "top3", "mean", "widened_best", "widened_top3", "sponsored_best", "sponsored_top3"),
+    *("lexical_best", "lexical_top3", "drift_to_brief"),
+    *("topic", "topic_share", "organic", "sponsored", "recent"),
+)
+"""Signals that `compare` writes, in its order."""
+
+
+class Told(NamedTuple):
+    """What some KOLs posted, one row a KOL and one column a post unless said otherwise.
+
+    ``grid`` has the distinct texts' vectors, ``told`` says which of them point anywhere, and
+    ``first`` and ``last`` where each text's bag is in `Bags`. ``place`` is each post's text, -1 for
+    none. ``weight`` and ``topic`` are those of `features.profiles.Shape`, ``half`` and ``paid``
+    too; ``length`` and ``subject`` are of its topics.
+    """
+
+    grid: Vectors
+    told: Bools
+    first: Ints
+    last: Ints
+    place: Ints
+    weight: Ints
+    topic: Small
+    half: Small
+    paid: Bools
+    length: Floats
+    subject: Floats
+
+
+class Asked(NamedTuple):
+    """What briefs say: their vectors and the widened ones on the grid, and where their bags are."""
+
+    own: Floats
+    wide: Floats
+    first: Ints
+    last: Ints
+
+
+@compiled()
+def length_of(row: Any) -> float:
+    """Return the length of a vector, added up the same way on any processor."""
+    a = b = c = d = e = f = g = h = 0.0
+    whole = row.size - row.size % 8
+    for i in range(0, whole, 8):
+        a += np.float64(row[i]) * np.float64(row[i])
+        b += np.float64(row[i + 1]) * np.float64(row[i + 1])
+        c += np.float64(row[i + 2]) * np.float64(row[i + 2])
+        d += np.float64(row[i + 3]) * np.float64(row[i + 3])
+        e += np.float64(row[i + 4]) * np.float64(row[i + 4])
+        f += np.float64(row[i + 5]) * np.float64(row[i + 5])
+        g += np.float64(row[i + 6]) * np.float64(row[i + 6])
+        h += np.float64(row[i + 7]) * np.float64(row[i + 7])
+    for i in range(whole, row.size):
+        a += np.float64(row[i]) * np.float64(row[i])
+    return float(np.sqrt(((a + b) + (c + d)) + ((e + f) + (g + h))))
+
+
+@compiled()
+def lay_on_grid(vectors: Any, out: Any, told: Bools) -> None:
+    """Write rows scaled to length 1, in whole steps of the grid; zeros for those that have none.
+
+    `out` may be float32, which holds whole numbers of this size exactly, and may be `vectors`.
+    """
+    for row in range(vectors.shape[0]):
+        length = length_of(vectors[row])
+        told[row] = length > 0
+        for i in range(vectors.shape[1]):
+            value = np.float64(vectors[row, i]) / length * GRID if length > 0 else 0.0
+            out[row, i] = np.rint(value)
+
+
+@compiled(fastmath={"reassoc", "contract"})
+def dot(left: Any, right: Any) -> float:
+    """Return the product of two vectors of whole numbers, exact in whatever order it is added."""
+    total = 0.0
+    for i in range(left.size):
+        total += np.float64(left[i]) * np.float64(right[i])
+    return total
+
+
+@compiled(fastmath={"reassoc", "contract"})
+def _two_dots(one: Floats, other: Floats, right: Vectors) -> tuple[float, float]:
+    first, second = 0.0, 0.0
+    for i in range(right.size):
+        value = np.float64(right[i])
+        first += one[i] * value
+        second += other[i] * value
+    return first, second
+
+
+@compiled()
+def fill_cosines(left: Floats, right: Vectors, told: Bools, of: Ints, to: Ints, out: Any) -> None:
+    """Write those cosines of `features.similarity.cosines` that there are into `out`.
+
+    ``told`` says which of the right rows have a direction; where ``to`` is -1 nothing is written.
+    """
+    for pair in range(of.size):
+        for slot in range(to.shape[1]):
+            row = to[pair, slot]
+            if of[pair] >= 0 and row >= 0 and told[row]:
+                out[pair, slot] = _cosine(dot(left[of[pair]], right[row]))
+
+
+@compiled()
+def _cosine(product: float) -> float:
+    # NaN, of a brief that points nowhere, stays NaN.
+    value = product / (GRID * GRID)
+    return 1.0 if value > 1.0 else (-1.0 if value < -1.0 else value)
+
+
+@compiled()
+def _push(best: Floats, value: float) -> None:
+    """Put a value among the highest, which stand in falling order from -inf."""
+    if value > best[2]:
+        if value > best[1]:
+            best[2] = best[1]
+            if value > best[0]:
+                best[1] = best[0]
+                best[0] = value
+            else:
+                best[1] = value
+        else:
+            best[2] = value
+
+
+@compiled()
+def _tell(best: Floats, out: Floats, column: int, row: int) -> None:
+    """Write the highest value and the mean of the highest three, NaN where there is none."""
+    total, count = 0.0, 0
+    for i in range(3):
+        if best[i] > -np.inf:
+            total += best[i]
+            count += 1
+    out[column, row] = best[0] if count else np.nan
+    out[column + 1, row] = total / count if count else np.nan
+
+
+@compiled()
+def _common(bags: Bags, first: int, last: int, said: Floats) -> float:
+    total = 0.0
+    for i in range(first, last):
+        total += said[bags.column[i]] * np.float64(bags.weight[i])
+    return total
+
+
+@compiled()
+def compare(
+    posts: Told,
+    bags: Bags,
+    asked: Asked,
+    words: Bags,
+    said: Floats,
+    pairs: tuple[Ints, Ints, Ints, Ints],
+    out: Floats,
+) -> None:
+    """Write `OF_POSTS` of pairs.
+
+    Parameters
+    ----------
+    posts, bags : Told, Bags
+        KOLs' posts and the bags of their texts.
+    asked, words : Asked, Bags
+        Briefs and their bags.
+    said : ndarray of float64
+        Room for one bag: a zero for each column there is, left as it was found.
+    pairs : tuple of ndarray of int64
+        Of each pair its row in `out`, its KOL's row in `posts`, its brief's row in ``asked.own``
+        and in ``asked.wide``.
+    out : ndarray of float64, shape (signals, rows)
+    """
+    rows, kols, briefs, widened = pairs
+    most = posts.subject.shape[1]
+    near, wide, worded, paid = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
+    centre, halves, count = np.empty(most + 3), np.empty(2), np.empty(2)
+    for pair in range(rows.size):
+        row, kol, brief = rows[pair], kols[pair], briefs[pair]
+        own, asks = asked.own[brief], asked.wide[widened[pair]]
+        known, known_wide = not np.isnan(own[0]), not np.isnan(asks[0])
+        first, last = asked.first[brief], asked.last[brief]
+        for i in range(first, last):
+            said[words.column[i]] = words.weight[i]
+        near[:], wide[:], worded[:], paid[:] = -np.inf, -np.inf, -np.inf, -np.inf
+        centre[:], halves[:], count[:] = 0.0, 0.0, 0.0
+        total, posted = 0.0, 0
+        for slot in range(posts.place.shape[1]):
+            place = posts.place[kol, slot]
+            if place < 0:
+                continue
+            if last > first and posts.last[place] > posts.first[place]:
+                product = _common(bags, posts.first[place], posts.last[place], said)
+                _push(worded, _cosine(product))
+            if not posts.told[place]:
+                continue
+            product, other = _two_dots(own, asks, posts.grid[place])
+            if known_wide:
+                _push(wide, _cosine(other))
+            if not known:
+                continue
+            value = _cosine(product)
+            total += value
+            posted += 1
+            _push(near, value)
+            weighed = posts.weight[kol, slot] * product
+            centre[most + 2] += weighed
+            if posts.paid[kol, slot]:
+                _push(paid, value)
+                centre[most + 1] += weighed
+            else:
+                centre[most] += weighed
+            topic = posts.topic[kol, slot]
+            if topic >= 0:
+                centre[topic] += weighed
+            side = posts.half[kol, slot]
+            if side != 0:
+                halves[0 if side > 0 else 1] += value
+                count[0 if side > 0 else 1] += 1.0
+        for i in range(first, last):
+            said[words.column[i]] = 0.0
+        _tell(near, out, 0, row)
+        out[2, row] = total / posted if posted else np.nan
+        _tell(wide, out, 3, row)
+        _tell(paid, out, 5, row)
+        _tell(worded, out, 7, row)
+        both = count[0] > 0 and count[1] > 0
+        out[9, row] = halves[0] / count[0] - halves[1] / count[1] if both else np.nan
+        for i in range(most + 3):
+            length = posts.length[kol, i]
+            if posted and length > 0:
+                centre[i] = _cosine(centre[i] * GRID / length)
+            else:
+                centre[i] = np.nan
+        _tell_topics(centre, posts.subject[kol], out, row)
+
+
+@compiled()
+def _tell_topics(centre: Floats, subject: Floats, out: Floats, row: int) -> None:
+    """Write the closest topic, the first of equals, and what all posts of each kind say."""
+    most = subject.size
+    closest, topic = -1, np.nan
+    for i in range(most):
+        if not np.isnan(centre[i]) and (closest < 0 or centre[i] > topic):
+            closest, topic = i, centre[i]
+    out[10, row] = topic
+    out[11, row] = subject[closest] if closest >= 0 else np.nan
+    out[12, row], out[13, row], out[14, row] = centre[most], centre[most + 1], centre[most + 2]
+
+
+@compiled()
+def compare_words(
+    pairs: tuple[Ints, Ints],
+    asked: tuple[Ints, Ints],
+    words: Bags,
+    told: tuple[Ints, Ints],
+    bags: Bags,
+    said: Floats,
+    out: Floats,
+) -> None:
+    """Write the cosines of bags of pairs of texts, NaN where one of the two is empty.
+
+    Parameters
+    ----------
+    pairs : tuple of ndarray of int64
+        Of each pair its row in `asked` and in `told`.
+    asked, told : tuple of ndarray of int64
+        Where bags start and end in `words`, and in `bags`.
+    said : ndarray of float64
+        As `compare` takes it.
+    """
+    left, right = pairs
+    for pair in range(left.size):
+        first, last = asked[0][left[pair]], asked[1][left[pair]]
+        start, stop = told[0][right[pair]], told[1][right[pair]]
+        out[pair] = np.nan
+        if last > first and stop > start:
+            for i in range(first, last):
+                said[words.column[i]] = words.weight[i]
+            out[pair] = _cosine(_common(bags, start, stop, said))
+            for i in range(first, last):
+                said[words.column[i]] = 0.0
+
+
+class Seen(NamedTuple):
+    """Briefs as a projection of KOLs' vectors sees them (`features.projection.Projection.seen`).
+
+    ``query`` is on a grid of its own, so that ``query @ vector * size - offset`` over the length
+    of the projected vector is the cosine of the two projections.
+    """
+
+    query: Floats
+    size: Floats
+    offset: Floats
+
+
+@compiled()
+def compare_projected(
+    grid: Vectors,
+    place: Ints,
+    norm: Vectors,
+    seen: Seen,
+    pairs: tuple[Ints, Ints, Ints],
+    out: Floats,
+) -> None:
+    """Write the highest projected cosine of pairs, and the mean of the highest three.
+
+    Parameters
+    ----------
+    grid : ndarray of float32
+        Vectors of texts.
+    place, norm : ndarray, shape (kols, posts)
+        Each post's text, -1 for none, and the length of its projection, 0 for none.
+    seen : Seen
+        Briefs.
+    pairs : tuple of ndarray of int64
+        Of each pair its row in `out`, its KOL and its brief.
+    out : ndarray of float64, shape (2, rows)
+    """
+    rows, kols, briefs = pairs
+    best = np.empty(3)
+    for pair in range(rows.size):
+        kol, brief = kols[pair], briefs[pair]
+        best[:] = -np.inf
+        for slot in range(place.shape[1]):
+            length = np.float64(norm[kol, slot])
+            if place[kol, slot] >= 0 and length > 0:
+                product = dot(seen.query[brief], grid[place[kol, slot]]) * seen.size[brief]
+                value = (product - seen.offset[brief]) / length
+                # A brief that points nowhere gives NaN, which is no highest.
+                if not np.isnan(value):
+                    _push(best, min(max(value, -1.0), 1.0))
+        _tell(best, out, 0, rows[pair])
+
+
+@compiled()
+def sum_up(grid: Vectors, place: Ints, weight: Ints, out: Any) -> None:
+    """Write sums of texts as vectors of length 1, zeros where there is nothing to add.
+
+    Parameters
+    ----------
+    grid : ndarray of float32
+        Vectors of texts.
+    place : ndarray of int64, shape (n, posts)
+        Text of each post, -1 for none.
+    weight : ndarray of int64, shape (n, sums, posts)
+        What each post counts in each sum.
+    out : ndarray of float32, shape (n, sums, dimension)
+    """
+    total = np.empty(grid.shape[1])
+    for row in range(place.shape[0]):
+        for kind in range(weight.shape[1]):
+            total[:] = 0.0
+            for slot in range(place.shape[1]):
+                if place[row, slot] >= 0 and weight[row, kind, slot]:
+                    # Whole numbers under 2**38: the sums are exact.
+                    text, times = grid[place[row, slot]], np.float64(weight[row, kind, slot])
+                    for i in range(total.size):
+                        total[i] += times * text[i]
+            length = length_of(total)
+            for i in range(total.size):
+                out[row, kind, i] = total[i] / length if length > 0 else 0.0
