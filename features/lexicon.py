@@ -198,8 +198,8 @@ class BagStore:
         found = bundled_lexicon().bags(list(self._read(missing)))
         held, size = len(self._bags.column), int(found.indptr[-1])
         if held + size > len(self._room.column):
-            room = 2 * (held + size)
-            self._room = Bags(np.empty(room, dtype=np.int32), np.empty(room, dtype=np.float32))
+            more = 2 * (held + size)
+            self._room = Bags(np.empty(more, dtype=np.int32), np.empty(more, dtype=np.float32))
             for new, old in zip(self._room, self._bags, strict=True):
                 new[:held] = old
         for new, values in zip(self._room, (found.indices, found.data), strict=True):

@@ -138,29 +138,36 @@ def _cosine(product: float) -> float:
 
 @compiled()
 def _push(best: Floats, value: float) -> None:
-    """Put a value among the highest, which stand in falling order from -inf."""
-    if value > best[2]:
-        if value > best[1]:
-            best[2] = best[1]
-            if value > best[0]:
-                best[1] = best[0]
-                best[0] = value
-            else:
-                best[1] = value
-        else:
-            best[2] = value
+    """Put a value among the highest three, which stand in falling order; NaN is no value."""
+    for i in range(best.size):
+        if value > best[i]:
+            best[i], value = value, best[i]
 
 
 @compiled()
-def _tell(best: Floats, out: Floats, column: int, row: int) -> None:
-    """Write the highest value and the mean of the highest three, NaN where there is none."""
+def _tell_best(values: Floats, kept: Bools, best: Floats, out: Floats, row: int) -> None:
+    """Write the highest value kept and the mean of the highest three, NaN where there is none."""
+    best[:] = -np.inf
+    for slot in range(values.size):
+        if kept[slot]:
+            _push(best, values[slot])
     total, count = 0.0, 0
-    for i in range(3):
+    for i in range(best.size):
         if best[i] > -np.inf:
             total += best[i]
             count += 1
-    out[column, row] = best[0] if count else np.nan
-    out[column + 1, row] = total / count if count else np.nan
+    out[0, row] = best[0] if count else np.nan
+    out[1, row] = total / count if count else np.nan
+
+
+@compiled()
+def _mean(values: Floats, kept: Bools) -> float:
+    total, count = 0.0, 0
+    for slot in range(values.size):
+        if kept[slot] and not np.isnan(values[slot]):
+            total += values[slot]
+            count += 1
+    return total / count if count else np.nan
 
 
 @compiled()
@@ -169,6 +176,39 @@ def _common(bags: Bags, first: int, last: int, said: Floats) -> float:
     for i in range(first, last):
         total += said[bags.column[i]] * np.float64(bags.weight[i])
     return total
+
+
+@compiled()
+def _say(words: Bags, first: int, last: int, said: Floats) -> None:
+    for i in range(first, last):
+        said[words.column[i]] = words.weight[i]
+
+
+@compiled()
+def _unsay(words: Bags, first: int, last: int, said: Floats) -> None:
+    for i in range(first, last):
+        said[words.column[i]] = 0.0
+
+
+@compiled()
+def _read(
+    posts: Told, bags: Bags, place: Ints, own: Floats, wide: Floats, said: Floats, near: Floats
+) -> None:
+    """Write the cosines of a KOL's posts and a brief, NaN where either says nothing.
+
+    `near` has shape (3, posts): by the brief's own vector, by the widened one, and by words.
+    """
+    near[:] = np.nan
+    for slot in range(place.size):
+        text = place[slot]
+        if text < 0:
+            continue
+        if posts.told[text]:
+            product, other = _two_dots(own, wide, posts.grid[text])
+            near[0, slot], near[1, slot] = _cosine(product), _cosine(other)
+        first, last = posts.first[text], posts.last[text]
+        if last > first:
+            near[2, slot] = _cosine(_common(bags, first, last, said))
 
 
 @compiled()
@@ -197,80 +237,60 @@ def compare(
     out : ndarray of float64, shape (signals, rows)
     """
     rows, kols, briefs, widened = pairs
-    most = posts.subject.shape[1]
-    near, wide, worded, paid = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
-    centre, halves, count = np.empty(most + 3), np.empty(2), np.empty(2)
+    slots = posts.place.shape[1]
+    near, every, best = np.empty((3, slots)), np.ones(slots, dtype=np.bool_), np.empty(TOP)
     for pair in range(rows.size):
         row, kol, brief = rows[pair], kols[pair], briefs[pair]
-        own, asks = asked.own[brief], asked.wide[widened[pair]]
-        known, known_wide = not np.isnan(own[0]), not np.isnan(asks[0])
         first, last = asked.first[brief], asked.last[brief]
-        for i in range(first, last):
-            said[words.column[i]] = words.weight[i]
-        near[:], wide[:], worded[:], paid[:] = -np.inf, -np.inf, -np.inf, -np.inf
-        centre[:], halves[:], count[:] = 0.0, 0.0, 0.0
-        total, posted = 0.0, 0
-        for slot in range(posts.place.shape[1]):
-            place = posts.place[kol, slot]
-            if place < 0:
-                continue
-            if last > first and posts.last[place] > posts.first[place]:
-                product = _common(bags, posts.first[place], posts.last[place], said)
-                _push(worded, _cosine(product))
-            if not posts.told[place]:
-                continue
-            product, other = _two_dots(own, asks, posts.grid[place])
-            if known_wide:
-                _push(wide, _cosine(other))
-            if not known:
-                continue
-            value = _cosine(product)
-            total += value
-            posted += 1
-            _push(near, value)
-            weighed = posts.weight[kol, slot] * product
-            centre[most + 2] += weighed
-            if posts.paid[kol, slot]:
-                _push(paid, value)
-                centre[most + 1] += weighed
-            else:
-                centre[most] += weighed
-            topic = posts.topic[kol, slot]
-            if topic >= 0:
-                centre[topic] += weighed
-            side = posts.half[kol, slot]
-            if side != 0:
-                halves[0 if side > 0 else 1] += value
-                count[0 if side > 0 else 1] += 1.0
-        for i in range(first, last):
-            said[words.column[i]] = 0.0
-        _tell(near, out, 0, row)
-        out[2, row] = total / posted if posted else np.nan
-        _tell(wide, out, 3, row)
-        _tell(paid, out, 5, row)
-        _tell(worded, out, 7, row)
-        both = count[0] > 0 and count[1] > 0
-        out[9, row] = halves[0] / count[0] - halves[1] / count[1] if both else np.nan
-        for i in range(most + 3):
-            length = posts.length[kol, i]
-            if posted and length > 0:
-                centre[i] = _cosine(centre[i] * GRID / length)
-            else:
-                centre[i] = np.nan
-        _tell_topics(centre, posts.subject[kol], out, row)
+        _say(words, first, last, said)
+        own, wide = asked.own[brief], asked.wide[widened[pair]]
+        _read(posts, bags, posts.place[kol], own, wide, said, near)
+        _unsay(words, first, last, said)
+        if last == first:
+            near[2] = np.nan
+        _tell_best(near[0], every, best, out[0:2], row)
+        out[2, row] = _mean(near[0], every)
+        _tell_best(near[1], every, best, out[3:5], row)
+        _tell_best(near[0], posts.paid[kol], best, out[5:7], row)
+        _tell_best(near[2], every, best, out[7:9], row)
+        half = posts.half[kol]
+        out[9, row] = _mean(near[0], half > 0) - _mean(near[0], half < 0)
+        _tell_centroids(posts, kol, near[0], out[10:], row)
 
 
 @compiled()
-def _tell_topics(centre: Floats, subject: Floats, out: Floats, row: int) -> None:
-    """Write the closest topic, the first of equals, and what all posts of each kind say."""
-    most = subject.size
-    closest, topic = -1, np.nan
-    for i in range(most):
-        if not np.isnan(centre[i]) and (closest < 0 or centre[i] > topic):
-            closest, topic = i, centre[i]
-    out[10, row] = topic
-    out[11, row] = subject[closest] if closest >= 0 else np.nan
-    out[12, row], out[13, row], out[14, row] = centre[most], centre[most + 1], centre[most + 2]
+def _tell_centroids(posts: Told, kol: int, near: Floats, out: Floats, row: int) -> None:
+    """Write the closest topic, the first of equals, its share, and what posts of each kind say.
+
+    A centroid is a sum of posts, and so is its product with the brief.
+    """
+    most = posts.subject.shape[1]
+    closest = -1
+    for topic in range(most):
+        value = _centroid(posts, kol, near, posts.topic[kol] == topic, posts.length[kol, topic])
+        if not np.isnan(value) and (closest < 0 or value > out[0, row]):
+            closest = topic
+            out[0, row] = value
+    if closest < 0:
+        out[0, row] = np.nan
+    out[1, row] = posts.subject[kol, closest] if closest >= 0 else np.nan
+    paid = posts.paid[kol]
+    out[2, row] = _centroid(posts, kol, near, ~paid, posts.length[kol, most])
+    out[3, row] = _centroid(posts, kol, near, paid, posts.length[kol, most + 1])
+    out[4, row] = _centroid(posts, kol, near, paid | ~paid, posts.length[kol, most + 2])
+
+
+@compiled()
+def _centroid(posts: Told, kol: int, near: Floats, kept: Bools, length: float) -> float:
+    """Return the cosine of a brief and the weighted sum of some posts, of so many steps."""
+    total, count = 0.0, 0
+    for slot in range(near.size):
+        if kept[slot] and not np.isnan(near[slot]):
+            total += np.float64(posts.weight[kol, slot]) * near[slot]
+            count += 1
+    if not count or not length > 0:
+        return np.nan
+    return min(max(total * GRID / length, -1.0), 1.0)
 
 
 @compiled()
@@ -300,11 +320,9 @@ def compare_words(
         start, stop = told[0][right[pair]], told[1][right[pair]]
         out[pair] = np.nan
         if last > first and stop > start:
-            for i in range(first, last):
-                said[words.column[i]] = words.weight[i]
+            _say(words, first, last, said)
             out[pair] = _cosine(_common(bags, start, stop, said))
-            for i in range(first, last):
-                said[words.column[i]] = 0.0
+            _unsay(words, first, last, said)
 
 
 class Seen(NamedTuple):
@@ -343,19 +361,18 @@ def compare_projected(
     out : ndarray of float64, shape (2, rows)
     """
     rows, kols, briefs = pairs
-    best = np.empty(3)
+    slots = place.shape[1]
+    near, every, best = np.empty(slots), np.ones(slots, dtype=np.bool_), np.empty(TOP)
     for pair in range(rows.size):
         kol, brief = kols[pair], briefs[pair]
-        best[:] = -np.inf
-        for slot in range(place.shape[1]):
+        for slot in range(slots):
+            near[slot] = np.nan
             length = np.float64(norm[kol, slot])
             if place[kol, slot] >= 0 and length > 0:
                 product = dot(seen.query[brief], grid[place[kol, slot]]) * seen.size[brief]
                 value = (product - seen.offset[brief]) / length
-                # A brief that points nowhere gives NaN, which is no highest.
-                if not np.isnan(value):
-                    _push(best, min(max(value, -1.0), 1.0))
-        _tell(best, out, 0, rows[pair])
+                near[slot] = 1.0 if value > 1.0 else (-1.0 if value < -1.0 else value)
+        _tell_best(near, every, best, out, rows[pair])
 
 
 @compiled()
