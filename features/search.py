@@ -73,20 +73,16 @@ class Places:
             One a question: the `count` nearest owners, or all that have a place, nearest first.
             Equally near ones come in ascending order.
         """
-        questions = [_unit(vectors) for vectors in asked]
-        whole = np.concatenate([np.empty((0, self.vectors.shape[1])), *questions])
-        if not len(whole):
-            return [Found.none() for _ in questions]
-        screens = [_Screen(count, self.vectors.shape[1]) for _ in questions]
-        edges = np.cumsum([0, *map(len, questions)])
-        for some, near in self._blocks(whole.astype(np.float32), owners):
-            for screen, first, last in zip(screens, edges[:-1], edges[1:], strict=True):
-                if last > first:
-                    screen.pass_on(some, near[:, first:last].max(axis=1))
-        return [
-            self._settled(question, screen.passed(), count)
-            for question, screen in zip(questions, screens, strict=True)
-        ]
+        search = self.search(asked, count)
+        search.look_at(owners)
+        return search.found()
+
+    def search(self, asked: Sequence[Vectors], count: int) -> Search:
+        """Begin to look for the nearest owners, which are then shown a few at a time.
+
+        Parameters are those of `nearest`.
+        """
+        return Search(self, [_unit(vectors) for vectors in asked], count)
 
     def _blocks(self, queries: Vectors, owners: Ints) -> Iterator[tuple[Ints, Vectors]]:
         """Yield some owners and, for each query, the closeness of each one's nearest place."""
@@ -123,6 +119,45 @@ class Places:
         best = np.maximum.reduceat(exact, np.cumsum(sizes) - sizes)
         order = np.lexsort((owners, -best))[:count]
         return Found(owners[order], best[order])
+
+
+class Search:
+    """Finds the nearest of the owners that it is shown, however they are parted.
+
+    Parameters
+    ----------
+    places : Places
+        Where owners stand.
+    questions : sequence of ndarray, each of shape (q, d)
+        Unit vectors on the grid.
+    count : int
+        How many owners to find for each.
+    """
+
+    def __init__(self, places: Places, questions: Sequence[Vectors], count: int) -> None:
+        self._places, self._questions, self._count = places, questions, count
+        width = places.vectors.shape[1]
+        self._screens = [_Screen(count, width) for _ in questions]
+        self._whole = np.concatenate([np.empty((0, width), dtype=np.float32), *questions])
+        self._edges = np.cumsum([0, *map(len, questions)])
+
+    def look_at(self, owners: Ints) -> None:
+        """Consider some owners, ascending, none of whom was considered before."""
+        if not len(self._whole):
+            return
+        for some, near in self._places._blocks(self._whole, owners):
+            for screen, first, last in zip(
+                self._screens, self._edges[:-1], self._edges[1:], strict=True
+            ):
+                if last > first:
+                    screen.pass_on(some, near[:, first:last].max(axis=1))
+
+    def found(self) -> list[Found]:
+        """Return what `Places.nearest` does of all owners considered."""
+        return [
+            self._places._settled(question, screen.passed(), self._count)
+            for question, screen in zip(self._questions, self._screens, strict=True)
+        ]
 
 
 @dataclass(frozen=True, eq=False)

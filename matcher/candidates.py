@@ -8,6 +8,7 @@ those who are left into the mode that suits them best.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,10 +21,11 @@ from features.history import QUOTED_MODES, History, codes_in, roster
 from features.memory import held_bytes
 from features.offers import current_offers, quotes
 from features.pipeline import FeaturePipeline
-from features.timeline import Ints
+from features.timeline import Bools, Floats, Ints
 from features.view import View, keep_roster
 from matcher.config import Config
 from matcher.eligibility import (
+    ELIGIBLE,
     OUTRANKED,
     count_reasons,
     funnel,
@@ -43,6 +45,8 @@ _PAIR_BYTES = 40_000
 posts that its brief is compared with."""
 _LEAST_PAIRS = 1000
 """Pairs held at once even if memory is spent: to go on slowly is better than to stop."""
+_BLOCK = 16_384
+"""KOLs screened at once: their signals are some 13 MB, and copies of them."""
 _KEPT_FOR = 3
 """Briefs of one moment from which on it pays to work out all that is told of KOLs alone for
 everybody known then, rather than for those who pass the first filters of each brief."""
@@ -169,15 +173,44 @@ def open_offers(pairs: pd.DataFrame, history: History, view: View | None = None)
 
 @dataclass(frozen=True)
 class _Part:
-    """Whom one brief may have and is worth ranking, all rows aligned; and why not the others."""
+    """Whom one brief may have, all rows aligned; and why not the others.
+
+    ``place`` says where in the roster each is, ascending.
+    """
 
     brief_id: str
+    place: Ints
     pairs: pd.DataFrame
     signals: pd.DataFrame
     offers: pd.DataFrame
     roster: pd.DataFrame
     risk: pd.Series[float]
     reasons: Mapping[str, int]
+
+    @property
+    def price(self) -> Floats:
+        """What each asks."""
+        return self.offers["price"].to_numpy(dtype=np.float64)
+
+    def of(self, kept: Bools, reasons: Mapping[str, int]) -> _Part:
+        """Keep some rows, and say why not the others."""
+        return _Part(
+            self.brief_id,
+            self.place[kept],
+            self.pairs[kept],
+            self.signals[kept],
+            self.offers[kept],
+            self.roster[kept],
+            self.risk[kept],
+            reasons,
+        )
+
+
+def _slice(place: Ints) -> slice | Ints:
+    """Return ascending positions as a slice where they are one: that copies nothing."""
+    if len(place) and place[-1] - place[0] + 1 == len(place):
+        return slice(int(place[0]), int(place[-1]) + 1)
+    return place
 
 
 class _Screener:
@@ -217,16 +250,36 @@ class _Screener:
         return self._laid_out[1:]
 
     def screened(self, brief_id: str, as_of: pd.Timestamp) -> _Part:
-        """Screen the roster for one brief."""
-        history, briefs = self.history, self.history.tables.briefs
-        kols, codes = self.roster(as_of)
-        brief = briefs[briefs["brief_id"] == brief_id]
-        pairs = pd.DataFrame({"brief_id": brief_id, "kol_id": kols["kol_id"]})
+        """Screen the roster for one brief, a block of KOLs at a time."""
+        brief = self.history.tables.briefs
+        brief = brief[brief["brief_id"] == brief_id]
+        size = len(self.roster(as_of)[0])
+        if self.retrieval is None:
+            return self._screened(brief, as_of, np.arange(size))
+        choice = self.retrieval.choice(brief_id, as_of)
+        reasons: Counter[str] = Counter()
+        for start in range(0, max(size, 1), _BLOCK):
+            part = self._screened(brief, as_of, np.arange(start, min(start + _BLOCK, size)))
+            choice.add(part.place, part.signals, part.price)
+            reasons.update(part.reasons)
+        chosen = choice.chosen()
+        reasons[OUTRANKED.code] += choice.seen - len(chosen)
+        reasons[ELIGIBLE.code] = len(chosen)
+        # What a pair's signals are does not depend on who else is looked at.
+        kept = part if size <= _BLOCK else self._screened(brief, as_of, chosen)
+        return kept.of(np.isin(kept.place, chosen), reasons)
+
+    def _screened(self, brief: pd.DataFrame, as_of: pd.Timestamp, place: Ints) -> _Part:
+        """Screen some of the roster, by their positions in it."""
+        history, brief_id = self.history, str(brief["brief_id"].iloc[0])
+        every, codes = self.roster(as_of)
+        kols = every.iloc[_slice(place)]
+        pairs = pd.DataFrame({"brief_id": brief_id, "kol_id": kols["kol_id"].array})
         pairs["as_of"] = pd.Series(as_of, index=pairs.index, dtype=TIME)
-        reason = screen_profiles(pairs, brief, kols)
+        reason = screen_profiles(pairs, brief, kols, every)
         left = np.flatnonzero(reason.isna())
         pairs = pairs.iloc[left].reset_index(drop=True)
-        view = View.of_brief(history, brief_id, codes[left], as_of, self._posts)
+        view = View.of_brief(history, brief_id, codes[place[left]], as_of, self._posts)
         offers = open_offers(pairs, history, view)
         if len(history.tables.rates):
             told = screen_offers(pairs, brief, offers)
@@ -242,15 +295,11 @@ class _Screener:
         )
         reason.iloc[left[passed]] = late.to_numpy()
         kept = np.flatnonzero(late.isna())
-        own = left[passed[kept]]
-        if self.retrieval is not None and len(own):
-            price = offers["price"].iloc[passed[kept]].to_numpy(dtype=np.float64)
-            chosen = self.retrieval.choose(brief_id, as_of, own, signals.iloc[kept], price)
-            reason.iloc[np.delete(own, chosen)] = OUTRANKED.code
-            kept, own = kept[chosen], own[chosen]
         rows = passed[kept]
+        own = left[rows]
         return _Part(
             brief_id,
+            place[own],
             pairs.iloc[rows].assign(mode=offers["mode"].iloc[rows]),
             signals.iloc[kept],
             offers.iloc[rows],

@@ -81,13 +81,17 @@ def screen(
 
 
 def screen_profiles(
-    pairs: pd.DataFrame, briefs: pd.DataFrame, kols: pd.DataFrame
+    pairs: pd.DataFrame, briefs: pd.DataFrame, kols: pd.DataFrame, known: pd.DataFrame | None = None
 ) -> pd.Series[Any]:
-    """Apply the filters that look at profiles alone; parameters and result as for `screen`."""
+    """Apply the filters that look at profiles alone.
+
+    Parameters and result are those of `screen`, but for `known`: KOLS among which other accounts
+    of one person are looked for, where `kols` are some of those; by default these.
+    """
     asked = _Asked(briefs, pairs["brief_id"])
     refused = {
         "platform": ~asked.is_listed(kols["platform"], "platforms", empty=True),
-        "excluded": _is_excluded(kols, asked),
+        "excluded": _is_excluded(kols, asked, kols if known is None else known),
         "followers": kols["followers"].to_numpy() < asked.numbers("min_followers"),
     }
     return _first(refused, pairs.index)
@@ -270,7 +274,7 @@ def _utc(times: pd.Series[Any]) -> Times:
     return times.to_numpy(dtype="datetime64[us]")
 
 
-def _is_excluded(kols: pd.DataFrame, asked: _Asked) -> Mask:
+def _is_excluded(kols: pd.DataFrame, asked: _Asked, known: pd.DataFrame) -> Mask:
     """Say whether a KOL, or another account of the same person, is on the brief's list.
 
     People write names where ids are meant: both count.
@@ -278,19 +282,15 @@ def _is_excluded(kols: pd.DataFrame, asked: _Asked) -> Mask:
     lists = asked.briefs["excluded_kols"].tolist()
     if not any(lists):
         return np.zeros(len(kols), dtype=bool)
-    named = kols[["kol_id", "display_name", "person_id"]].drop_duplicates()
-    persons = [
-        set(
-            named.loc[
-                named[["kol_id", "display_name"]].isin(told).any(axis=1), "person_id"
-            ].dropna()
-        )
-        if told
-        else set()
-        for told in lists
-    ]
+    persons = [_persons(known, told) if told else set() for told in lists]
     return (
         asked.is_among(kols["kol_id"], lists, empty=False)
         | asked.is_among(kols["display_name"], lists, empty=False)
         | asked.is_among(kols["person_id"], persons, empty=False)
     )
+
+
+def _persons(known: pd.DataFrame, told: Collection[str]) -> set[Any]:
+    """Return the persons behind accounts that are called by id or name."""
+    called = known["kol_id"].isin(list(told)) | known["display_name"].isin(list(told))
+    return set(known["person_id"][called].dropna())

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 CONTENT = ["content.widened_top3", "vectors.mean_cosine"]
 BIO, AUDIENCE, VERTICAL = "content.bio", "audience.match", "category.vertical"
+LOOKED_UP = [AUDIENCE, VERTICAL]
+"""Signals that `quick_likeness` reads."""
 CONTENT_WEIGHT, AUDIENCE_WEIGHT, VERTICAL_WEIGHT = 0.6, 0.25, 0.15
 """Topic first, audience second, the label last: the field's habit, not learned."""
 _ALIKE = ("affinity.", "content.", AUDIENCE, VERTICAL)
