@@ -114,7 +114,7 @@ def current_offers(pairs: pd.DataFrame | View, history: History) -> pd.DataFrame
     ).set_index(view.index)
 
 
-def quotes(pairs: pd.DataFrame, history: History) -> pd.DataFrame:
+def quotes(pairs: pd.DataFrame, history: History, view: View | None = None) -> pd.DataFrame:
     """List every quote that applies to each pair, as of its time.
 
     Parameters
@@ -123,6 +123,8 @@ def quotes(pairs: pd.DataFrame, history: History) -> pd.DataFrame:
         PAIRS.
     history : History
         The past.
+    view : View, optional
+        The same pairs, if they were looked at already.
 
     Returns
     -------
@@ -131,7 +133,7 @@ def quotes(pairs: pd.DataFrame, history: History) -> pd.DataFrame:
         (position in `pairs`), ``brief_id``, ``kol_id``, ``as_of``, ``mode``, ``price``,
         ``currency``, ``quoted_at``, ``available_from``, ``available_to``.
     """
-    view = View(pairs, history)
+    view = View(pairs, history) if view is None else view
     rows = view.cells.quotes_of(view.cell)
     fits = (rows >= 0) & _mode_allowed(view, rows) & _currency_fits(view, rows)
     pair, quote = np.nonzero(fits)

@@ -27,7 +27,6 @@ from features.timeline import (
     NEVER,
     Floats,
     Ints,
-    expand,
     lower_bounds,
     micros,
     pick,
@@ -452,23 +451,6 @@ class View:
         """Return a text column of each pair's brief as its position in `names`, else NaN."""
         codes = self.history.briefs[column].map(positions(names)).to_numpy(dtype=np.float64)
         return np.asarray(codes[self.brief], dtype=np.float64)
-
-    def brief_labels(self, column: str) -> tuple[Ints, pd.Series[Any]]:
-        """List the labels of each pair's brief.
-
-        Returns
-        -------
-        owner : ndarray of int64
-            Position of the pair.
-        labels : pandas.Series
-            One label each.
-        """
-        lists = self.history.briefs[column]
-        sizes = lists.map(len).to_numpy(dtype=np.int64)
-        labels = lists.explode().dropna()
-        stop = np.cumsum(sizes)
-        rows, owner = expand((stop - sizes)[self.brief], stop[self.brief])
-        return owner, labels.iloc[rows].reset_index(drop=True)
 
 
 def _kept(history: History, times: Ints, posts: int, kol: Ints) -> tuple[Cells | None, Ints | None]:

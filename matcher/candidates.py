@@ -161,7 +161,9 @@ def open_offers(pairs: pd.DataFrame, history: History, view: View | None = None)
     away = offers["mode"].notna().to_numpy() & ~in_time(pd.concat([asked, offers], axis=1), briefs)
     if not away.any():
         return offers
-    others = quotes(pairs[away], history)
+    rows = np.flatnonzero(away)
+    seen = None if view is None else view.of(rows, view.mode[rows])
+    others = quotes(pairs[away], history, seen)
     others["row"] = pairs.index[away].to_numpy()[others["pair"]]
     # Amounts of two currencies do not compare, where the brief names none either.
     same = others["currency"].to_numpy() == offers["currency"].loc[others["row"]].to_numpy()

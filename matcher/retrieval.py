@@ -289,7 +289,7 @@ def _efficiency(signals: pd.DataFrame, price: Floats) -> list[Floats]:
     acts = views + log(signals["engagement.rate"].to_numpy())
     # A barter costs next to nothing, and least of all.
     cost = log(np.where(price == 0, 1e-9, price))
-    goal = goals_of(signals).iloc[0]
+    goal = goals_of(signals.head(1)).iloc[0]
     wanted = {"awareness": [views], "conversion": [views, acts]}.get(goal, [acts])
     return [value - cost for value in wanted]
 

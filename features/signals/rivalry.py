@@ -6,9 +6,11 @@ from collections.abc import Callable
 from functools import cache
 
 import numpy as np
+import pandas as pd
 
 from features.config import FeatureConfig
 from features.history import History, codes_in
+from features.ragged import ragged
 from features.signals.family import Signals
 from features.statistics import where
 from features.timeline import DAY, NEVER, Floats, Ints, days_between, expand, micros
@@ -25,8 +27,9 @@ RIVALRY = {
 
 def rivalry(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signals:
     """Count work for competitors; null where the brief names none."""
-    owner, labels = view.brief_labels("competitor_brands")
-    last, count = _work(view, owner, view.history.brands_named(labels), config.rivalry_days)
+    start, brands = view.history.once(_rivals)
+    rows, owner = expand(start[view.brief], start[view.brief + 1])
+    last, count = _work(view, owner, brands[rows], config.rivalry_days)
     named = np.bincount(owner, minlength=len(view)) > 0
     return {
         "days_since": days_between(view.time, last),
@@ -34,6 +37,12 @@ def rivalry(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signal
         "brands": view.cells.once(_brands(config.rivalry_days))[view.cell],
         "blocked_posts": _blocked(view),
     }
+
+
+def _rivals(history: History) -> tuple[Ints, Ints]:
+    """Return the brands of each brief's competitors, and where those of each brief start."""
+    lists = ragged(history.briefs["competitor_brands"])
+    return lists.start, history.brands_named(pd.Series(lists.names))[lists.code]
 
 
 def _work(view: View, owner: Ints, brand: Ints, days: int) -> tuple[Ints, Ints]:

@@ -16,6 +16,7 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
+from features.timeline import Floats
 from matcher.risk.advice import KINDS
 
 WEIGHTS: Mapping[str, float] = MappingProxyType(
@@ -99,24 +100,32 @@ def risk_parts(signals: pd.DataFrame) -> pd.DataFrame:
     DataFrame, aligned to `signals`
         One column for each of `matcher.risk.advice.KINDS`.
     """
+    parts = _parts(signals)
+    return pd.DataFrame({kind: parts[kind] for kind in KINDS}, index=signals.index)
+
+
+def _parts(signals: pd.DataFrame) -> dict[str, Floats]:
     told = causes(signals)
-    parts = {kind: _any(*(told[name] for name in names)) for kind, names in CAUSES.items()}
-    return pd.DataFrame({kind: parts[kind] for kind in KINDS})
+    return {kind: _any([told[name] for name in names]) for kind, names in CAUSES.items()}
 
 
-def causes(signals: pd.DataFrame) -> Mapping[str, pd.Series[float]]:
-    """Return what the parts are made of, each 0-1 and 0 where unknown, by name."""
+def causes(signals: pd.DataFrame) -> Mapping[str, Floats]:
+    """Return what the parts are made of, each 0-1 and 0 where unknown, by name; shape (n,)."""
 
-    def climb(name: str, signal: str) -> pd.Series[float]:
+    def value(signal: str) -> Floats:
+        return signals[signal].to_numpy(dtype=np.float64)
+
+    def on_ladder(name: str, values: Floats) -> Floats:
         start, worst = LADDERS[name]
-        return ((signals[signal] - start) / (worst - start)).clip(0, 1).fillna(0.0)
+        return np.nan_to_num(np.clip((values - start) / (worst - start), 0, 1), nan=0.0)
 
-    def share(signal: str) -> pd.Series[float]:
-        return signals[signal].clip(0, 1).fillna(0.0)
+    def climb(name: str, signal: str) -> Floats:
+        return on_ladder(name, value(signal))
 
-    start, worst = LADDERS["band"]
-    away = ((signals["conduct.out_of_band"].abs() - start) / (worst - start)).clip(0, 1)
-    beside = (signals["category.vertical"] == 0) & (signals["category.vertical_posts"] < OFF_TOPIC)
+    def share(signal: str) -> Floats:
+        return np.nan_to_num(np.clip(value(signal), 0, 1), nan=0.0)
+
+    beside = (value("category.vertical") == 0) & (value("category.vertical_posts") < OFF_TOPIC)
     return {
         "burden": share("reputation.burden"),
         "open": share("reputation.worst_open"),
@@ -132,14 +141,14 @@ def causes(signals: pd.DataFrame) -> Mapping[str, pd.Series[float]]:
         "finest": climb("people", "conduct.finest"),
         "suspicious": climb("suspicious", "reach.suspicious_share"),
         "jump": climb("jump", "conduct.jump"),
-        "band": FROM_BAND * away.fillna(0.0),
+        "band": FROM_BAND * on_ladder("band", np.abs(value("conduct.out_of_band"))),
         "blocked": climb("blocked", "rivalry.blocked_posts"),
-        "language": FOREIGN * (signals["category.language"] == 0).astype(float),
-        "beside": ELSEWHERE * beside.astype(float),
+        "language": FOREIGN * (value("category.language") == 0),
+        "beside": ELSEWHERE * beside,
         "turned": climb("turned", "conduct.turned"),
         "changed": climb("changed", "conduct.changed"),
         "unlicensed": UNLICENSED * share("conduct.unlicensed"),
-        "limited": LIMITED * (signals["conduct.modes_limited"] == 1).astype(float),
+        "limited": LIMITED * (value("conduct.modes_limited") == 1),
         "paid_share": climb("paid_share", "sponsored.share"),
     }
 
@@ -166,16 +175,11 @@ CAUSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 def total_risk(signals: pd.DataFrame) -> pd.Series[float]:
     """Return the total risk of each pair, 0-1."""
-    return combined(risk_parts(signals))
-
-
-def combined(parts: pd.DataFrame) -> pd.Series[float]:
-    """Return the total of named risks, 0-1."""
+    parts = _parts(signals)
     spared = np.prod([1 - WEIGHTS[kind] * parts[kind] for kind in KINDS], axis=0)
-    return pd.Series(1 - spared, index=parts.index, name="risk")
+    return pd.Series(1 - spared, index=signals.index, name="risk")
 
 
-def _any(*shares: pd.Series[float]) -> pd.Series[float]:
+def _any(shares: list[Floats]) -> Floats:
     """Combine causes of one kind: independent ones add up, and none takes away."""
-    spared = np.prod([1 - share for share in shares], axis=0)
-    return pd.Series(1 - spared, index=shares[0].index)
+    return np.asarray(1 - np.prod([1 - share for share in shares], axis=0))

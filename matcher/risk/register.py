@@ -42,11 +42,10 @@ def risk_register(found: Candidates, history: History, config: FeatureConfig) ->
         (tuples of str), in the order of the matches and then of weight times score.
     """
     parts = risk_parts(found.signals)
-    told = causes(found.signals)
+    by_cause = causes(found.signals)
     files = Files(found, history, config)
     rows = []
     scores = parts.to_numpy(dtype=np.float64)
-    by_cause = {name: values.to_numpy(dtype=np.float64) for name, values in told.items()}
     for place, (brief_id, kol_id) in enumerate(
         zip(found.pairs["brief_id"], found.pairs["kol_id"], strict=True)
     ):

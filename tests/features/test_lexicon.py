@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.lexicon import Lexicon, bundled_lexicon, lexical_cosines, read_lexicon, words
+from features.lexicon import (
+    BagStore,
+    Lexicon,
+    bundled_lexicon,
+    lexical_cosines,
+    read_lexicon,
+    words,
+)
 from features.similarity import GRID
 
 TEXTS = st.text(alphabet="精华面霜猫珀 aBé1,。❤️ต", max_size=12)
@@ -84,6 +91,28 @@ def test_no_cut_tells_less(word: str) -> None:
 
     assert "".join(lexicon.cut(word)) == word
     assert told(lexicon.cut(word)) == min(told(pieces) for pieces in cuts(word))
+
+
+@pytest.mark.parametrize("held", [0, 3, 8_000_000])
+def test_numbered_texts_are_read_once_and_again_after_they_were_forgotten(
+    monkeypatch: pytest.MonkeyPatch, held: int
+) -> None:
+    monkeypatch.setattr("features.lexicon._HELD", held)
+    texts = ["精华 cream", "", "skin care", "cream cream", "🦊"]
+    read: list[int] = []
+
+    def reader(numbers: np.ndarray) -> list[str]:
+        read.extend(numbers.tolist())
+        return [texts[number] for number in numbers]
+
+    store, whole = BagStore(len(texts), reader), bundled_lexicon().bags(texts)
+    for wanted in ([3, 0], [0, -1, 1, 3], [2], [4, 2, 1, 0]):
+        bags, first, last = store.of(np.array(wanted))
+        for number, start, stop in zip(wanted, first, last, strict=True):
+            own = slice(*whole.indptr[number : number + 2]) if number >= 0 else slice(0, 0)
+            assert bags.column[start:stop].tolist() == whole.indices[own].tolist()
+            assert bags.weight[start:stop].tolist() == whole.data[own].tolist()
+    assert sorted(read) == [0, 1, 2, 3, 4] if held > 3 else len(read) > 5
 
 
 @settings(max_examples=30, deadline=None)

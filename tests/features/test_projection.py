@@ -100,3 +100,25 @@ def test_no_strength_or_nothing_in_common_changes_nothing() -> None:
 def test_vectors_of_another_width_are_refused() -> None:
     with pytest.raises(ValueError, match="Got vectors of length 5 in the space s but expected 6"):
         fitted(width=6).briefs(normal(0, 2, 5))
+
+
+@pytest.mark.parametrize("rooted", [False, True])
+def test_a_projected_cosine_is_a_product_with_the_vector_itself(rooted: bool) -> None:
+    rng = np.random.default_rng(4)
+    draw = (lambda n: rng.dirichlet(np.ones(6), size=n)) if rooted else (lambda n: normal(n, n, 6))
+    projection = Spread.of("s", draw(30), draw(200)).projection(4)
+    assert projection.rooted == rooted
+    briefs, kols = draw(5), draw(40)
+    briefs[0], kols[0] = 0, 0
+    query, size, offset = projection.seen(briefs)
+    grid, norm = projection.laid_out(kols)
+    near = (query @ projection.placed(kols).T.astype(float)) * size[:, None] - offset[:, None]
+    expected = projection.briefs(briefs) @ projection.kols(kols).T
+    np.testing.assert_allclose(near[1:, 1:] / norm[1:], expected[1:, 1:], rtol=0, atol=1e-5)
+    assert np.isnan(near[0]).all()
+    assert norm[0] == 0 and not grid[0].any()
+    np.testing.assert_allclose(grid[1:] / 2**20, projection.kols(kols)[1:], rtol=0, atol=1e-6)
+    # The query is on a grid on which the product does not round, whatever is beside it.
+    alone = projection.seen(briefs[3:4])
+    np.testing.assert_array_equal(alone[0][0], query[3])
+    assert (alone[1][0], alone[2][0]) == (size[3], offset[3])

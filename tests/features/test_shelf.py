@@ -133,6 +133,21 @@ def test_a_long_run_holds_few_segments_and_loses_nothing(tmp_path: Path) -> None
     assert len(Shelf(tmp_path)) == 300
 
 
+def test_a_place_holds_while_segments_are_merged_around_it(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    texts = [f"text {number}" for number in range(100)]
+    places = []
+    for number, text in enumerate(texts):
+        shelf.add(text_keys([text]), np.full((1, 2), number, dtype=np.float32))
+        places += shelf.find(text_keys([text])).tolist()
+        # Another process merges, and this one takes up what is there now.
+        Shelf(tmp_path).compact()
+        shelf.compact()
+    assert len(shelf._segments) < 40
+    assert shelf.find(text_keys(texts)).tolist() == places
+    assert shelf.take(np.array(places))[:, 0].tolist() == list(range(100))
+
+
 def test_what_is_held_outlives_a_folder_that_went_away(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path / "vectors")
     for number in range(FANOUT):

@@ -16,7 +16,7 @@ from features.columns import TIME
 from features.errors import UserError
 from features.mapped import FrameSpill, spilled_frame, taken
 from features.ragged import Ragged, ragged
-from features.spill import Spill, Texts, TextSpill, joined, spilled
+from features.spill import FirstAsked, Spill, Texts, TextSpill, blank, joined, spilled
 
 LABELS = st.lists(st.lists(st.sampled_from("abcd"), max_size=3).map(tuple), max_size=12)
 MIXES = st.lists(st.dictionaries(st.sampled_from("abcd"), st.floats(0, 1), max_size=3), max_size=12)
@@ -138,3 +138,33 @@ def test_frames_are_put_down_one_after_the_other() -> None:
     names = ["id", "number", "flag", "time"]
     pd.testing.assert_frame_equal(found[names], frame[names])
     assert ragged(found["mix"]).share is not None
+
+
+def test_rows_are_worked_out_for_whom_they_are_asked() -> None:
+    rows = FirstAsked(10)
+    assert rows.missing(np.array([7, 2, 7])).tolist() == [2, 7]
+    rows.put(np.array([2, 7]), {"a": np.array([1.5, 2.5]), "b": np.array([[1, 2], [3, 4]])})
+    assert rows.missing(np.array([2, 3, 7])).tolist() == [3]
+    rows.put(np.array([3]), {"a": np.array([9.0]), "b": np.array([[5, 6]])})
+    found = rows.take(np.array([3, 2, 3]))
+    assert found["a"].tolist() == [9.0, 1.5, 9.0]
+    assert found["b"].tolist() == [[5, 6], [1, 2], [5, 6]]
+
+
+def test_blank_rows_of_any_size_can_be_written_to() -> None:
+    for shape in ((3, 2), (0, 2), (5,)):
+        found = blank(shape, np.int16)
+        assert found.shape == shape and not found.any()
+        found[:] = 7
+        assert (found == 7).all()
+
+
+def test_blank_rows_on_a_full_disk_are_refused_before_they_are_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*told: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(features.spill.os, "posix_fallocate", full)
+    with pytest.raises(UserError, match="set TMPDIR to a folder on a larger disk"):
+        blank((10,), np.float64)

@@ -9,6 +9,8 @@ from features.simulate import World
 from features.vectors import Embeddings
 from matcher.candidates import Candidates, candidates
 from matcher.config import Config, ServingConfig
+from matcher.model import Matcher
+from matcher.retrieval import Retrieval
 
 
 def _asked(brief_ids: list[str], times: list[pd.Timestamp]) -> pd.DataFrame:
@@ -57,6 +59,48 @@ def test_kept_rows_come_in_the_order_asked_for(world: World, word_embeddings: Em
     assert kept.signals.index.equals(rows)
     assert kept.roster["kol_id"].tolist() == kept.pairs["kol_id"].tolist()
     assert kept.funnel is found.funnel
+
+
+@pytest.mark.parametrize("block", [1, 7, 23])
+@pytest.mark.parametrize("scouted", [True, False])
+def test_candidates_are_the_same_for_any_block(
+    world: World,
+    matcher: Matcher,
+    word_embeddings: Embeddings,
+    open_ids: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    block: int,
+    scouted: bool,
+) -> None:
+    # Another account of somebody who is excluded may stand in another block.
+    persons = world.tables.kols["person_id"].mask(
+        world.tables.kols["kol_id"].isin(world.tables.kols["kol_id"].unique()[[3, 30]]), "p"
+    )
+    first = world.tables.kols["kol_id"].unique()[3]
+    briefs = world.tables.briefs.assign(excluded_kols=[(first,)] * len(world.tables.briefs))
+    tables = world.tables.replace(
+        kols=world.tables.kols.assign(person_id=persons), briefs=SPECS["briefs"].conform(briefs)
+    )
+    pipeline = matcher.pipeline(word_embeddings)
+    asked = _asked(open_ids[:4], [world.as_of] * 4)
+    config = matcher.config.retrieval.model_copy(update={"candidates": 6})
+
+    def found() -> Candidates:
+        history = History(tables)
+        retrieval = Retrieval(history, pipeline, config, matcher.scout if scouted else None)
+        (part,) = candidates(asked, history, pipeline, matcher.config, retrieval)
+        return part
+
+    whole = found()
+    assert whole.pairs["brief_id"].value_counts().max() == 6
+    assert "excluded" in set(whole.funnel["reason"])
+    assert first not in set(whole.pairs["kol_id"])
+    monkeypatch.setattr("matcher.candidates._BLOCK", block)
+    monkeypatch.setattr("matcher.retrieval._BLOCK", block)
+    again = found()
+    for name in ("pairs", "signals", "offers", "roster", "risk", "funnel"):
+        left, right = pd.DataFrame(getattr(again, name)), pd.DataFrame(getattr(whole, name))
+        pd.testing.assert_frame_equal(left, right, check_exact=True, obj=name)
 
 
 def test_a_kol_whose_cheapest_mode_is_for_another_time_may_serve_in_another(

@@ -13,6 +13,8 @@ import features.mapped
 import features.postlog
 import features.spill
 import features.view
+import matcher.candidates
+import matcher.retrieval
 from features.lake import Lake
 from features.ragged import Ragged
 from features.simulate import World
@@ -41,6 +43,8 @@ def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(features.postlog, "_ROWS", 128)
     monkeypatch.setattr(features.history, "_ROWS", 128)
     monkeypatch.setattr(features.view, "_BLOCK", 16)
+    monkeypatch.setattr(matcher.candidates, "_BLOCK", 16)
+    monkeypatch.setattr(matcher.retrieval, "_BLOCK", 16)
 
 
 @pytest.mark.usefixtures("_small_blocks")

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -332,6 +333,38 @@ def test_as_many_come_back_as_were_asked_for(
     assert len(found) == min(count, len(eligible))
     assert (np.diff(found) > 0).all()
     assert set(found.tolist()) <= set(range(len(eligible)))
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_it_does_not_matter_how_many_kols_are_shown_at_once(
+    everybody: tuple[Retrieval, pd.DataFrame], world: World, data: st.DataObject
+) -> None:
+    retrieval, signals = everybody
+    eligible = np.array(sorted(data.draw(st.sets(st.integers(0, 39), min_size=1))))
+    shares = {name: data.draw(st.sampled_from([0.0, 0.5, 3.0])) for name in SOURCES}
+    shares["new"] = max(shares["new"], 0.5)
+    config = RetrievalConfig(candidates=data.draw(st.integers(1, 12)), **shares)
+    # Followers by tier: many are equal, and the first of equals is taken.
+    scout = Scout({"reach.tier": 0.0}, {"": {"reach.tier": 1.0}})
+    one = Retrieval(
+        retrieval.history, retrieval.pipeline, config, data.draw(st.sampled_from([None, scout]))
+    )
+    one._directory = retrieval.directory(world.as_of)
+    brief = str(data.draw(st.sampled_from(list(retrieval.history.brief_ids))))
+    known = data.draw(st.sampled_from([2, 40]))
+    price = np.where((np.arange(len(eligible)) % known) == 1, 100.0, np.nan)
+    own = signals.loc[brief].iloc[eligible]
+    expected = one.choose(brief, world.as_of, eligible, own, price)
+    cuts = sorted(data.draw(st.sets(st.integers(1, 39), max_size=5)) | {0, 40})
+    choice = one.choice(brief, world.as_of)
+    for first, last in pairwise(cuts):
+        part = slice(first, last)
+        choice.add(eligible[part], own.iloc[part], price[part])
+    assert choice.seen == len(eligible)
+    assert choice.chosen().tolist() == eligible[expected].tolist()
 
 
 def test_what_the_scout_thinks_likely_is_taken(
