@@ -9,10 +9,13 @@ less than the clock; the clock's are beside them. "fixed" is what the first brie
 the others: what is worked out once for the roster. Memory is the most that the process held while
 it matched, tables included; "before" is what the tables alone held.
 
-The peer makes the same numbers as a table of features would be joined by hand: one frame of what is
-known of KOLs, one of briefs, one of pairs, merged by pandas, and `Booster.predict` on the result.
-It is given the columns that kolmatch worked out, so that it pays for joins and trees alone, and not
-for what the columns took; its first 20 of each brief must be kolmatch's.
+Two peers score the same candidates. One makes the table of features as it would be joined by hand:
+one frame of what is known of KOLs, one of briefs, one of pairs, merged by pandas, and
+`Booster.predict` on the result. It is given the columns that kolmatch worked out, so that it pays
+for joins and trees alone, and not for what the columns took; its first 20 of each brief must be
+kolmatch's. The other (`benchmarks.pandas_texts`) has the same job as kolmatch: it is given what
+belongs to one side, posts' vectors and bags of words among it, and compares each brief with the
+posts of its candidates by a join, numpy and groups.
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from big_world import DrawnEncoder, base_world, big_lake, big_tables, open_ids
+from pandas_texts import PandasTexts
 
 from features.history import History
 from features.lake import Lake
@@ -264,17 +268,49 @@ def _peer(
     expected = matcher.margin(found.signals)
     joined = table[list(found.signals)]
     same = _best(found, expected) == _best(found, matcher.margin(joined))
+    texts = PandasTexts(found.pairs, history, pipeline, matcher.projections)
+    told = texts.signals()
+    away = (told - found.signals[list(told)]).abs().max().max()
+    known = told.isna().eq(found.signals[list(told)].isna()).all(axis=None)
+
+    def anew() -> None:
+        # What was worked out of KOLs' texts when they were first asked about goes.
+        if history.kept is not None:
+            history.kept._rows.clear()
+        pipeline.transform(found.pairs, history)
+
     seconds = {
-        "joins": _median(merged, arguments.rounds),
-        "predict": _median(lambda: forest.booster.predict(joined), arguments.rounds),
-        "own forest": _median(lambda: forest.predict(found.signals), arguments.rounds),
-        "own signals": _median(lambda: pipeline.transform(found.pairs, history), arguments.rounds),
+        "joins": _measured(merged, arguments.rounds),
+        "texts by pandas": _measured(texts.signals, arguments.rounds),
+        "predict": _measured(lambda: forest.booster.predict(joined), arguments.rounds),
+        "own forest": _measured(lambda: forest.predict(found.signals), arguments.rounds),
+        "own signals, KOLs anew": _measured(anew, arguments.rounds),
+        "own signals": _measured(
+            lambda: pipeline.transform(found.pairs, history), arguments.rounds
+        ),
     }
+    for name in ("content", "affinity"):
+        own = pipeline.parted({name})[0]
+        seconds[f"own {name}"] = _measured(
+            lambda own=own: own.transform(found.pairs, history), arguments.rounds
+        )
     rows = len(found.pairs)
-    return {f"{name}, us a pair": round(1e6 * s / rows, 1) for name, s in seconds.items()} | {
-        "pairs": rows,
-        "first 20 alike": same,
+    told_s = {f"{name}, us a pair": round(1e6 * s / rows, 1) for name, (s, _) in seconds.items()}
+    told_mb = {
+        f"{name}, MB": round(size / 1e6, 1)
+        for name, (_, size) in seconds.items()
+        if name in ("joins", "texts by pandas", "own signals", "own content")
     }
+    return (
+        told_s
+        | told_mb
+        | {
+            "pairs": rows,
+            "first 20 alike": same,
+            "texts by pandas apart": float(away),
+            "known alike": bool(known),
+        }
+    )
 
 
 def _parted(found: Candidates) -> dict[str, pd.DataFrame]:
@@ -303,13 +339,17 @@ def _best(found: Candidates, score: Any) -> list[list[str]]:
     return [list(own["kol_id"].head(BEST)) for _, own in ranked.groupby("brief_id")]
 
 
-def _median(work: Callable[[], Any], rounds: int) -> float:
-    seconds = []
+def _measured(work: Callable[[], Any], rounds: int) -> tuple[float, float]:
+    """Return the median of seconds of the processor, and the most memory that a round added."""
+    seconds, added = [], []
     for _ in range(rounds):
-        started = time.process_time()
-        work()
-        seconds.append(time.process_time() - started)
-    return float(np.median(seconds))
+        before = held_bytes()
+        with Watch(0.002) as watch:
+            started = time.process_time()
+            work()
+            seconds.append(time.process_time() - started)
+        added.append(watch.most - before)
+    return float(np.median(seconds)), float(np.median(added))
 
 
 if __name__ == "__main__":

@@ -70,9 +70,11 @@ class History:
 
     def __init__(self, tables: Tables) -> None:
         self.tables = tables
-        self.kol_ids = pd.Index(np.sort(tables.kols["kol_id"].unique().astype(object)))
+        # Of objects: an index of another type would be turned into one at each look-up.
+        ids = np.sort(tables.kols["kol_id"].unique().astype(object))
+        self.kol_ids = pd.Index(ids, dtype=object)
         self.briefs = tables.briefs.sort_values("brief_id", ignore_index=True)
-        self.brief_ids = pd.Index(self.briefs["brief_id"].astype(object))
+        self.brief_ids = pd.Index(self.briefs["brief_id"], dtype=object)
         names = [*tables.briefs["brand_id"], *tables.posts["brand_id"].dropna().unique()]
         self.brand_ids = pd.Index(sorted({name for name in names if isinstance(name, str)}))
         self.verticals = pd.Index(sorted(set(tables.briefs["vertical"].dropna())))
@@ -346,6 +348,7 @@ def codes_in(index: pd.Index[Any], ids: Iterable[Any]) -> Ints:
 def _codes_in(index: pd.Index[Any], values: pd.Series[Any]) -> Ints:
     # Ids repeat: look up each distinct one once.
     which, names = pd.factorize(values.astype(object), use_na_sentinel=True)
+    index = index if index.dtype == object else index.astype(object)
     found = np.append(index.get_indexer(pd.Index(names, dtype=object)), -1).astype(np.int64)
     return found[which]
 

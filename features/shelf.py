@@ -14,7 +14,7 @@ import tempfile
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,13 +95,29 @@ class Shelf:
         """Return the vectors at `places`, float32 of shape (places, dimension); zero at -1."""
         out = np.empty((len(places), self.dimension or 0), dtype=np.float32)
         out[places < 0] = 0.0
-        rows = np.append(self._row, -1)[places]
+        for vectors, rows, mine in self.parts(places):
+            out[mine] = vectors[rows]
+        return out
+
+    def parts(self, places: Places) -> Iterator[tuple[Vectors, Places, Places]]:
+        """Yield what is at `places`, file by file.
+
+        Yields
+        ------
+        vectors : ndarray of float32
+            Vectors, of which only some may be meant.
+        rows : ndarray of int64
+            Rows of `vectors` that are.
+        mine : ndarray of int64
+            Where in `places` they are.
+        """
+        found = np.append(self._row, -1)[places]
         starts = np.cumsum([0, *(len(segment.keys) for segment in self._segments)])
-        owner = np.searchsorted(starts, rows, side="right") - 1
+        owner = np.searchsorted(starts, found, side="right") - 1
         for number, segment in enumerate(self._segments):
             mine = np.flatnonzero(owner == number)
-            out[mine] = segment.vectors[rows[mine] - starts[number]]
-        return out
+            if len(mine):
+                yield segment.vectors, found[mine] - starts[number], mine
 
     def add(self, keys: Keys, vectors: Vectors) -> None:
         """Put new vectors on the shelf, and on disk where it has a folder.

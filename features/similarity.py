@@ -49,7 +49,8 @@ def _laid(vectors: npt.NDArray[np.floating], dtype: Any) -> tuple[npt.NDArray[An
 
     kind = vectors.dtype if vectors.dtype in (np.float32, np.float64) else np.dtype(np.float64)
     whole, told = np.empty(vectors.shape, dtype=dtype), np.empty(len(vectors), dtype=bool)
-    lay_on_grid(np.require(vectors, kind, ["C", "W"]), whole, told)
+    rows = np.arange(len(vectors))
+    lay_on_grid(np.require(vectors, kind, ["C", "W"]), rows, rows, whole, told)
     return whole, told
 
 

@@ -84,17 +84,27 @@ def length_of(row: Any) -> float:
 
 
 @compiled()
-def lay_on_grid(vectors: Any, out: Any, told: Bools) -> None:
+def lay_on_grid(vectors: Any, rows: Ints, to: Ints, out: Any, told: Bools) -> None:
     """Write rows scaled to length 1, in whole steps of the grid; zeros for those that have none.
 
-    `out` may be float32, which holds whole numbers of this size exactly, and may be `vectors`.
+    Parameters
+    ----------
+    vectors : ndarray
+        Vectors.
+    rows, to : ndarray of int64
+        Which of them to write, and to which rows of `out`.
+    out : ndarray
+        May be float32, which holds whole numbers of this size exactly.
+    told : ndarray of bool
+        Is told which rows of `out` point anywhere.
     """
-    for row in range(vectors.shape[0]):
-        length = length_of(vectors[row])
-        told[row] = length > 0
-        for i in range(vectors.shape[1]):
-            value = np.float64(vectors[row, i]) / length * GRID if length > 0 else 0.0
-            out[row, i] = np.rint(value)
+    for place in range(rows.size):
+        vector, found = vectors[rows[place]], out[to[place]]
+        length = length_of(vector)
+        told[to[place]] = length > 0
+        for i in range(vector.size):
+            value = np.float64(vector[i]) / length * GRID if length > 0 else 0.0
+            found[i] = np.rint(value)
 
 
 @compiled(fastmath={"reassoc", "contract"})
@@ -161,38 +171,48 @@ def _tell_best(values: Floats, kept: Bools, best: Floats, out: Floats, row: int)
 
 
 @compiled()
-def _mean(values: Floats, kept: Bools) -> float:
+def _mean(values: Floats) -> float:
+    total, count = 0.0, 0
+    for value in values:
+        if not np.isnan(value):
+            total += value
+            count += 1
+    return total / count if count else np.nan
+
+
+@compiled()
+def _mean_of_half(posts: Told, kol: int, values: Floats, half: int) -> float:
     total, count = 0.0, 0
     for slot in range(values.size):
-        if kept[slot] and not np.isnan(values[slot]):
+        if posts.half[kol, slot] == half and not np.isnan(values[slot]):
             total += values[slot]
             count += 1
     return total / count if count else np.nan
 
 
 @compiled()
-def _common(bags: Bags, first: int, last: int, said: Floats) -> float:
+def _common(bags: Bags, first: int, last: int, said: Vectors) -> float:
     total = 0.0
     for i in range(first, last):
-        total += said[bags.column[i]] * np.float64(bags.weight[i])
+        total += np.float64(said[bags.column[i]]) * np.float64(bags.weight[i])
     return total
 
 
 @compiled()
-def _say(words: Bags, first: int, last: int, said: Floats) -> None:
+def _say(words: Bags, first: int, last: int, said: Vectors) -> None:
     for i in range(first, last):
         said[words.column[i]] = words.weight[i]
 
 
 @compiled()
-def _unsay(words: Bags, first: int, last: int, said: Floats) -> None:
+def _unsay(words: Bags, first: int, last: int, said: Vectors) -> None:
     for i in range(first, last):
         said[words.column[i]] = 0.0
 
 
 @compiled()
 def _read(
-    posts: Told, bags: Bags, place: Ints, own: Floats, wide: Floats, said: Floats, near: Floats
+    posts: Told, bags: Bags, place: Ints, own: Floats, wide: Floats, said: Vectors, near: Floats
 ) -> None:
     """Write the cosines of a KOL's posts and a brief, NaN where either says nothing.
 
@@ -217,7 +237,7 @@ def compare(
     bags: Bags,
     asked: Asked,
     words: Bags,
-    said: Floats,
+    said: Vectors,
     pairs: tuple[Ints, Ints, Ints, Ints],
     out: Floats,
 ) -> None:
@@ -229,7 +249,7 @@ def compare(
         KOLs' posts and the bags of their texts.
     asked, words : Asked, Bags
         Briefs and their bags.
-    said : ndarray of float64
+    said : ndarray of float32
         Room for one bag: a zero for each column there is, left as it was found.
     pairs : tuple of ndarray of int64
         Of each pair its row in `out`, its KOL's row in `posts`, its brief's row in ``asked.own``
@@ -239,6 +259,7 @@ def compare(
     rows, kols, briefs, widened = pairs
     slots = posts.place.shape[1]
     near, every, best = np.empty((3, slots)), np.ones(slots, dtype=np.bool_), np.empty(TOP)
+    centre = np.empty(posts.length.shape[1])
     for pair in range(rows.size):
         row, kol, brief = rows[pair], kols[pair], briefs[pair]
         first, last = asked.first[brief], asked.last[brief]
@@ -249,48 +270,47 @@ def compare(
         if last == first:
             near[2] = np.nan
         _tell_best(near[0], every, best, out[0:2], row)
-        out[2, row] = _mean(near[0], every)
+        out[2, row] = _mean(near[0])
         _tell_best(near[1], every, best, out[3:5], row)
         _tell_best(near[0], posts.paid[kol], best, out[5:7], row)
         _tell_best(near[2], every, best, out[7:9], row)
-        half = posts.half[kol]
-        out[9, row] = _mean(near[0], half > 0) - _mean(near[0], half < 0)
-        _tell_centroids(posts, kol, near[0], out[10:], row)
+        out[9, row] = _mean_of_half(posts, kol, near[0], 1) - _mean_of_half(posts, kol, near[0], -1)
+        _tell_centroids(posts, kol, near[0], centre, out[10:], row)
 
 
 @compiled()
-def _tell_centroids(posts: Told, kol: int, near: Floats, out: Floats, row: int) -> None:
+def _tell_centroids(
+    posts: Told, kol: int, near: Floats, centre: Floats, out: Floats, row: int
+) -> None:
     """Write the closest topic, the first of equals, its share, and what posts of each kind say.
 
     A centroid is a sum of posts, and so is its product with the brief.
     """
     most = posts.subject.shape[1]
-    closest = -1
-    for topic in range(most):
-        value = _centroid(posts, kol, near, posts.topic[kol] == topic, posts.length[kol, topic])
-        if not np.isnan(value) and (closest < 0 or value > out[0, row]):
-            closest = topic
-            out[0, row] = value
-    if closest < 0:
-        out[0, row] = np.nan
-    out[1, row] = posts.subject[kol, closest] if closest >= 0 else np.nan
-    paid = posts.paid[kol]
-    out[2, row] = _centroid(posts, kol, near, ~paid, posts.length[kol, most])
-    out[3, row] = _centroid(posts, kol, near, paid, posts.length[kol, most + 1])
-    out[4, row] = _centroid(posts, kol, near, paid | ~paid, posts.length[kol, most + 2])
-
-
-@compiled()
-def _centroid(posts: Told, kol: int, near: Floats, kept: Bools, length: float) -> float:
-    """Return the cosine of a brief and the weighted sum of some posts, of so many steps."""
-    total, count = 0.0, 0
+    centre[:] = 0.0
+    count = 0
     for slot in range(near.size):
-        if kept[slot] and not np.isnan(near[slot]):
-            total += np.float64(posts.weight[kol, slot]) * near[slot]
-            count += 1
-    if not count or not length > 0:
-        return np.nan
-    return min(max(total * GRID / length, -1.0), 1.0)
+        if np.isnan(near[slot]):
+            continue
+        count += 1
+        weighed = np.float64(posts.weight[kol, slot]) * near[slot]
+        if posts.topic[kol, slot] >= 0:
+            centre[posts.topic[kol, slot]] += weighed
+        centre[most + 1 if posts.paid[kol, slot] else most] += weighed
+        centre[most + 2] += weighed
+    closest = -1
+    for kind in range(centre.size):
+        length = posts.length[kol, kind]
+        if count and length > 0:
+            centre[kind] = min(max(centre[kind] * GRID / length, -1.0), 1.0)
+            if kind < most and (closest < 0 or centre[kind] > centre[closest]):
+                closest = kind
+        else:
+            centre[kind] = np.nan
+    out[0, row] = centre[closest] if closest >= 0 else np.nan
+    out[1, row] = posts.subject[kol, closest] if closest >= 0 else np.nan
+    for kind in range(3):
+        out[2 + kind, row] = centre[most + kind]
 
 
 @compiled()
@@ -300,7 +320,7 @@ def compare_words(
     words: Bags,
     told: tuple[Ints, Ints],
     bags: Bags,
-    said: Floats,
+    said: Vectors,
     out: Floats,
 ) -> None:
     """Write the cosines of bags of pairs of texts, NaN where one of the two is empty.
@@ -311,7 +331,7 @@ def compare_words(
         Of each pair its row in `asked` and in `told`.
     asked, told : tuple of ndarray of int64
         Where bags start and end in `words`, and in `bags`.
-    said : ndarray of float64
+    said : ndarray of float32
         As `compare` takes it.
     """
     left, right = pairs

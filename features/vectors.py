@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from features.encoder import QueryEncoder, Role, TextEncoder
@@ -21,6 +22,7 @@ from features.shelf import Keys, Places, Shelf, Vectors
 
 __all__ = ["Embeddings", "Shelf", "VectorStore", "Vectors", "text_keys"]
 
+Bools = npt.NDArray[np.bool_]
 SEGMENT_TEXTS = 4096
 """Texts encoded between two writes: what a kill can cost."""
 WRITE_SECONDS = 20.0
@@ -126,6 +128,16 @@ class Embeddings:
         if shelf.dimension is None:
             return np.zeros((len(places), self.encoder.dimension), dtype=np.float32)
         return shelf.take(places)
+
+    def on_grid(self, places: Places) -> tuple[Vectors, Bools]:
+        """Return `features.similarity.laid_on_grid` of documents' vectors at places."""
+        from features.textkernel import lay_on_grid
+
+        shape = (len(places), self.width)
+        grid, told = np.zeros(shape, dtype=np.float32), np.zeros(len(places), dtype=bool)
+        for vectors, rows, mine in self.shelf().parts(places):
+            lay_on_grid(np.asarray(vectors), rows, mine, grid, told)
+        return grid, told
 
     def places(self, texts: Iterable[str] | pd.Series[Any], role: Role = "document") -> Places:
         """Return where on their shelf the vectors of texts are, -1 for null or blank ones.

@@ -30,6 +30,7 @@ from matcher.eligibility import (
     count_reasons,
     funnel,
     in_time,
+    named,
     screen_offers,
     screen_profiles,
     screen_signals,
@@ -231,6 +232,7 @@ class _Screener:
         self.looked_up, self.compared = pipeline.parted(FAMILIES)
         self._asked = questions["as_of"].value_counts()
         self._laid_out: tuple[pd.Timestamp, pd.DataFrame, Ints] | None = None
+        self._refused: tuple[str, pd.Timestamp, pd.DataFrame] | None = None
 
     def room(self) -> int:
         """Return how many pairs may be held at once."""
@@ -278,7 +280,7 @@ class _Screener:
         kols = every.iloc[_slice(place)]
         pairs = pd.DataFrame({"brief_id": brief_id, "kol_id": kols["kol_id"].array})
         pairs["as_of"] = pd.Series(as_of, index=pairs.index, dtype=TIME)
-        reason = screen_profiles(pairs, brief, kols, every)
+        reason = screen_profiles(pairs, brief, kols, self._excluded(brief_id, as_of))
         left = np.flatnonzero(reason.isna())
         pairs = pairs.iloc[left].reset_index(drop=True)
         view = View.of_brief(history, brief_id, codes[place[left]], as_of, self._posts)
@@ -309,6 +311,14 @@ class _Screener:
             risk.iloc[kept],
             count_reasons(reason),
         )
+
+    def _excluded(self, brief_id: str, as_of: pd.Timestamp) -> pd.DataFrame:
+        """Return the accounts of the roster that a brief excludes by name; the last is kept."""
+        if self._refused is None or self._refused[:2] != (brief_id, as_of):
+            briefs = self.history.tables.briefs
+            told = briefs.loc[briefs["brief_id"] == brief_id, "excluded_kols"].iloc[0]
+            self._refused = (brief_id, as_of, named(self.roster(as_of)[0], told))
+        return self._refused[2]
 
     @property
     def _posts(self) -> int:

@@ -292,5 +292,12 @@ def _is_excluded(kols: pd.DataFrame, asked: _Asked, known: pd.DataFrame) -> Mask
 
 def _persons(known: pd.DataFrame, told: Collection[str]) -> set[Any]:
     """Return the persons behind accounts that are called by id or name."""
-    called = known["kol_id"].isin(list(told)) | known["display_name"].isin(list(told))
-    return set(known["person_id"][called].dropna())
+    return set(named(known, told)["person_id"].dropna())
+
+
+def named(kols: pd.DataFrame, told: Collection[str]) -> pd.DataFrame:
+    """Return those of some KOLs who are called by id or name."""
+    if not told:
+        return kols.head(0)
+    wanted = list(told)
+    return kols[(kols["kol_id"].isin(wanted) | kols["display_name"].isin(wanted)).to_numpy()]

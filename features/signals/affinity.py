@@ -129,7 +129,8 @@ def _of_text(
     out = np.empty((2, len(view)))
     for rows, to, cells in blocks_of(view):
         used, at = distinct(place[cells])
-        grid = projection.placed(embeddings.at(used))
+        rooted = projection.rooted
+        grid = projection.placed(embeddings.at(used)) if rooted else embeddings.on_grid(used)[0]
         compare_projected(grid, at, known["norm"][cells], seen, (rows, to, brief[rows]), out)
     near = {}
     for name in ("recent", "bio"):

@@ -16,9 +16,9 @@ from features.lexicon import Bags, BagStore, bags_of, bundled_lexicon
 from features.profiles import Shape, distinct, shapes_of
 from features.shelf import Shelf
 from features.signals.family import Signals
-from features.similarity import laid_on_grid, on_grid
+from features.similarity import on_grid
 from features.timeline import Floats, Ints
-from features.vectors import Embeddings
+from features.vectors import Embeddings, Vectors
 from features.view import Cells, View
 from features.widening import widened_briefs
 
@@ -69,7 +69,7 @@ def content(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signal
     widened, ask = widened_briefs(view, texts, brief, embeddings)
     words, start = bags_of(texts)
     asked = Asked(vectors, on_grid(widened), start[:-1], start[1:])
-    said = np.zeros(bundled_lexicon().columns)
+    said = np.zeros(bundled_lexicon().columns, dtype=np.float32)
     shape, place = shapes_of(view.cells, embeddings, config)
     out = np.empty((len(OF_POSTS), len(view)))
     for rows, to, cells in blocks_of(view):
@@ -111,23 +111,25 @@ def _told(
     """Lay out the posts of some cells, given what is known of just these."""
     from features.textkernel import Told
 
-    used, first_seen, at = np.unique(place, return_index=True, return_inverse=True)
-    none = int(len(used) > 0 and used[0] < 0)
-    grid, told = laid_on_grid(embeddings.at(used[none:].astype(np.int64)))
+    # No KOL here has a post beyond the last that any of them has.
+    most = int(((place >= 0) * np.arange(1, place.shape[1] + 1)).max(initial=1))
+    used, at = distinct(place[:, :most])
+    grid, told = embeddings.on_grid(used)
     # Equal texts have one vector and one bag, whatever their numbers.
-    codes = cells.recent.texts[cells.post_state[rows]].ravel()[first_seen[none:]]
-    bags, first, last = cells.history.posts.bags.of(codes)
+    codes = np.full(len(used) + 1, -1, dtype=np.int64)
+    codes[at] = cells.recent.texts[cells.post_state[rows], :most]
+    bags, first, last = cells.history.posts.bags.of(codes[:-1])
     return (
         Told(
             grid,
             told,
             first,
             last,
-            at.reshape(place.shape).astype(np.int64) - none,
-            shape.weight.astype(np.int64),
-            shape.topic,
-            shape.halves,
-            shape.paid,
+            at,
+            shape.weight[:, :most].astype(np.int64),
+            np.ascontiguousarray(shape.topic[:, :most]),
+            np.ascontiguousarray(shape.halves[:, :most]),
+            np.ascontiguousarray(shape.paid[:, :most]),
             shape.length,
             shape.subject_shares,
         ),
@@ -136,7 +138,7 @@ def _told(
 
 
 def _of_bios(
-    view: View, embeddings: Embeddings, asked: Asked, words: Bags, said: Floats, brief: Ints
+    view: View, embeddings: Embeddings, asked: Asked, words: Bags, said: Vectors, brief: Ints
 ) -> dict[str, Floats]:
     """Return what the bio says, by vector and by words."""
     from features.textkernel import compare_words, fill_cosines
@@ -144,7 +146,7 @@ def _of_bios(
     used, which = np.unique(view.cells.profile, return_inverse=True)
     place = view.cells.asked(Bios(embeddings, embeddings.shelf()))["place"]
     shown, to = distinct(place)
-    grid, told = laid_on_grid(embeddings.at(shown))
+    grid, told = embeddings.on_grid(shown)
     near, common = np.full((len(view), 1), np.nan), np.empty(len(view))
     fill_cosines(asked.own, grid, told, brief, to[view.cell][:, None], near)
     bags, first, last = view.history.once(bio_bags).of(used.astype(np.int64))

@@ -60,7 +60,7 @@ def test_pairs_are_compared_as_their_definitions_say(seed: int) -> None:
     )
     to, of = rng.integers(0, kols, size), rng.integers(0, briefs, size)
     rows, out = rng.permutation(size), np.empty((len(OF_POSTS), size))
-    room = np.zeros(WORDS)
+    room = np.zeros(WORDS, dtype=np.float32)
     asked = Asked(on_grid(own), on_grid(wide), starts[:-1], starts[1:])
     compare(posts, store, asked, words, room, (rows, to, of, of), out)
     found = dict(zip(OF_POSTS, out[:, rows], strict=True))
@@ -111,7 +111,7 @@ def test_words_in_common_are_products_of_bags(seed: int) -> None:
     words, starts, said = bags(rng, 4)
     store, ends, held = bags(rng, 6)
     left, right = rng.integers(0, 4, 15), rng.integers(0, 6, 15)
-    out, room = np.empty(15), np.zeros(WORDS)
+    out, room = np.empty(15), np.zeros(WORDS, dtype=np.float32)
     asked, told = (starts[:-1], starts[1:]), (ends[:-1], ends[1:])
     compare_words((left, right), asked, words, told, store, room, out)
     known = said.any(axis=1)[left] & held.any(axis=1)[right]
