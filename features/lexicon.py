@@ -17,9 +17,8 @@ import hashlib
 import math
 import struct
 import unicodedata
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -34,13 +33,13 @@ from features.timeline import Floats, Ints, pick
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
+    from features.wordkernel import Trie
+
 _SHA256 = "994fcc2e8ad0fe2c802b68fa0de9f058403f2b1656c2d33b6a94146b0c5925e9"
 """Digest of the vocabulary: with another one every score would be another, without a word."""
 _STEPS = 256
 """Steps in a nat of information."""
 _SPACE = 0x20
-_KEPT = 50_000
-"""Bags kept at most: some 50 MB."""
 _HELD = 8_000_000
 """Words in the bags of numbered texts from which on they are forgotten: 64 MB."""
 _VARIATIONS = range(0xFE00, 0xFE10)
@@ -82,28 +81,27 @@ class Lexicon:
         self.information: dict[str, int] = told
         self.rarest = max(told.values())
         """What a character tells that the vocabulary lacks: as much as the rarest piece."""
-        self._column = {piece: column for column, piece in enumerate(told)}
-        self._longest: defaultdict[str, int] = defaultdict(lambda: 1)
-        self._bags: dict[str, tuple[Ints, Floats]] = {}
-        for piece in told:
-            self._longest[piece[0]] = max(self._longest[piece[0]], len(piece))
+
+    @cached_property
+    def _trie(self) -> Trie:
+        from features.wordkernel import grow
+
+        told = np.fromiter(self.information.values(), dtype=np.int32)
+        return grow(*_laid_out(list(self.information)), told)
 
     def cut(self, word: str) -> list[str]:
         """Return the pieces of a word that tell least together, which are likeliest.
 
         Of several such cuts it is the one whose last pieces are longest.
         """
-        least = [0, *[len(word) * self.rarest + 1] * len(word)]
-        start = [0] * (len(word) + 1)
-        for i, first in enumerate(word):
-            for end in range(i + 1, min(i + self._longest[first], len(word)) + 1):
-                told = self.information.get(word[i:end], self.rarest if end == i + 1 else None)
-                if told is not None and least[i] + told < least[end]:
-                    least[end], start[end] = least[i] + told, i
+        from features.wordkernel import cut
+
+        least, start, node = (np.empty(len(word) + 1, dtype=np.int64) for _ in range(3))
+        cut(_laid_out([word])[0], self._trie, self.rarest, least, start, node)
         pieces, end = [], len(word)
         while end:
             pieces.append(word[start[end] : end])
-            end = start[end]
+            end = int(start[end])
         return pieces[::-1]
 
     def bags(self, texts: Sequence[str]) -> csr_array:
@@ -119,39 +117,34 @@ class Lexicon:
         """
         from scipy.sparse import csr_array
 
-        seen: dict[str, list[str]] = {}
-        bags = [self._bag(text, seen) for text in texts]
-        ends = np.cumsum([0, *(len(columns) for columns, _ in bags)])
-        columns = np.concatenate([np.empty(0, dtype=np.int64), *(bag[0] for bag in bags)])
-        weights = np.concatenate([np.empty(0), *(bag[1] for bag in bags)])
-        return csr_array((weights, columns, ends), shape=(len(texts), self.columns))
+        bags, ends = self.bags_of(texts)
+        shape = (len(texts), self.columns)
+        return csr_array((bags.weight.astype(np.float64), bags.column, ends), shape=shape)
+
+    def bags_of(self, texts: Sequence[str]) -> tuple[Bags, Ints]:
+        """Return the bags of texts end to end, and where each starts and the last one ends."""
+        from features.wordkernel import fill_bags, scale
+
+        signs, edges = _laid_out([_spaced(text) for text in texts])
+        column, told = np.empty(len(signs), dtype=np.int32), np.empty(len(signs), dtype=np.int64)
+        ends = np.empty(len(texts) + 1, dtype=np.int64)
+        trie, beyond = self._trie, len(self.information)
+        fill_bags(signs, edges, trie, self.rarest, beyond, column, told, ends)
+        weight = np.empty(ends[-1], dtype=np.float32)
+        scale(told, ends, weight)
+        return Bags(column[: ends[-1]].copy(), weight), ends
 
     @property
     def columns(self) -> int:
         """How many columns there are: of pieces, and of characters that the vocabulary lacks."""
-        return len(self._column) + 0x110000
+        return len(self.information) + 0x110000
 
-    def _bag(self, text: str, seen: dict[str, list[str]]) -> tuple[Ints, Floats]:
-        """Return columns and weights of a text; those looked at last are kept."""
-        kept = self._bags.get(text)
-        if kept is not None:
-            return kept
-        count: Counter[str] = Counter()
-        for word, times in Counter(words(text)).items():
-            for piece in seen.get(word) or seen.setdefault(word, self.cut(word)):
-                count[piece] += times
-        told = [n * self.information.get(p, self.rarest) for p, n in count.items()]
-        length = math.sqrt(sum(weight * weight for weight in told))
-        columns = np.array([self._place(piece) for piece in count], dtype=np.int64)
-        weights = np.array([round(weight / length * GRID) for weight in told], dtype=np.float64)
-        if len(self._bags) >= _KEPT:
-            self._bags.clear()  # who lists the same KOLs again soon finds them again
-        self._bags[text] = columns, weights
-        return columns, weights
 
-    def _place(self, piece: str) -> int:
-        column = self._column.get(piece)
-        return len(self._column) + ord(piece) if column is None else column
+def _laid_out(texts: Sequence[str]) -> tuple[npt.NDArray[np.uint32], Ints]:
+    """Return the signs of texts end to end, and where each text starts and the last one ends."""
+    whole = "".join(texts).encode("utf-32-le", "surrogatepass")
+    ends = np.cumsum([0, *map(len, texts)], dtype=np.int64)
+    return np.frombuffer(bytearray(whole), dtype=np.uint32), ends
 
 
 class BagStore:
@@ -195,26 +188,19 @@ class BagStore:
         self._room = self._bags
 
     def _add(self, missing: Ints) -> None:
-        found = bundled_lexicon().bags(list(self._read(missing)))
-        held, size = len(self._bags.column), int(found.indptr[-1])
+        found, ends = bundled_lexicon().bags_of(list(self._read(missing)))
+        held, size = len(self._bags.column), len(found.column)
         if held + size > len(self._room.column):
             more = 2 * (held + size)
             self._room = Bags(np.empty(more, dtype=np.int32), np.empty(more, dtype=np.float32))
             for new, old in zip(self._room, self._bags, strict=True):
                 new[:held] = old
-        for new, values in zip(self._room, (found.indices, found.data), strict=True):
+        for new, values in zip(self._room, found, strict=True):
             new[held : held + size] = values
         room = self._room
         self._bags = Bags(room.column[: held + size], room.weight[: held + size])
         self._place[missing] = len(self._ends) + np.arange(len(missing))
-        self._ends = np.append(self._ends, held + found.indptr[1:].astype(np.int64))
-
-
-def bags_of(texts: Sequence[str]) -> tuple[Bags, Ints]:
-    """Return the bags of texts end to end, and where each starts and the last one ends."""
-    found = bundled_lexicon().bags(texts)
-    bags = Bags(found.indices.astype(np.int32), found.data.astype(np.float32))
-    return bags, found.indptr.astype(np.int64)
+        self._ends = np.append(self._ends, held + ends[1:])
 
 
 class _Signs(dict[int, int]):
@@ -238,7 +224,12 @@ def words(text: str) -> list[str]:
     >>> words("ＰＲＯＹＡ双抗精华❤️,5折! #skin-care")
     ['proya双抗精华', '5折', 'skin', 'care']
     """
-    return unicodedata.normalize("NFKC", text).lower().translate(_SIGNS).split()
+    return _spaced(text).split()
+
+
+def _spaced(text: str) -> str:
+    """Return a text's words with spaces for all that stands between them."""
+    return unicodedata.normalize("NFKC", text).lower().translate(_SIGNS)
 
 
 @cache

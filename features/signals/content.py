@@ -12,7 +12,7 @@ import pandas as pd
 
 from features.config import FeatureConfig
 from features.history import History
-from features.lexicon import Bags, BagStore, bags_of, bundled_lexicon
+from features.lexicon import Bags, BagStore, bundled_lexicon
 from features.profiles import Shape, distinct, shapes_of
 from features.shelf import Shelf
 from features.signals.family import Signals
@@ -67,7 +67,7 @@ def content(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signal
     texts, brief = brief_texts(view)
     vectors = on_grid(embeddings.of(texts, role="query"))
     widened, ask = widened_briefs(view, texts, brief, embeddings)
-    words, start = bags_of(texts)
+    words, start = bundled_lexicon().bags_of(texts)
     asked = Asked(vectors, on_grid(widened), start[:-1], start[1:])
     said = np.zeros(bundled_lexicon().columns, dtype=np.float32)
     shape, place = shapes_of(view.cells, embeddings, config)
