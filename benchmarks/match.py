@@ -29,6 +29,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
@@ -48,6 +49,7 @@ from features.progress import silent
 from features.simulate import World
 from features.tables import Tables
 from features.vectors import Embeddings, VectorStore
+from features.view import View
 from matcher.candidates import Candidates, candidates
 from matcher.config import Config
 from matcher.model import Matcher
@@ -289,17 +291,17 @@ def _peer(
             lambda: pipeline.transform(found.pairs, history), arguments.rounds
         ),
     }
-    for name in ("content", "affinity"):
-        own = pipeline.parted({name})[0]
-        seconds[f"own {name}"] = _measured(
-            lambda own=own: own.transform(found.pairs, history), arguments.rounds
-        )
+    view = View(found.pairs, history, pipeline.config.recent_posts)
+    compared = [family for family in pipeline.families if family.name in ("content", "affinity")]
+    seconds["own texts"] = _measured(
+        lambda: [f.function(view, embeddings, pipeline.config) for f in compared], arguments.rounds
+    )
     rows = len(found.pairs)
     told_s = {f"{name}, us a pair": round(1e6 * s / rows, 1) for name, (s, _) in seconds.items()}
     told_mb = {
         f"{name}, MB": round(size / 1e6, 1)
         for name, (_, size) in seconds.items()
-        if name in ("joins", "texts by pandas", "own signals", "own content")
+        if name in ("joins", "texts by pandas", "own texts", "own signals")
     }
     return (
         told_s
@@ -340,16 +342,20 @@ def _best(found: Candidates, score: Any) -> list[list[str]]:
 
 
 def _measured(work: Callable[[], Any], rounds: int) -> tuple[float, float]:
-    """Return the median of seconds of the processor, and the most memory that a round added."""
-    seconds, added = [], []
+    """Return the median of seconds of the processor, and the most bytes that one more round held.
+
+    Bytes are those that Python and numpy ask for beyond what was held before.
+    """
+    seconds = []
     for _ in range(rounds):
-        before = held_bytes()
-        with Watch(0.002) as watch:
-            started = time.process_time()
-            work()
-            seconds.append(time.process_time() - started)
-        added.append(watch.most - before)
-    return float(np.median(seconds)), float(np.median(added))
+        started = time.process_time()
+        work()
+        seconds.append(time.process_time() - started)
+    tracemalloc.start()
+    work()
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return float(np.median(seconds)), float(most)
 
 
 if __name__ == "__main__":

@@ -84,8 +84,15 @@ class Places:
         """
         return Search(self, [_unit(vectors) for vectors in asked], count)
 
-    def _blocks(self, queries: Vectors, owners: Ints) -> Iterator[tuple[Ints, Vectors]]:
-        """Yield some owners and, for each query, the closeness of each one's nearest place."""
+    def _blocks(
+        self, queries: Vectors, edges: Ints, owners: Ints
+    ) -> Iterator[tuple[Ints, Vectors]]:
+        """Yield some owners and, for each question, the closeness of each one's nearest place.
+
+        The vectors of a question are the rows of `queries` between two of the `edges`.
+        """
+        from features.textkernel import nearest_places
+
         sizes = self.start[owners + 1] - self.start[owners]
         owners, sizes = owners[sizes > 0], sizes[sizes > 0]
         total = np.cumsum(sizes)
@@ -102,9 +109,9 @@ class Places:
                 if len(buffer) < len(rows):
                     buffer = np.empty((len(rows), self.vectors.shape[1]), dtype=np.float32)
                 part = np.take(self.vectors, rows, axis=0, out=buffer[: len(rows)], mode="clip")
-            near = part @ queries.T
-            if len(rows) > len(some):
-                near = np.maximum.reduceat(near, total[first:last] - sizes[first:last] - done)
+            start = np.append(total[first:last] - sizes[first:last] - done, len(rows))
+            near = np.empty((len(edges) - 1, len(some)), dtype=np.float32)
+            nearest_places(part @ queries.T, start, edges, near)
             yield some, near
             first = last
 
@@ -145,12 +152,12 @@ class Search:
         """Consider some owners, ascending, none of whom was considered before."""
         if not len(self._whole):
             return
-        for some, near in self._places._blocks(self._whole, owners):
-            for screen, first, last in zip(
-                self._screens, self._edges[:-1], self._edges[1:], strict=True
+        for some, near in self._places._blocks(self._whole, self._edges, owners):
+            for screen, first, last, each in zip(
+                self._screens, self._edges[:-1], self._edges[1:], near, strict=True
             ):
                 if last > first:
-                    screen.pass_on(some, near[:, first:last].max(axis=1))
+                    screen.pass_on(some, each)
 
     def found(self) -> list[Found]:
         """Return what `Places.nearest` does of all owners considered."""

@@ -102,9 +102,9 @@ def lay_on_grid(vectors: Any, rows: Ints, to: Ints, out: Any, told: Bools) -> No
         vector, found = vectors[rows[place]], out[to[place]]
         length = length_of(vector)
         told[to[place]] = length > 0
+        scale = GRID / length if length > 0 else 0.0
         for i in range(vector.size):
-            value = np.float64(vector[i]) / length * GRID if length > 0 else 0.0
-            found[i] = np.rint(value)
+            found[i] = np.rint(np.float64(vector[i]) * scale)
 
 
 @compiled(fastmath={"reassoc", "contract"})
@@ -422,3 +422,28 @@ def sum_up(grid: Vectors, place: Ints, weight: Ints, out: Any) -> None:
             length = length_of(total)
             for i in range(total.size):
                 out[row, kind, i] = total[i] / length if length > 0 else 0.0
+
+
+@compiled()
+def nearest_places(near: Vectors, start: Ints, edges: Ints, out: Vectors) -> None:
+    """Write how near each owner's nearest place is to any vector of each question.
+
+    Parameters
+    ----------
+    near : ndarray of float32, shape (places, vectors)
+        How near each place is to each vector asked about.
+    start : ndarray of int64, shape (owners + 1,)
+        Where the places of each owner start, of which everybody has one at least.
+    edges : ndarray of int64, shape (questions + 1,)
+        Where the vectors of each question start.
+    out : ndarray of float32, shape (questions, owners)
+        A question without a vector gets -inf.
+    """
+    out[:] = -np.inf
+    for owner in range(start.size - 1):
+        for place in range(start[owner], start[owner + 1]):
+            for question in range(edges.size - 1):
+                best = out[question, owner]
+                for vector in range(edges[question], edges[question + 1]):
+                    best = max(best, near[place, vector])
+                out[question, owner] = best
