@@ -256,7 +256,8 @@ def _chances(every: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
         y = told[came].astype(float)
         row |= {"said less came": (told[name] - y).mean(), "Brier": brier_score(told[name], y)}
         rows.append(row | {"Brier of the base rate": brier_score(base, y)})
-    return pd.DataFrame(rows).set_index("chance").T
+    # Beside words a column of figures is not rounded any more.
+    return pd.DataFrame(rows).round(4).set_index("chance").T
 
 
 LUCK = {"alone": None, "of a brand": "brand_id", "of a brief": "brief_id"}
