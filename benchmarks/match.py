@@ -71,6 +71,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="times that scoring is measured")
     parser.add_argument("--chunk", type=int, default=25_000, help="pairs held at once")
     parser.add_argument("--no-peer", action="store_true")
+    parser.add_argument("--families", action="store_true", help="time each family of signals")
     parser.add_argument("--lake", action="store_true", help="write the roster, and read it by KOL")
     parser.add_argument("--memory", type=float, help="GB that the run may take")
     parser.add_argument("--stop", type=float, help="seconds after which no more briefs are begun")
@@ -296,6 +297,16 @@ def _peer(
     seconds["own texts"] = _measured(
         lambda: [f.function(view, embeddings, pipeline.config) for f in compared], arguments.rounds
     )
+    if arguments.families:
+        for family in pipeline.families:
+            seconds[family.name] = _measured(
+                lambda of=family.function: of(
+                    View(found.pairs, history, pipeline.config.recent_posts),
+                    embeddings,
+                    pipeline.config,
+                ),
+                arguments.rounds,
+            )
     rows = len(found.pairs)
     told_s = {f"{name}, us a pair": round(1e6 * s / rows, 1) for name, (s, _) in seconds.items()}
     told_mb = {
