@@ -292,10 +292,13 @@ def _peer(
             lambda: pipeline.transform(found.pairs, history), arguments.rounds
         ),
     }
-    view = View(found.pairs, history, pipeline.config.recent_posts)
-    compared = [family for family in pipeline.families if family.name in ("content", "affinity")]
+    compared = pipeline.parted({"content", "affinity"})[0]
+    views = [
+        View(found.pairs, history, pipeline.config.recent_posts)
+        for _ in range(arguments.rounds + 1)
+    ]
     seconds["own texts"] = _measured(
-        lambda: [f.function(view, embeddings, pipeline.config) for f in compared], arguments.rounds
+        lambda: compared.transform(views.pop(), history), arguments.rounds
     )
     if arguments.families:
         for family in pipeline.families:

@@ -140,6 +140,9 @@ class FeaturePipeline:
             view = View(pairs, history, self.config.recent_posts)
         columns = {}
         for family in self.families:
+            if family.listens is not None:
+                family.listens(view, self.embeddings, self.config)
+        for family in self.families:
             signals = family.function(view, self.embeddings, self.config)
             expected = family.meanings(self.config)
             if set(signals) != set(expected):

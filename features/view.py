@@ -35,6 +35,9 @@ from features.timeline import (
 )
 
 T = TypeVar("T")
+Reader: TypeAlias = Callable[[Ints, Ints, Ints, npt.NDArray[np.float32], Ints], None]
+"""Takes pairs, the place of each one's cell among some cells, those cells, vectors on the grid of
+`features.similarity`, and each cell's posts as rows of them, -1 for none."""
 Fields: TypeAlias = Mapping[str, npt.NDArray[Any]]
 Values = TypeVar("Values", npt.NDArray[Any], Mapping[str, npt.NDArray[Any]])
 _BLOCK = 16_384
@@ -348,6 +351,8 @@ class View:
         Each pair's cell.
     mode : ndarray of int64, shape (pairs,)
         Position of each pair's mode in `features.history.QUOTED_MODES`, -1 where it is open.
+    readers : list of callable
+        Who wants to see posts' vectors while they are at hand, some cells at a time.
 
     Raises
     ------
@@ -402,6 +407,7 @@ class View:
         kol = cells % max(size, 1)
         self._kept, place = _kept(history, self._times, posts, kol)
         self.cells = Cells(history, kol, time, self._times, posts, self._kept, place)
+        self.readers: list[Reader] = []
         self._made: dict[Callable[[View], Any], Any] = {}
 
     def __len__(self) -> int:

@@ -17,7 +17,7 @@ from features.signals.family import Family, Signals
 from features.similarity import cosines, on_grid
 from features.statistics import row_top
 from features.timeline import Floats, Ints, Timeline
-from features.vectors import Embeddings
+from features.vectors import Embeddings, Vectors
 from features.view import Cells, View
 
 TEXT = "posts"
@@ -106,8 +106,22 @@ def affinity_family(projections: tuple[Projection, ...]) -> Family:
                 signals |= _of_vectors(projection, found)
         return signals
 
+    def listen(view: View, embeddings: Embeddings, config: FeatureConfig) -> None:
+        # Where roots are taken first, vectors as they are read are of no use.
+        for projection in projections:
+            if projection.space == TEXT and not projection.rooted:
+                view.readers.append(view.once(_Read(embeddings, config, projection)))
+
     alone = ("posts_crowding", *(f"crowding_{p.space}" for p in projections))
-    return Family("affinity", affinity, meanings, "learned affinity", "习得的契合度", of_kol=alone)
+    return Family(
+        "affinity",
+        affinity,
+        meanings,
+        "learned affinity",
+        "习得的契合度",
+        of_kol=alone,
+        listens=listen,
+    )
 
 
 def _of_vectors(projection: Projection, found: Sides) -> Signals:
@@ -119,31 +133,81 @@ def _of_vectors(projection: Projection, found: Sides) -> Signals:
 def _of_text(
     view: View, embeddings: Embeddings, config: FeatureConfig, projection: Projection
 ) -> Signals:
-    from features.textkernel import Seen, compare_projected, fill_cosines
+    from features.textkernel import fill_cosines
 
-    texts, brief = brief_texts(view)
-    vectors = embeddings.of(texts, role="query")
-    seen, asked = Seen(*projection.seen(vectors)), on_grid(projection.briefs(vectors))
-    known = view.cells.asked(_Projected(embeddings, config, projection, embeddings.shelf()))
-    _, place = shapes_of(view.cells, embeddings, config)
-    out = np.empty((2, len(view)))
-    for rows, to, cells in blocks_of(view):
-        used, at = distinct(place[cells])
-        rooted = projection.rooted
-        grid = projection.placed(embeddings.at(used)) if rooted else embeddings.on_grid(used)[0]
-        compare_projected(grid, at, known["norm"][cells], seen, (rows, to, brief[rows]), out)
+    reading = view.once(_Read(embeddings, config, projection))
+    best, top3 = reading.finished(view)
     near = {}
     for name in ("recent", "bio"):
         near[name] = np.full((len(view), 1), np.nan)
-        told = np.asarray(known[name].any(axis=1))
-        fill_cosines(asked, known[name], told, brief, view.cell[:, None], near[name])
+        of_cells = reading.known[name]
+        told = np.asarray(of_cells.any(axis=1))
+        fill_cosines(reading.asked, of_cells, told, reading.brief, view.cell[:, None], near[name])
     return {
         "posts_recent": near["recent"][:, 0],
-        "posts_best": out[0],
-        "posts_top3": out[1],
+        "posts_best": best,
+        "posts_top3": top3,
         "posts_bio": near["bio"][:, 0],
-        "posts_crowding": known["crowding"][view.cell],
+        "posts_crowding": reading.known["crowding"][view.cell],
     }
+
+
+@dataclass(frozen=True)
+class _Read:
+    """Begins to compare the pairs of a view by a projection; ask with `View.once`."""
+
+    embeddings: Embeddings
+    config: FeatureConfig
+    projection: Projection
+
+    def __call__(self, view: View) -> _Reading:
+        return _Reading(view, self)
+
+
+class _Reading:
+    """Compares pairs while somebody else reads their posts, or reads them itself.
+
+    Attributes
+    ----------
+    brief : ndarray of int64, shape (pairs,)
+        Brief of each pair.
+    asked : ndarray of float64, shape (briefs, r)
+        Projected briefs, on the grid.
+    known : mapping of str to ndarray
+        What `_Projected` says of the cells.
+    """
+
+    def __init__(self, view: View, told: _Read) -> None:
+        from features.textkernel import Seen
+
+        self._told = told
+        texts, self.brief = brief_texts(view)
+        vectors = told.embeddings.of(texts, role="query")
+        self._seen = Seen(*told.projection.seen(vectors))
+        self.asked = on_grid(told.projection.briefs(vectors))
+        self.known = view.cells.asked(
+            _Projected(told.embeddings, told.config, told.projection, told.embeddings.shelf())
+        )
+        self._best = np.empty((2, len(view)))
+        self._read = 0
+
+    def __call__(self, rows: Ints, to: Ints, cells: Ints, grid: Vectors, place: Ints) -> None:
+        """Compare some pairs; see `features.view.Reader`."""
+        from features.textkernel import compare_projected
+
+        norm = np.ascontiguousarray(self.known["norm"][cells, : place.shape[1]])
+        compare_projected(grid, place, norm, self._seen, (rows, to, self.brief[rows]), self._best)
+        self._read += len(rows)
+
+    def finished(self, view: View) -> Floats:
+        """Return the highest cosine of each pair of the view and the mean of the highest three."""
+        if self._read < len(view):
+            told = self._told
+            _, place = shapes_of(view.cells, told.embeddings, told.config)
+            for rows, to, cells in blocks_of(view):
+                used, at = distinct(place[cells])
+                self(rows, to, cells, told.projection.placed(told.embeddings.at(used)), at)
+        return self._best
 
 
 @dataclass(frozen=True)

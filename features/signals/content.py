@@ -75,6 +75,8 @@ def content(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signal
     for rows, to, cells in blocks_of(view):
         told, bags = _told(view.cells, cells, shape.of(cells), place[cells], embeddings)
         compare(told, bags, asked, words, said, (rows, to, brief[rows], ask[rows]), out)
+        for reader in view.readers:
+            reader(rows, to, cells, told.grid, told.place)
     by_cell = {"concentration": shape.concentration, "drift": shape.drift}
     return {
         **dict(zip(OF_POSTS, out, strict=True)),

@@ -44,6 +44,9 @@ class Family:
     of_brief, of_kol : collection of str
         Signals, as `signals` names them, that are the same for all pairs of one brief or of one
         KOL at one ``as_of``, whatever the mode. All others belong to the pair.
+    listens : callable, optional
+        Called with what `function` takes before any signal of the view is worked out: a family
+        that needs posts' vectors may ask for them while another reads them (`View.readers`).
     """
 
     name: str
@@ -54,6 +57,7 @@ class Family:
     by_mode: bool = False
     of_brief: Collection[str] = ()
     of_kol: Collection[str] = ()
+    listens: Callable[[View, Embeddings, FeatureConfig], None] | None = None
 
     def meanings(self, config: FeatureConfig) -> dict[str, str]:
         """Return the meaning of each signal that these settings give, in order."""
