@@ -333,7 +333,9 @@ class _Work:
                 found[self._place(path), f"files {fate}"] += 1
         for one in remembered(home):
             if not Path(one).exists():
-                self.unreached.append("a place where lists were written, which is no longer there")
+                self.unreached.append(
+                    "a place where lists were written, or were to be, which is not there"
+                )
         return _by_place(found)
 
     def models(self) -> dict[str, dict[str, int]]:
