@@ -6,10 +6,10 @@ knows what became known after its own moment. All rank the same eligible rosters
 with the signals of the day, as ``kolmatch match`` does with an old champion. Lists are held against
 the true value per price, which no ranker sees.
 
-    python -m benchmarks.staleness --kols 300 --briefs 480 --seeds 0 1 2
+    python -m benchmarks.staleness --kols 120 --briefs 240 --seeds 0 1 2
 
-An older model has also learned from less. ``same amount`` gives every model as many briefs to learn
-from as the oldest has, the latest ones: what is left is age alone.
+An older model has also learned from less. ``as few as the oldest`` is a new model that learned from
+the latest briefs alone, as many as the oldest had: against that one, the oldest differs by age.
 """
 
 from __future__ import annotations
@@ -40,27 +40,35 @@ from training.significance import paired_bootstrap
 MONTH = pd.Timedelta(days=30)
 TEST, VALID = 2 * MONTH, 2 * MONTH
 """How long briefs test, and for how long those were decided that a model is tuned on."""
-ALL, SAME = "all that was known", "same amount"
+ALL, FEW = "all that was known", "as few as the oldest"
 TOP = 10
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--kols", type=int, default=300)
-    parser.add_argument("--briefs", type=int, default=480)
-    parser.add_argument("--months", type=int, default=6, help="age of the oldest model")
+    parser.add_argument("--kols", type=int, default=120)
+    parser.add_argument("--briefs", type=int, default=240)
+    parser.add_argument("--ages", type=int, nargs="+", default=[0, 2, 4, 6], help="in months")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--vectors", type=Path, help="keep text vectors in this folder")
     arguments = parser.parse_args()
-    found = pd.concat([measure(arguments, seed) for seed in arguments.seeds], ignore_index=True)
+    found = []
+    for seed in arguments.seeds:
+        found.append(measure(arguments, seed))
+        report(pd.concat(found, ignore_index=True), arguments)
+
+
+def report(found: pd.DataFrame, arguments: argparse.Namespace) -> None:
+    """Print what lists are worth, by age, in the worlds that were measured so far."""
     found["brand"] = found["seed"].astype(str) + " " + found["brand_id"]
     briefs = found[["seed", "brief_id"]].drop_duplicates()
     print(
-        f"\nWhat age costs: {len(arguments.seeds)} worlds of {arguments.kols:,} KOLs and "
+        f"\nWhat age costs: {briefs['seed'].nunique()} worlds of {arguments.kols:,} KOLs and "
         f"{arguments.briefs} briefs, {len(briefs)} test briefs\n"
     )
-    rows = [_row(found, way, age) for way in (ALL, SAME) for age in range(arguments.months + 1)]
-    print(pd.DataFrame(rows).to_markdown(index=False, floatfmt=".3f"))
+    shown = [*((ALL, age) for age in arguments.ages), (FEW, 0)]
+    rows = [_row(found, way, age) for way, age in shown]
+    print(pd.DataFrame(rows).to_markdown(index=False, floatfmt=".3f"), flush=True)
 
 
 def measure(arguments: argparse.Namespace, seed: int) -> pd.DataFrame:
@@ -82,18 +90,17 @@ def measure(arguments: argparse.Namespace, seed: int) -> pd.DataFrame:
     decided = decision_times(world.tables).dropna()
     begins = decided.max() - TEST
     asked = decided[decided >= begins].rename("as_of").rename_axis("brief_id").reset_index()
-    made = {age: _plan(world, config, begins - age * MONTH) for age in range(arguments.months + 1)}
+    made = {(ALL, age): _plan(world, config, begins - age * MONTH) for age in arguments.ages}
     least = min(len(plan.briefs("train")) for plan in made.values())
+    made[FEW, 0] = _latest(made[ALL, 0], decided, least)
     parts = []
-    for age, plan in made.items():
-        for way in (ALL, SAME):
-            taught = plan if way == ALL else _latest(plan, decided, least)
-            fit = fit_plan(taught, history, pipeline, config)
-            told = _lists(world, fit.matcher, asked, history, fit.pipeline)
-            count = len(taught.briefs("train"))
-            parts.append(told.assign(seed=seed, way=way, age=age, taught=count))
-            spent = time.perf_counter() - started
-            print(f"seed {seed}: {age} months, {way}, {spent:.0f} s", file=sys.stderr)
+    for (way, age), plan in made.items():
+        fit = fit_plan(plan, history, pipeline, config)
+        told = _lists(world, fit.matcher, asked, history, fit.pipeline)
+        count = len(plan.briefs("train"))
+        parts.append(told.assign(seed=seed, way=way, age=age, taught=count))
+        spent = time.perf_counter() - started
+        print(f"seed {seed}: {way}, {age} months, {spent:.0f} s", file=sys.stderr)
     brands = world.tables.briefs.set_index("brief_id")["brand_id"]
     found = pd.concat(parts, ignore_index=True)
     return found.assign(brand_id=found["brief_id"].map(brands))
@@ -147,15 +154,13 @@ def _of_first(ranked: pd.DataFrame, by: list[str], up: list[bool]) -> pd.Series[
 
 def _row(found: pd.DataFrame, way: str, age: int) -> dict[str, Any]:
     keys = ["seed", "brief_id"]
-    one, new = (
-        found[(found["way"] == way) & (found["age"] == months)].set_index(keys)
-        for months in (age, 0)
-    )
+    one = found[(found["way"] == way) & (found["age"] == age)].set_index(keys)
+    new = found[(found["way"] == ALL) & (found["age"] == 0)].set_index(keys)
     row: dict[str, Any] = {"model": way, "age, months": age, "briefs": one["taught"].mean()}
     for name in ("ndcg", "worth"):
         gain = paired_bootstrap(one[name], new[name], one["brand"], seed=0)
-        told = f"{gain.mean:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})" if age else "–"
-        row |= {name: one[name].mean(), f"{name} against age 0": told}
+        told = f"{gain.mean:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})"
+        row |= {name: one[name].mean(), f"{name} against the newest": told}
     return row
 
 

@@ -49,6 +49,14 @@ def remember(home: Path, paths: Iterable[Path]) -> None:
         write_whole(home / FILE, json.dumps(sorted(known | mine), indent=1, ensure_ascii=False))
 
 
+def forget_deleted(home: Path, lost: Iterable[str]) -> None:
+    """Forget places that an erasure deleted: all that are gone save those `lost` before it."""
+    known, kept = remembered(home), set(lost)
+    there = [one for one in known if one in kept or Path(one).exists()]
+    if there != known:
+        write_whole(home / FILE, json.dumps(there, indent=1, ensure_ascii=False))
+
+
 def remembered(home: Path) -> list[str]:
     """Return the files and folders that lists were written to, outside the workspace."""
     path = home / FILE
