@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from kept import kept
 
 from features.encoder import SentenceEncoder
 from features.history import History
@@ -63,18 +64,10 @@ def main() -> None:
     report([tried for tried, _ in told], [asked for _, asked in told], arguments)
 
 
-def once(arguments: argparse.Namespace, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def once(arguments: argparse.Namespace, seed: int) -> tuple[pd.DataFrame, ...]:
     """Return what `measure` does, from the folder where it is there already."""
-    if arguments.out is None:
-        return measure(arguments, seed)
     name = f"{arguments.kols}x{arguments.briefs}-{seed}"
-    paths = [arguments.out / f"{name}-{part}.parquet" for part in ("tried", "asked")]
-    if not all(path.exists() for path in paths):
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        for path, frame in zip(paths, measure(arguments, seed), strict=True):
-            frame.to_parquet(path)
-    tried, asked = (pd.read_parquet(path) for path in paths)
-    return tried, asked
+    return kept(arguments.out, name, ("tried", "asked"), lambda: measure(arguments, seed))
 
 
 def measure(arguments: argparse.Namespace, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -263,7 +256,8 @@ def _chances(every: pd.DataFrame, answers: pd.DataFrame) -> pd.DataFrame:
         y = told[came].astype(float)
         row |= {"said less came": (told[name] - y).mean(), "Brier": brier_score(told[name], y)}
         rows.append(row | {"Brier of the base rate": brier_score(base, y)})
-    return pd.DataFrame(rows).set_index("chance").T
+    # Beside words a column of figures is not rounded any more.
+    return pd.DataFrame(rows).round(4).set_index("chance").T
 
 
 LUCK = {"alone": None, "of a brand": "brand_id", "of a brief": "brief_id"}

@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from kept import kept
 from numpy.typing import NDArray
 
 from features.columns import TIME
@@ -105,13 +106,8 @@ def report(spent: pd.DataFrame, arguments: argparse.Namespace) -> None:
 
 def once(arguments: argparse.Namespace, seed: int) -> pd.DataFrame:
     """Return what `measure` does, from the folder where it is there already."""
-    if arguments.out is None:
-        return measure(arguments, seed)
-    path = arguments.out / f"{arguments.kols}x{arguments.briefs}-{seed}.parquet"
-    if not path.exists():
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        measure(arguments, seed).to_parquet(path)
-    return pd.read_parquet(path)
+    name = f"{arguments.kols}x{arguments.briefs}-{seed}"
+    return kept(arguments.out, name, ("spent",), lambda: (measure(arguments, seed),))[0]
 
 
 def measure(arguments: argparse.Namespace, seed: int) -> pd.DataFrame:

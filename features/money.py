@@ -19,6 +19,37 @@ from features.timeline import NEVER, Floats, Ints, Timeline, micros, pick
 _SWAPPED = {"currency": "to_currency", "to_currency": "currency"}
 
 
+def currency_codes(currencies: pd.Series[Any] | pd.Index[Any]) -> Floats:
+    """Return a number for each currency that is the same in any data, NaN for null.
+
+    Its three letters read as a number in base 26.
+
+    Examples
+    --------
+    >>> currency_codes(pd.Index(["AAA", "AAB", "CNY"])).tolist()
+    [0.0, 1.0, 1714.0]
+    """
+    codes = {
+        name: float(
+            sum((ord(letter) - ord("A")) * 26**place for place, letter in enumerate(name[::-1]))
+        )
+        for name in pd.unique(currencies)
+        if isinstance(name, str)
+    }
+    return np.array([codes.get(name, np.nan) for name in currencies], dtype=np.float64)
+
+
+def currency_letters(code: int) -> str:
+    """Return the currency of a code of `currency_codes`.
+
+    Examples
+    --------
+    >>> currency_letters(1714)
+    'CNY'
+    """
+    return "".join(chr(ord("A") + code // 26**place % 26) for place in (2, 1, 0))
+
+
 class Exchange:
     """Dated exchange rates, ready to be asked.
 

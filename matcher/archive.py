@@ -32,12 +32,13 @@ from matcher.heads import Head
 from matcher.intervals import Interval
 from matcher.likeness import Likeness
 from matcher.orders import OrderValue
+from matcher.pricelevel import PriceLevel
 from matcher.ranker import FitRanker
 from matcher.scout import Scout
 from matcher.standing import Standing
 from matcher.uncertainty import Uncertainty
 
-FORMAT = 5
+FORMAT = 6
 """Version of the folder's layout and of what the signals mean."""
 _MANIFEST, _RANKER, _PROJECTIONS = "model.json", "ranker.txt", "projections.npz"
 _ACCEPT = "accept.txt"
@@ -190,6 +191,7 @@ def _forecast_manifest(forecaster: Forecaster) -> dict[str, Any]:
     value = forecaster.order_value
     return {
         "typical": dict(forecaster.typical),
+        "prices": dict(forecaster.prices.usual),
         "own_level": {name: head.typical for name, head in forecaster.heads.items()},
         "modes": {name: dict(head.modes) for name, head in forecaster.heads.items()},
         "curves": {name: asdict(curve) for name, curve in forecaster.curves.items()},
@@ -223,6 +225,7 @@ def _forecaster(told: Mapping[str, Any], forests: Mapping[str, Forest]) -> Forec
     return Forecaster(
         heads,
         told["typical"],
+        PriceLevel(told["prices"]),
         {name: RateCurve(**curve) for name, curve in told["curves"].items()},
         _uncertainty(told["uncertainty"], forests),
         None if value is None else OrderValue(**value),

@@ -20,6 +20,7 @@ from matcher.acceptance import Acceptance
 from matcher.config import HeadConfig, IntervalConfig
 from matcher.heads import HEADS, RATES, Head
 from matcher.orders import OrderValue
+from matcher.pricelevel import PriceLevel
 from matcher.uncertainty import P90, Backcast, Uncertainty
 
 if TYPE_CHECKING:
@@ -101,8 +102,9 @@ class Forecaster:
         By name; those with too little data to learn from are missing.
     typical : mapping of str to float
         For each goal, the median over training rows of the log of forecast value per price. It
-        makes values of different goals comparable. Prices are in units of what is usual in their
-        currency (``price.relative``), which makes those of different currencies comparable.
+        makes values of different goals comparable.
+    prices : PriceLevel
+        What the price of that value is measured in.
     curves : mapping of str to RateCurve
         By head, corrections of rates, learned on later data; ranking goes without them.
     uncertainty : Uncertainty
@@ -115,6 +117,7 @@ class Forecaster:
 
     heads: Mapping[str, Head]
     typical: Mapping[str, float]
+    prices: PriceLevel = field(default_factory=PriceLevel)
     curves: Mapping[str, RateCurve] = field(default_factory=dict)
     uncertainty: Uncertainty = field(default_factory=Uncertainty)
     order_value: OrderValue | None = None
@@ -218,7 +221,7 @@ class Forecaster:
             rows = (goals == goal).to_numpy()
             for name in VALUE[goal]:
                 parts[rows] += by_head[name][rows]
-            parts.loc[rows, "price.relative"] -= log_price(signals)[rows]
+            parts.loc[rows, "price.relative"] -= self.prices(signals)[rows]
         return parts
 
     @classmethod
@@ -248,7 +251,8 @@ class Forecaster:
             head = Head.fit(spec, signals, outcomes, config, seed, weight)
             if head is not None:
                 fitted[spec.name] = head
-        raw = cls(fitted, {})._log_value(signals)
+        prices = PriceLevel.fit(signals)
+        raw = cls(fitted, {}, prices)._log_value(signals)
         typical = pd.Series(raw).groupby(goals_of(signals).to_numpy()).median().dropna()
         everything = float(np.nanmedian(raw)) if np.isfinite(raw).any() else 0.0
         usual = {
@@ -257,7 +261,7 @@ class Forecaster:
             if set(names) <= set(fitted)
         }
         order_value = OrderValue.fit(outcomes, config.least_rows)
-        return cls(fitted, usual, order_value=order_value)
+        return cls(fitted, usual, prices, order_value=order_value)
 
     def calibrated(
         self,
@@ -300,7 +304,7 @@ class Forecaster:
             if set(names) <= set(logs):
                 rows = goals == goal
                 value[rows] = np.sum([logs[name][rows] for name in names], axis=0)
-        return value - log_price(signals)
+        return value - self.prices(signals)
 
 
 def _curves(told: Backcast, least: int) -> dict[str, RateCurve]:
@@ -338,11 +342,6 @@ def expected_views(bounds: NDArray[np.float64]) -> NDArray[np.float64]:
     skew = np.exp(below**2 / 2) * ndtr(-below) + np.exp(above**2 / 2) * ndtr(above)
     mean = np.exp(middle) * np.where(np.isnan(skew), 1.0, skew) - 1
     return np.asarray(np.clip(mean, 0.0, MOST), dtype=np.float64)
-
-
-def log_price(signals: pd.DataFrame) -> NDArray[np.float64]:
-    """Return the log of each price in units of what is usual in its currency; unknown is usual."""
-    return signals["price.relative"].fillna(0.0).to_numpy(dtype=np.float64)
 
 
 def goals_of(signals: pd.DataFrame) -> pd.Series[str]:

@@ -23,7 +23,7 @@ KIND = "mode.kind"
 """The signal that tells the mode of a pair."""
 PRICED = (
     *("price.log", "price.relative", "price.per_view", "price.per_engagement"),
-    *("price.of_budget", "price.of_max"),
+    *("price.of_budget", "price.of_max", "price.currency"),
 )
 """Signals that change with the mode because its price does. Heads do not read them: a KOL does not
 bring more in the dearer mode because dear KOLs bring more. ``price.against_peers`` compares prices

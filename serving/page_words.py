@@ -87,6 +87,11 @@ LABELS: dict[str, Text] = {
     "kpi.cpm": Text("综合 CPM", "Blended CPM"),
     "kpi.cpm.sub": Text("千次播放成本", "cost of 1,000 views"),
     "kpi.risk": Text("组合风险", "Risk of the plan"),
+    "kpi.caution": Text(
+        "合计为预估值，用于比较方案，不构成效果承诺：从未合作过的达人往往低于预估。",
+        "Totals are forecasts to compare plans by, not promises: KOLs whom no campaign has tried "
+        "tend to bring less.",
+    ),
     "kpi.matched": Text("推荐达人", "KOLs matched"),
     "kpi.matched.sub": Text("从 {n} 位中筛选", "out of {n} screened"),
     "kpi.price": Text("报价中位数", "Median price"),

@@ -26,15 +26,23 @@ class WordEncoder:
     id = "words"
     dimension = 16
 
+    def __init__(self) -> None:
+        self._known: dict[str, npt.NDArray[np.float64]] = {}
+
     def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         rows = [self._row(text) for text in texts]
         return np.array(rows, dtype=np.float32).reshape(len(texts), self.dimension)
 
     def _row(self, text: str) -> npt.NDArray[np.float64]:
-        grams = {text[i : i + 2] for i in range(len(text))}
-        seeds = sorted(zlib.crc32(gram.encode()) for gram in grams)
-        total = np.sum([np.random.default_rng(seed).normal(size=16) for seed in seeds], axis=0)
+        grams = sorted({text[i : i + 2] for i in range(len(text))})
+        total = np.sum([self._vector(gram) for gram in grams], axis=0)
         return total / (np.linalg.norm(total) or 1.0)
+
+    def _vector(self, gram: str) -> npt.NDArray[np.float64]:
+        if gram not in self._known:
+            rng = np.random.default_rng(zlib.crc32(gram.encode()))
+            self._known[gram] = rng.normal(size=self.dimension)
+        return self._known[gram]
 
 
 @pytest.fixture(scope="session")

@@ -33,7 +33,7 @@ from features.progress import Progress, silent
 from features.tables import Tables
 from matcher.config import TrainingConfig
 from matcher.eligibility import screen
-from matcher.forecast import Forecaster, log_price
+from matcher.forecast import Forecaster
 from matcher.ranker import GOOD, JUDGMENTS, OUTCOMES, Basis, RankingData
 from training.labels import (
     COUNTS,
@@ -188,7 +188,7 @@ class Examples:
         """Return how much more each outcome brought than its forecast, in logs; 0 without one."""
         usual = self.pairs["goal"].map(dict(forecaster.typical)).astype(np.float64)
         # What came, against what was forecast: the price that was asked is in both and cancels.
-        surprise = self.pairs["achieved"] - log_price(self.signals) - usual - advantage
+        surprise = self.pairs["achieved"] - forecaster.prices(self.signals) - usual - advantage
         # A count is skewed and its forecast a median: centre, or the tried would look worse.
         centre = surprise.groupby(self.pairs["goal"]).transform("median")
         return (surprise - centre).fillna(0.0)

@@ -363,7 +363,9 @@ def refitted(fit: Fit, plan: Plan) -> Fit:
     The newest third of what is known before the test would teach nothing but how far the model is
     to be believed. How large forests are, how forecasts are corrected and how far off they may be
     is as the validation part told of the model before; what it told of one that knew less is a
-    little too careful. The ranker, which corrects forecasts inside a brief, stays.
+    little too careful. Only the chance of a yes is calibrated anew, on every answer as models of
+    other brands saw it and on the latest as the model before did. The ranker, which corrects
+    forecasts inside a brief, stays.
     """
     config, told, ranker = fit.matcher.config, fit.matcher.forecaster, fit.matcher.ranker
     every = fit.examples.of(plan.taught)
@@ -372,14 +374,15 @@ def refitted(fit: Fit, plan: Plan) -> Fit:
     again = _forecaster(every.known, config)
     accepts = told.acceptance
     if accepts is not None and fit.answers is not None:
-        answers = fit.answers.of(plan.taught)
-        more = Acceptance.fit(answers.signals, answers.accepted, config.forecast, config.seed)
-        accepts = None if more is None else replace(more, calibration=accepts.calibration)
+        accepts = _acceptance(
+            fit.answers.of(plan.taught), fit.answers.of(plan.briefs("valid")), accepts, config
+        )
     forecaster = replace(
         told,
         # Nobody has told how far off a head may be that only all of them together could teach.
         heads={name: again.heads[name] for name in told.heads},
         typical={goal: again.typical[goal] for goal in told.typical},
+        prices=again.prices,
         order_value=again.order_value,
         acceptance=accepts,
     )
@@ -535,12 +538,23 @@ def fit_acceptance(answers: Answers, plan: Plan, config: Config) -> Acceptance |
     Acceptance or None
         ``None`` of too few answers.
     """
-    train, valid = answers.of(plan.briefs("train")), answers.of(plan.briefs("valid"))
-    fitted = Acceptance.fit(train.signals, train.accepted, config.forecast, config.seed)
+    return _acceptance(
+        answers.of(plan.briefs("train")), answers.of(plan.briefs("valid")), None, config
+    )
+
+
+def _acceptance(
+    past: Answers, later: Answers, before: Acceptance | None, config: Config
+) -> Acceptance | None:
+    """Fit on `past`, calibrated on it and on what the model `before`, or this one, says of `later`.
+
+    A model that learned from the later answers too cannot be asked about them; the one before can.
+    """
+    fitted = Acceptance.fit(past.signals, past.accepted, config.forecast, config.seed)
     if fitted is None:
         return None
-    odds = _crossed_odds(train, config)
-    return fitted.calibrated(odds, train.accepted, fitted.log_odds(valid.signals), valid.accepted)
+    told = (before or fitted).log_odds(later.signals)
+    return fitted.calibrated(_crossed_odds(past, config), past.accepted, told, later.accepted)
 
 
 def _crossed_odds(train: Answers, config: Config) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from features.config import FeatureConfig
 from features.history import QUOTED_MODES, History
+from features.money import currency_codes
 from features.offers import choose_offers
 from features.signals.engagement import engagement_rate
 from features.signals.family import Signals
@@ -22,6 +23,7 @@ PRICE = {
     "against_peers": "log price less the log of the roster's median in the same platform, tier, "
     "mode and currency",
     "relative": "log price less the log of the roster's median in the same currency",
+    "currency": "letters of the offer's currency as a number in base 26",
     "per_view": "natural log of price per 1,000 median views",
     "per_engagement": "natural log of price per expected engagement",
     "modes": "modes in which the KOL has an offer for this brief",
@@ -45,6 +47,12 @@ def price(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signals:
         "of_max": where(same, ratio(amount, view.brief_number("max_price_per_kol"))),
         "against_peers": log(amount) - _peer_log_price(view, offers.row),
         "relative": log(amount) - _currency_log_price(view, offers.row),
+        "currency": np.asarray(
+            pick(
+                currency_codes(view.history.currencies),
+                pick(view.history.rate_currency, offers.row, -1),
+            )
+        ),
         "per_view": log(ratio(amount * 1000.0, views)),
         "per_engagement": log(ratio(amount, engagements)),
         "modes": offers.modes.astype(np.float64),

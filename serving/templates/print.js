@@ -18,6 +18,7 @@ function lay_out_print() {
         h("h1", null, bdi(titled())),
         h("dl", { class: "facts" }, facts().map(([head, figure]) => h("div", null, h("dt", null, head), h("dd", null, cloned(figure)))))),
       h("dl", { class: "kpis" }, kpis()),
+      caution(),
       h("p", { class: "cover-foot" }, [t(`basis.${run.basis}`), t("as_of", { time: run.as_of }), model_told(run)].join(" · "))),
     feasible(plan) && sheet("", titled_part(t("plan.title"),
       h("p", { class: "muted" }, t("plan.about")), members(plan, false),

@@ -76,6 +76,8 @@ function kpis() {
     h("div", { class: "kpi" }, h("dt", { title: head }, head), h("dd", null, h("div", { class: "big" }, big), sub && h("div", { class: "sub" }, sub), below)));
 }
 
+const caution = () => PLANS.some(feasible) && h("p", { class: "fineprint" }, t("kpi.caution"));
+
 function plan_kpis(plan) {
   const cash = plan.currency, views = mid(plan.views);
   const platforms = [...new Set(plan.chosen.map((member) => KOLS[member.kol].platform))];
@@ -120,7 +122,7 @@ function render() {
   fill(document.getElementById("app"),
     bar_top("index.html", links), hero(),
     h("main", { id: "main", tabindex: "-1" }, h("div", { class: "wrap" },
-      h("section", { class: "section", "aria-label": t("kpi.title") }, h("dl", { class: "kpis", id: "kpis" })),
+      h("section", { class: "section", "aria-label": t("kpi.title") }, h("dl", { class: "kpis", id: "kpis" }), caution()),
       plan_section(), list_section(), insight_section(), method_section())),
     h("footer", { class: "foot" }, h("div", { class: "wrap" }, h("span", null, t("foot")), h("span", null, `kolmatch · ${DATA.run.id}`))),
     h("div", { class: "tray", id: "tray", role: "region", "aria-label": t("list.compare"), hidden: true }),

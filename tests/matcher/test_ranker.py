@@ -8,7 +8,7 @@ from matcher.config import RankerConfig
 from matcher.forecast import Forecaster
 from matcher.ranker import Calibration, FitRanker, RankingData
 
-NOTHING_FORECAST = Forecaster({}, {}, 0.0)
+NOTHING_FORECAST = Forecaster({}, {})
 
 
 def _data(briefs: int, seed: int) -> RankingData:

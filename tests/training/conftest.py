@@ -1,12 +1,8 @@
 """Small tables and small worlds for the tests of training."""
 
-import zlib
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pytest
 
@@ -16,35 +12,10 @@ from features.simulate import World, simulate
 from features.tables import Tables
 from features.vectors import Embeddings
 from matcher.config import Config, HeadConfig, RankerConfig, TrainingConfig
+from tests.conftest import WordEncoder
 from training.fit import Fit, Plan, fit_plan, plan_by_time
 
 FIRST = pd.Timestamp("2025-01-01", tz="UTC")
-
-
-class WordEncoder:
-    """Sums of random vectors of a text's pairs of characters: likeness of words, and no model."""
-
-    id = "words"
-    dimension = 32
-
-    def __init__(self) -> None:
-        self._known: dict[str, npt.NDArray[np.float64]] = {}
-
-    def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
-        rows = [self._row(text) for text in texts]
-        return np.array(rows, dtype=np.float32).reshape(len(texts), self.dimension)
-
-    def _row(self, text: str) -> npt.NDArray[np.float64]:
-        total = np.zeros(self.dimension)
-        for first, second in pairwise(text):
-            total = total + self._word(first + second)
-        return total / (np.linalg.norm(total) or 1.0)
-
-    def _word(self, word: str) -> npt.NDArray[np.float64]:
-        if word not in self._known:
-            rng = np.random.default_rng(zlib.crc32(word.encode()))
-            self._known[word] = rng.normal(size=self.dimension)
-        return self._known[word]
 
 
 @pytest.fixture(scope="session")

@@ -395,6 +395,17 @@ def test_a_refit_keeps_what_the_validation_part_told(plain: Fit, plan: Plan) -> 
     assert after.scout != before.scout
 
 
+def test_a_refit_calibrates_a_yes_on_every_answer(plain: Fit, plan: Plan) -> None:
+    before, after = plain.matcher.forecaster, refitted(plain, plan).matcher.forecaster
+    assert before is not None and before.acceptance is not None and plain.answers is not None
+    assert after is not None and after.acceptance is not None
+    valid = len(plain.answers.of(plan.briefs("valid")).accepted)
+    train = len(plain.answers.of(plan.briefs("train")).accepted)
+    every = len(plain.answers.of(plan.taught).accepted)
+    assert before.acceptance.calibration.seen == train + valid
+    assert after.acceptance.calibration.seen == every + valid > train + valid
+
+
 def test_a_refit_follows_the_truth_more_closely(plain: Fit, plan: Plan, world: World) -> None:
     test = plain.examples.of(plan.briefs("test"))
     asked = test.pairs[["brief_id", "kol_id"]].assign(mode="ad_placement")

@@ -63,8 +63,8 @@ strength = [0.0]
 # The command line as it is, but for an encoder without weights.
 COMMAND = f"""
 import sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
-from conftest import WordEncoder
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from tests.conftest import WordEncoder
 import features.encoder
 features.encoder.SentenceEncoder = lambda config: WordEncoder()
 from matcher.cli import main

@@ -11,6 +11,7 @@ from features.columns import EPOCH
 from features.config import FeatureConfig
 from features.evidence import best_posts
 from features.history import History
+from features.money import currency_codes
 from features.pipeline import FeaturePipeline
 from features.signals import FAMILIES
 from features.signals.category import vertical_words
@@ -165,6 +166,7 @@ def test_price_is_set_against_budget_views_and_peers(ask: Ask, day: Day) -> None
     assert found.loc["dear", "price.against_peers"] == pytest.approx(np.log(4))
     assert found.loc["cheap", "price.per_view"] == pytest.approx(np.log(100.0))
     assert found["price.quote_age"].iloc[0] == 10.0
+    assert (found["price.currency"].iloc[:3] == currency_codes(pd.Index(["CNY"]))[0]).all()
     assert found.loc["free"].filter(like="price.").drop("price.modes").isna().all()
     assert found.loc["free", "price.modes"] == 0
 
