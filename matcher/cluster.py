@@ -134,7 +134,7 @@ def _in_words() -> Iterator[None]:
     """Tell what goes wrong with a cluster as a user may read it."""
     from distributed import CancelledError, KilledWorker
     from distributed.comm.core import CommClosedError
-    from distributed.scheduler import NoValidWorkerError
+    from distributed.scheduler import NoValidWorkerError, NoWorkerError
 
     try:
         yield
@@ -145,7 +145,7 @@ def _in_words() -> Iterator[None]:
             "machine, give --memory, and look at the workers' logs. What was done is kept for a "
             "day: the same command goes on from there"
         ) from error
-    except NoValidWorkerError as error:
+    except (NoValidWorkerError, NoWorkerError) as error:
         raise UserError(
             "Got work for workers that are not there any more, and no other came for minutes; "
             "start some, and run the same command again"

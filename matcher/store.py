@@ -90,6 +90,8 @@ class Store:
 
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.ERROR)
+        # It logs each fault of the database, with a traceback, and raises it too.
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
         mlflow.set_tracking_uri(self.uri)
         mlflow.set_registry_uri(self.uri)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from matcher.names import WORDS
 from matcher.wording import Language, Text
 from serving.headings import COLUMNS, Heading, Style
 from serving.ledger import REASONS, Reconciled
-from serving.sheets import Sheet, write_sheets
+from serving.privacy.outputs import Door
+from serving.sheets import Sheet, sheet_files, write_sheets
 
 GROUP_WORDS = {
     "all": Text("全部", "all"),
@@ -129,9 +131,15 @@ def in_hindsight(ledger: pd.DataFrame) -> int:
 
 
 def write_ledger(
-    folder: Path, found: Reconciled, table: pd.DataFrame, language: Language
+    folder: Path,
+    found: Reconciled,
+    table: pd.DataFrame,
+    language: Language,
+    door: Door = nullcontext,
 ) -> list[Path]:
     """Write a ledger and its accuracy to a folder, each file whole or not at all.
+
+    `door` is told the files before they are written, and held meanwhile.
 
     Returns
     -------
@@ -150,9 +158,11 @@ def write_ledger(
         ),
         Sheet("ledger", Text("对账明细", "Ledger"), *_rows(rows, language)),
     ]
-    files = write_sheets(folder, "ledger", sheets, made, language)
     text = json.dumps(ledger_told(found, table), indent=1, ensure_ascii=False, allow_nan=False)
-    return [*files, write_whole(folder / "ledger.json", text)]
+    last = folder / "ledger.json"
+    with door([*sheet_files(folder, "ledger", sheets, language), last]):
+        files = write_sheets(folder, "ledger", sheets, made, language)
+        return [*files, write_whole(last, text)]
 
 
 def for_people(table: pd.DataFrame, language: Language) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import pandas as pd
 
 from matcher.wording import Language
 from serving.names import file_name
+from serving.privacy.outputs import Door
 from serving.publish import Published
-from serving.sheets import write_sheets
+from serving.sheets import sheet_files, write_sheets
 from serving.workbook import sheets_of_run
 
 _STEMS = {"planned": "", "plans": "-overview", "steps": "-budgets"}
@@ -50,6 +52,7 @@ def write_plan(
     plans: pd.DataFrame,
     planned: pd.DataFrame,
     language: Language,
+    door: Door = nullcontext,
 ) -> list[Path]:
     """Write one brief's plan to a workbook and CSV files.
 
@@ -65,6 +68,8 @@ def write_plan(
         `serving.results.PLANS` and `serving.results.PLANNED` of one brief.
     language : {"zh", "en"}
         Language of headings and words.
+    door : callable
+        Told the files before they are written, and held meanwhile.
 
     Returns
     -------
@@ -87,4 +92,5 @@ def write_plan(
         for name, rest in _STEMS.items()
         if name != "steps" or len(sheets[name].frame)
     ]
-    return write_sheets(folder, stem, shown, published.run.created_at, language)
+    with door(sheet_files(folder, stem, shown, language)):
+        return write_sheets(folder, stem, shown, published.run.created_at, language)

@@ -6,6 +6,7 @@ for shows in its colour. The same tables give the same bytes.
 
 from __future__ import annotations
 
+import io
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -37,9 +38,14 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 1_048_575
 """Rows of a sheet, without its header."""
+UNFINISHED = ".kolmatch-"
+"""How folders of unfinished files begin, so that nobody else's are taken for one."""
 LINE_HEIGHT = 15.0
 """Points of one line of text."""
-_OPTIONS = {f"strings_to_{kind}": False for kind in ("formulas", "urls", "numbers")}
+_OPTIONS = {f"strings_to_{kind}": False for kind in ("formulas", "urls", "numbers")} | {
+    # Else each sheet goes through the system's temporary folder, where a kill leaves its names.
+    "in_memory": True
+}
 _BLUE, _RED, _GREEN, _AMBER = "#9DC3E6", "#F4B0A8", "#E2F0D9", "#FFE699"
 _YELLOW = "#FFFBE6"
 _INDENTED: dict[str, object] = {"align": "left", "indent": 1}
@@ -105,35 +111,42 @@ def write_sheets(
         The workbook, then the CSV files.
     """
     with unfinished(folder) as partial:
-        made = [partial / f"{stem}.{language}.xlsx"]
-        with open_book(made[0], stem, created, language) as book:
+        first, *rest = made = sheet_files(partial, stem, sheets, language)
+        with open_book(first, stem, created, language) as book:
             for sheet in sheets:
                 book.table(sheet)
             about = book.page(headings.SHEETS["about"])
             book.meanings(about, 0, (heading for sheet in sheets for heading in sheet.columns))
-        for sheet in sheets:
-            made.append(partial / f"{sheet.stem}.{language}.csv")
-            write_csv(made[-1], sheet.columns, sheet.frame, language)
+        for sheet, path in zip(sheets, rest, strict=True):
+            write_csv(path, sheet.columns, sheet.frame, language)
         return [path.replace(folder / path.name) for path in made]
+
+
+def sheet_files(folder: Path, stem: str, sheets: Sequence[Sheet], language: Language) -> list[Path]:
+    """Return the files that `write_sheets` writes."""
+    names = [f"{stem}.{language}.xlsx", *(f"{sheet.stem}.{language}.csv" for sheet in sheets)]
+    return [folder / name for name in names]
 
 
 @contextmanager
 def unfinished(folder: Path) -> Iterator[Path]:
     """Make a folder, and one in it for what is not finished, which is gone afterwards."""
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".") as name:
+    with tempfile.TemporaryDirectory(dir=folder, prefix=UNFINISHED) as name:
         yield Path(name)
 
 
 @contextmanager
 def open_book(path: Path, title: str, created: pd.Timestamp, language: Language) -> Iterator[Book]:
-    """Open a workbook to write to."""
+    """Open a workbook to write to; the file is made at the end, in one go."""
     import xlsxwriter
 
-    with xlsxwriter.Workbook(path, _OPTIONS) as book:
+    file = io.BytesIO()
+    with xlsxwriter.Workbook(file, _OPTIONS) as book:
         # The time it was written would make two files of one run differ.
         book.set_properties({"title": title, "created": _stamp(created)})
         yield Book(book, language)
+    path.write_bytes(file.getvalue())
 
 
 def _stamp(time: pd.Timestamp) -> datetime:

@@ -69,8 +69,7 @@ def write_files(
     sheets = sheets_of_run(matches, exclusions, briefs, language, details)
     by_stem = {sheet.stem: sheet for sheet in sheets}
     target = folder / run.run_id
-    target.mkdir(parents=True, exist_ok=True)
-    with unfinished(folder) as partial:
+    with unfinished(target) as partial:
         made = [partial / f"matches.{language}.{kind}" for kind in ("csv", "xlsx")]
         write_csv(made[0], headings.MATCHES_FILE, by_stem["matches"].frame, language)
         _write_workbook(made[1], run, sheets, language)

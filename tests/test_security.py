@@ -1,4 +1,4 @@
-"""What SECURITY.md says of the code itself: no pickle, no code from data, no telemetry."""
+"""What SECURITY.md says of the code itself: no pickle, no code from data, no port, no telemetry."""
 
 import ast
 import os
@@ -17,13 +17,16 @@ SOURCES = [
 ]
 MODULES = {"pickle", "cPickle", "_pickle", "joblib", "cloudpickle", "dill", "marshal", "shelve"}
 MODULES |= {"skops", "yaml"}
+SERVERS = {"socketserver", "http", "xmlrpc", "flask", "fastapi", "uvicorn", "aiohttp", "tornado"}
+MODULES |= SERVERS
 CALLS = {"eval", "exec", "compile", "__import__"}
 ATTRIBUTES = {"torch.load", "yaml.load", "os.system", "os.popen", "pyfunc.load_model"}
 ATTRIBUTES |= {"pd.read_pickle", "pandas.read_pickle"}
+ATTRIBUTES |= {"socket.socket", "create_server", "start_server", "serve_forever", "listen"}
 
 
 def offences(source: str) -> list[str]:
-    """Return what in a module could run code that data brought."""
+    """Return what in a module could run code that data brought, or opens a port."""
     found = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -54,13 +57,15 @@ def test_the_search_finds_each_kind() -> None:
         "np.load(path)",
         "np.load(path, allow_pickle=True)",
         "subprocess.run(text, shell=True)",
+        "from http.server import HTTPServer",
+        "server = socket.create_server(('', 80))",
     ]
     assert [source for source in bad if not offences(source)] == []
     assert offences("model.eval(); np.load(path, allow_pickle=False)") == []
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_module_of_ours_runs_what_data_brings(path: Path) -> None:
+def test_no_module_of_ours_runs_what_data_brings_or_listens(path: Path) -> None:
     assert offences(path.read_text(encoding="utf-8")) == []
 
 

@@ -105,13 +105,12 @@ def match(
     """
     import pandas as pd
 
-    from features.publishing import publishing
     from matcher.registry import Registry
     from matcher.screens import show_matches
     from serving.distributed import DaskEngine
     from serving.job import HERE, open_briefs, serve
     from serving.page import write_pages
-    from serving.privacy.outputs import remember
+    from serving.privacy.outputs import door
     from serving.workbook import write_files
     from serving.workflow import write_workflow
 
@@ -160,9 +159,7 @@ def match(
         _tell_stale(terminal, served)
         return
     result, folder = served.published, out or source.home / "lists"
-    with publishing(source.home, source.versions):
-        # An erasure has to find what is written, even if this is cut off half-way.
-        remember(source.home, [folder / served.run.run_id])
+    with door(source.home, source.versions)([folder / served.run.run_id]):
         written = write_files(
             folder,
             served.run,

@@ -155,10 +155,9 @@ def evaluate(
     page is one HTML file; page, tables, plots and card are also kept in MLflow as a run.
     """
     from features.errors import UserError
-    from features.publishing import publishing
     from features.whole import write_whole
     from matcher.registry import CHAMPION, Registry
-    from serving.privacy.outputs import remember
+    from serving.privacy.outputs import door
     from training.job import evaluate_again
 
     if origins is not None and not refit:
@@ -184,8 +183,7 @@ def evaluate(
         )
     path = out or source.home / f"evaluation-v{chosen}{'-refitted' if refit else ''}.html"
     try:
-        with publishing(source.home, source.versions):
-            remember(source.home, [path])
+        with door(source.home, source.versions)([path]):
             write_whole(path, found.page)
     except OSError as error:
         raise UserError(f"Got {path} for the page, which cannot be written: {error}") from error

@@ -93,14 +93,13 @@ def plan(
     import pandas as pd
 
     from features.history import History, roster
-    from features.publishing import publishing
     from matcher.planning.plan import Brief
     from matcher.planning.plan import plan as make
     from matcher.planning.screen import show_plan
     from matcher.planning.tables import frames_of
     from matcher.planning.words import notes_of
     from serving.plan_files import options_of_run, write_plan
-    from serving.privacy.outputs import remember
+    from serving.privacy.outputs import door
 
     terminal = terminal_of_run()
     settings = load_config(config)
@@ -127,16 +126,15 @@ def plan(
     options = options_of_run(published, brief_id)
     made = make(Brief.of(row), options, known, request, planning, seed=published.run.seed)
     plans, planned = frames_of([made], known)
-    with publishing(source.home, source.versions):
-        files = write_plan(
-            out or source.home / "lists" / published.run.run_id,
-            published,
-            source.tables.briefs,
-            plans,
-            planned,
-            language,
-        )
-        remember(source.home, files)
+    files = write_plan(
+        out or source.home / "lists" / published.run.run_id,
+        published,
+        source.tables.briefs,
+        plans,
+        planned,
+        language,
+        door(source.home, source.versions),
+    )
     about = known.drop_duplicates("kol_id").set_index("kol_id")["display_name"].dropna()
     names = {str(kol_id): str(name) for kol_id, name in about.items()}
     title = "" if pd.isna(row["title"]) else str(row["title"])

@@ -54,11 +54,11 @@ def access(
     For requests of access under PIPL and GDPR: rows, published lists, models that may have learned
     from them, and files that name the KOL.
     """
-    from features.publishing import publishing
     from matcher.registry import Registry
     from serving.privacy.access import access as look
     from serving.privacy.access import as_words
     from serving.privacy.find import GoneError
+    from serving.privacy.outputs import door
 
     terminal, store = terminal_of_run(), existing_lake(lake)
     versions = {name: str(version) for name, version in store.versions().items()}
@@ -69,7 +69,7 @@ def access(
         return
     if out is not None:
         words = out.with_suffix(".txt") if out.suffix != ".txt" else out.with_suffix(".words.txt")
-        with publishing(lake, versions):
+        with door(lake, versions)([out, words]):
             for path, text in ((out, as_text(told)), (words, as_words(told))):
                 write_whole(path, text)
                 terminal.say(f"Wrote {path}", file=str(path))

@@ -66,12 +66,11 @@ def reconcile(
     must be, and how many rows are enough, say --config or the settings the champion was trained
     with.
     """
-    from features.publishing import publishing
     from matcher.accuracy import accuracy
     from matcher.registry import Registry
     from matcher.screens import show_accuracy, show_left_out
     from serving.ledger_files import for_people, ledger_told, write_ledger
-    from serving.privacy.outputs import remember
+    from serving.privacy.outputs import door
 
     terminal = terminal_of_run()
     given = load_config(config) if config else None
@@ -83,9 +82,8 @@ def reconcile(
     upkeep = settings.upkeep
     table = accuracy(found.honest, upkeep.least_rows, upkeep.least_briefs)
     told = ledger_told(found, table)
-    with publishing(source.home, source.versions):
-        files = write_ledger(out or source.home / "ledger", found, table, language)
-        remember(source.home, files)
+    enter = door(source.home, source.versions)
+    files = write_ledger(out or source.home / "ledger", found, table, language, enter)
     if as_json:
         print_json(told)
     elif len(table):

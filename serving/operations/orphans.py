@@ -20,14 +20,15 @@ from urllib.parse import unquote
 from features.lake import Lake
 from features.publishing import results_lock
 from serving.privacy.outputs import remembered
+from serving.sheets import UNFINISHED
 
 HOUR, DAY = 3600.0, 86_400.0
 UNNAMED, COMMITS, PARTIAL = "unnamed data files", "half-written commits", "partial files"
 SPOOLS, KEPT = "spools", "half-kept models"
 _PARTIAL_FILE = re.compile(r"\..+\.\d+")
 """As `features.whole.write_whole` names them."""
-_PARTIAL_FOLDER = re.compile(r"\.[a-z0-9_]{8}")
-"""As `serving.sheets.unfinished` does."""
+_PARTIAL_FOLDER = re.compile(rf"\.[a-z0-9_]{{8}}|{re.escape(UNFINISHED)}[a-z0-9_]{{8}}")
+"""As `serving.sheets.unfinished` does, and did."""
 _OWN_FOLDERS = ("lists", "ledger", "reports", "erasures", "commits")
 
 
@@ -109,15 +110,21 @@ def _candidates(home: Path) -> Iterator[Orphan]:
 
 
 def _partial(root: Path) -> Iterator[Orphan]:
-    """Yield what is unfinished of a file, or anywhere in a folder of ours; links lead nowhere."""
+    """Yield what is unfinished beside a file, or in a folder of ours; links lead nowhere."""
     if not root.is_dir():
-        beside = root.parent.glob(f".{root.name}.*") if root.parent.is_dir() else ()
-        yield from (Orphan(PARTIAL, path) for path in beside if _PARTIAL_FILE.fullmatch(path.name))
+        beside = root.parent.glob(".*") if root.parent.is_dir() else ()
+        for path in beside:
+            # The folder is not ours: only what bears this file's name, or ours, can be.
+            mine = path.name.startswith((f".{root.name}.", UNFINISHED))
+            if mine and _is_partial(path):
+                yield Orphan(PARTIAL, path)
         return
-    for path in root.rglob(".*"):
-        form = _PARTIAL_FOLDER if path.is_dir() else _PARTIAL_FILE
-        if not path.is_symlink() and form.fullmatch(path.name):
-            yield Orphan(PARTIAL, path)
+    yield from (Orphan(PARTIAL, path) for path in root.rglob(".*") if _is_partial(path))
+
+
+def _is_partial(path: Path) -> bool:
+    form = _PARTIAL_FOLDER if path.is_dir() else _PARTIAL_FILE
+    return not path.is_symlink() and form.fullmatch(path.name) is not None
 
 
 def delta_folders(home: Path) -> list[Path]:

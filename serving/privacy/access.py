@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ from serving.privacy.find import keys_of, seen_in, subject_of, traces_of
 from serving.privacy.outputs import files_in
 from serving.publish import open_table
 from serving.spool import KOL_COLUMNS
+
+_HEAD = "Accounts: "
+"""How the words begin."""
 
 
 def access(lake: Lake, kol_id: str, registry: Registry, *, person: bool = False) -> dict[str, Any]:
@@ -81,7 +85,7 @@ def access(lake: Lake, kol_id: str, registry: Registry, *, person: bool = False)
 
 def as_words(told: dict[str, Any]) -> str:
     """Return what `access` told as text that a person can read."""
-    lines = [f"Accounts: {', '.join(told['accounts'])}"]
+    lines = [f"{_HEAD}{', '.join(told['accounts'])}"]
     if told["other_accounts_of_the_person"]:
         count = told["other_accounts_of_the_person"]
         lines.append(f"Further accounts of the same person: {count} (--person tells of them too)")
@@ -105,6 +109,22 @@ def as_words(told: dict[str, Any]) -> str:
     lines += [f"Models that may have learned from this data: {versions}"]
     lines += ["", "Files that name the KOL:", *(f"  {file}" for file in told["files"] or ["none"])]
     return "\n".join(lines) + "\n"
+
+
+def accounts_in(path: Path) -> set[str]:
+    """Return whom a file is about that tells all that is held; nobody for any other file."""
+    if path.suffix not in (".json", ".txt"):
+        return set()
+    with path.open(encoding="utf-8", errors="replace") as file:
+        head = file.readline()
+        if head.startswith(_HEAD):
+            return set(head.removeprefix(_HEAD).strip().split(", "))
+        if head.strip() != "{" or not file.readline().lstrip().startswith('"accounts": ['):
+            return set()
+        file.seek(0)
+        with suppress(ValueError):
+            return set(json.load(file)["accounts"])
+    return set()
 
 
 def _rows(

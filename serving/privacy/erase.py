@@ -38,11 +38,12 @@ from features.whole import write_whole
 from matcher.registry import Registry
 from serving.operations.orphans import remove, unfinished
 from serving.privacy import models
+from serving.privacy.access import accounts_in
 from serving.privacy.documents import clean_database, clean_file
 from serving.privacy.find import keys_of, seen_in, subject_of, traces_of
 from serving.privacy.lists import clean_results, is_made_of_run, list_folders, rewrite_lists
 from serving.privacy.models import Seen
-from serving.privacy.outputs import files_in, remembered
+from serving.privacy.outputs import files_in, forget_deleted, remembered
 from serving.privacy.traces import Traces
 from serving.spool import drop_spools
 
@@ -314,6 +315,7 @@ class _Work:
 
     def files(self) -> dict[str, dict[str, int]]:
         home, found = self.lake.path, Counter[tuple[str, str]]()
+        lost = [one for one in remembered(home) if not Path(one).exists()]
         # What a killed job left half-written cannot be read, so nobody knows whom it names.
         for path in unfinished(home):
             found[self._place(path), "unfinished files deleted"] += 1
@@ -326,14 +328,18 @@ class _Work:
                 for path in rewrite_lists(folder, home, self.traces, tables):
                     found[self._place(path), "files rewritten"] += 1
         for path in files:
-            # A page that nobody can make anew holds the KOL's posts beside the name.
-            whole = self.apply and is_made_of_run(path)
+            # A page that nobody can make anew holds the KOL's posts beside the name, and so does
+            # what was told of one who asked.
+            whole = (self.apply and is_made_of_run(path)) or bool(accounts_in(path) & self.ids)
             fate = clean_file(path, self.traces, self.apply, whole)
             if fate is not None:
                 found[self._place(path), f"files {fate}"] += 1
-        for one in remembered(home):
-            if not Path(one).exists():
-                self.unreached.append("a place where lists were written, which is no longer there")
+        if self.apply:
+            forget_deleted(home, lost)
+        if lost:
+            self.unreached.append(
+                "a place where lists were written, or were to be, which is not there"
+            )
         return _by_place(found)
 
     def models(self) -> dict[str, dict[str, int]]:

@@ -1,23 +1,35 @@
-"""Where lists were written: an erasure has to find them outside the lake too.
+"""Where lists are written: an erasure has to find them outside the lake too.
 
-Folders that a run has for itself are remembered whole, before anything is written to them; other
-files by their names. Both inside `features.publishing.publishing`, as the writing itself is.
+Folders that a run has for itself are remembered whole, other files by their names; both before
+anything is written, so that what a killed job left is found too.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
+from features.publishing import writing
 from features.whole import write_whole
 from serving.privacy.models import is_weights
 
 FILE = "outputs.json"
+Door = Callable[[Iterable[Path]], AbstractContextManager[object]]
+"""What is told of the files that are about to be written, and is held while they are."""
+
+
+def door(home: Path, versions: Mapping[str, str]) -> Door:
+    """Return the door for files that are made of some versions of the tables.
+
+    Parameters and errors are those of `features.publishing.writing`.
+    """
+    return lambda paths: writing(home, versions, lambda: remember(home, paths))
 
 
 def remember(home: Path, paths: Iterable[Path]) -> None:
-    """Remember files and folders that lists are written to, outside the workspace.
+    """Remember files and folders that lists are about to be written to, outside the workspace.
 
     Parameters
     ----------
@@ -26,7 +38,7 @@ def remember(home: Path, paths: Iterable[Path]) -> None:
     paths : iterable of Path
         Folders that hold nothing but lists, and files.
 
-    Call it inside `features.publishing.publishing`, with what is written.
+    Call it through `door`: two that do this at once would forget each other's.
     """
     inside = home.resolve()
     mine = {str(path.resolve()) for path in paths if not path.resolve().is_relative_to(inside)}
@@ -35,6 +47,14 @@ def remember(home: Path, paths: Iterable[Path]) -> None:
     known = set(remembered(home))
     if mine - known:
         write_whole(home / FILE, json.dumps(sorted(known | mine), indent=1, ensure_ascii=False))
+
+
+def forget_deleted(home: Path, lost: Iterable[str]) -> None:
+    """Forget places that an erasure deleted: all that are gone save those `lost` before it."""
+    known, kept = remembered(home), set(lost)
+    there = [one for one in known if one in kept or Path(one).exists()]
+    if there != known:
+        write_whole(home / FILE, json.dumps(there, indent=1, ensure_ascii=False))
 
 
 def remembered(home: Path) -> list[str]:

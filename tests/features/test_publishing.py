@@ -8,7 +8,7 @@ import pytest
 
 from features.errors import UserError
 from features.lake import ERASING, Lake, open_data
-from features.publishing import publishing, results_lock, still_there
+from features.publishing import publishing, results_lock, still_there, writing
 from features.simulate import World
 
 
@@ -79,3 +79,62 @@ def test_an_erasure_waits_for_what_is_being_written(lake: Lake) -> None:
         order.append("written")
     other.join()
     assert order == ["written", "erased"]
+
+
+def test_an_erasure_waits_for_files_that_are_being_written(lake: Lake) -> None:
+    read, order = open_data(lake.path), list[str]()
+
+    def erase() -> None:
+        with results_lock(lake.path):
+            order.append("erased")
+
+    with writing(lake.path, read.versions, lambda: order.append("announced")):
+        # Others publish, and write files too, while these are written.
+        with publishing(lake.path, read.versions):
+            order.append("published")
+        with writing(lake.path, read.versions):
+            order.append("written beside")
+        other = threading.Thread(target=erase)
+        other.start()
+        time.sleep(0.2)
+        order.append("written")
+    other.join()
+    assert order == ["announced", "published", "written beside", "written", "erased"]
+
+
+def test_files_of_what_was_taken_out_are_neither_announced_nor_written(lake: Lake) -> None:
+    read = open_data(lake.path)
+    take_out(lake)
+    announced: list[str] = []
+    with (
+        pytest.raises(UserError, match="Got data from which somebody was erased"),
+        writing(lake.path, read.versions, lambda: announced.append("somewhere")),
+    ):
+        raise AssertionError("this must not be reached")
+    assert announced == []
+
+
+def test_who_comes_after_an_erasure_that_waits_is_refused(lake: Lake) -> None:
+    read, order = open_data(lake.path), list[str]()
+
+    def erase() -> None:
+        with results_lock(lake.path):
+            take_out(lake)
+            order.append("erased")
+
+    def write() -> None:
+        try:
+            with writing(lake.path, read.versions):
+                order.append("written late")
+        except UserError:
+            order.append("refused")
+
+    with writing(lake.path, read.versions):
+        threads = [threading.Thread(target=work) for work in (erase, write)]
+        for thread in threads:
+            thread.start()
+            time.sleep(0.2)
+        order.append("written")
+    for thread in threads:
+        thread.join()
+    assert order == ["written", "erased", "refused"]

@@ -1,5 +1,6 @@
 """`kolmatch plan`, on a run that was published with made-up values."""
 
+import errno
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,10 +10,12 @@ import pandas as pd
 import pytest
 
 from features.history import History, roster
+from features.lake import home_of
 from features.offers import quotes
 from features.simulate import World
 from matcher.cli import main
-from matcher.commands.shared import INFEASIBLE, OK, USAGE
+from matcher.commands.shared import EXHAUSTED, INFEASIBLE, OK, USAGE
+from serving.privacy.outputs import remembered
 from serving.publish import Run, publish
 from serving.results import MATCHES, OPTIONS
 
@@ -161,3 +164,23 @@ def test_without_a_run_there_is_nothing_to_plan(
     code, _, err = kolmatch("plan", tmp_path / "bare")
     assert code == USAGE
     assert "Got no published run to plan from; rank KOLs with `kolmatch match` first" in err
+
+
+@pytest.mark.parametrize("command", ["plan", "reconcile"])
+def test_files_elsewhere_are_announced_before_they_are_written(
+    kolmatch: Kolmatch,
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+) -> None:
+    def stop(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("serving.sheets.open_book", stop)
+    code, _, err = kolmatch(command, folder, "--out", tmp_path / "mine")
+    assert (code, "the disk is full" in err) == (EXHAUSTED, True)
+    known = remembered(home_of(folder))
+    name = "plan-*.en.xlsx" if command == "plan" else "ledger.json"
+    assert any(Path(one).match(f"mine/{name}") for one in known)
+    assert list((tmp_path / "mine").iterdir()) == []

@@ -12,7 +12,7 @@ from matcher.cli import main
 from matcher.commands.shared import LOST, OK, USAGE
 from matcher.config import Config
 
-KOL = "k000013"
+KOL, OTHER = "k000013", "k000014"
 
 
 @pytest.fixture
@@ -36,7 +36,8 @@ def own_store(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_access_then_erase_then_nothing(
     lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = tmp_path / "held.json"
+    out, others = tmp_path / "held.json", tmp_path / "other.json"
+    assert run("access", lake, OTHER, "--out", others) == OK
     assert run("access", lake, KOL, "--out", out) == OK
     held = json.loads(out.read_text(encoding="utf-8"))
     assert held["accounts"] == [KOL] and held["tables"]["posts"]
@@ -44,7 +45,13 @@ def test_access_then_erase_then_nothing(
     assert run("erase", lake, KOL, "--dry-run") == OK
     assert "Nothing was removed" in capsys.readouterr().err
     assert run("erase", lake, KOL) == OK
-    assert "The report names nobody" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "The report names nobody" in told
+    # What was told of the KOL goes whole, and is missed by nobody; what was told of others stays.
+    assert not out.exists() and not out.with_suffix(".txt").exists()
+    assert "not reached" not in told
+    assert json.loads(others.read_text(encoding="utf-8"))["accounts"] == [OTHER]
+    assert others.with_suffix(".txt").exists()
     for command in ("access", "erase"):
         assert run(command, lake, KOL) == OK
         assert "nothing is held any more" in capsys.readouterr().err

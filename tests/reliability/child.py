@@ -13,6 +13,7 @@ import os
 import re
 import resource
 import signal
+import socket
 import sys
 import zipfile
 from collections.abc import Callable
@@ -129,6 +130,7 @@ def command(arguments: list[str], place: Path, log: Path, stop: Stop | None = No
     from tests.conftest import WordEncoder
 
     features.encoder.SentenceEncoder = lambda config: WordEncoder()  # type: ignore[assignment,misc]
+    socket.socket.listen = _no_port  # type: ignore[method-assign]
     if stop is not None:
         stop.arm()
     try:
@@ -136,6 +138,10 @@ def command(arguments: list[str], place: Path, log: Path, stop: Stop | None = No
     finally:
         used = resource.getrusage(resource.RUSAGE_SELF)
         print(f"cpu {used.ru_utime + used.ru_stime:.1f} s, {used.ru_maxrss / 1024:.0f} MiB")
+
+
+def _no_port(*_: object) -> None:
+    raise AssertionError("a command listens on a port")
 
 
 def seen(lake: Path) -> dict[str, Any]:

@@ -37,6 +37,8 @@ class Commands:
 
     def __post_init__(self) -> None:
         os.environ["OMP_NUM_THREADS"] = "1"
+        # Arrow's usual allocator reserves 1 GiB of addresses, which limits on memory would count.
+        os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"
         self.context.set_forkserver_preload([*child.PRELOAD])
 
     def start(self, arguments: list[str], stop: Stop | None = None) -> Running:

@@ -75,6 +75,7 @@ def test_a_folder_that_cannot_be_written_to_is_told(small_disk: Place, victim: V
         done = place.commands.run(place.arguments(victim.command))
     finally:
         subprocess.run(["mount", "-o", "remount,rw", str(place.lake)], check=True)
+    assert done.process.exitcode == EXHAUSTED, done.text
     _told(done.process.exitcode, done.text, "cannot be written to")
     assert place.seen() == place.states[victim.before]
     again = place.commands.run(place.arguments(victim.command))

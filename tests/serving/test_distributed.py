@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import dask.config
 import pandas as pd
 import pytest
 from distributed import Client, LocalCluster
@@ -223,6 +224,19 @@ def test_a_scheduler_that_goes_away_is_told_in_words() -> None:
         future = client.submit(time.sleep, 0.5)
         local.close()
         future.result()
+
+
+def test_workers_that_all_go_away_are_not_waited_for_without_end() -> None:
+    with (
+        dask.config.set({"distributed.scheduler.no-workers-timeout": "100ms"}),
+        LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0"
+        ) as local,
+        pytest.raises(UserError, match="workers that are not there any more"),
+        cluster(local.scheduler_address) as client,
+    ):
+        client.retire_workers()
+        client.submit(time.sleep, 0).result(timeout=60)
 
 
 @pytest.mark.long

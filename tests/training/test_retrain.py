@@ -4,11 +4,13 @@ import json
 import logging
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from typing import Any
 import pytest
 
 from features.errors import UserError
+from features.lake import open_data
 from features.simulate import World, simulate
 from features.vectors import Embeddings
 from matcher.cli import main
@@ -421,3 +424,65 @@ def test_killed_at_any_stage_the_next_run_ends_as_an_undisturbed_one(
     file.unlink()
     assert _code(asked) == OK
     assert json.loads(file.read_text()) == report
+
+
+@pytest.mark.long
+def test_settings_really_found_are_those_the_new_model_is_trained_with(
+    tmp_path: Path, embeddings: Embeddings
+) -> None:
+    from matcher.commands.shared import OK, REFUSED
+    from training.tune import tune
+
+    # One tree that follows likeness alone: nearly any other settings are surely better.
+    poor = SETTINGS.replace("least_briefs = 10", "least_briefs = 10\nvalid_share = 0.4").replace(
+        "[ranker]\ntrees = 5",
+        "[ranker]\ntrees = 1\nlearning_rate = 0.01\nforecast_weight = 0.0\nlikeness_weight = 3.0",
+    )
+    (tmp_path / "settings.toml").write_text(poor, encoding="utf-8")
+    simulate(kols=60, briefs=200, seed=2).write(tmp_path / "files", "parquet")
+    given = Config.load(tmp_path / "settings.toml")
+    store = tmp_path / "lake" / "tuning.db"
+
+    first = Process(tmp_path, "--tune", "5")
+    first.reach("tune")
+    deadline = time.monotonic() + 300
+    while not store.exists() or not _tried(store):
+        assert time.monotonic() < deadline, first.lines
+        time.sleep(0.05)
+    first.kill()
+    assert 0 < _tried(store) < 5
+
+    second = Process(tmp_path, "--tune", "5")
+    code = second.end()
+    assert code in (OK, REFUSED), second.lines
+    assert _tried(store) == 5
+    assert "tune" in second.stages and "train" in second.stages
+    registry = Registry(tmp_path / "lake")
+    used = registry.load("1").config
+
+    data = open_data(tmp_path / "lake")
+    calm = tune(data.tables, data.versions, given, embeddings, trials=5, seed=given.seed)
+    assert calm.taken
+    assert calm.config.ranker != given.ranker
+    assert used.ranker == calm.config.ranker
+    assert used.forecast == calm.config.forecast
+    report = json.loads((tmp_path / "lake" / "reports" / "retrain-v1.json").read_text())
+    assert report["tuned"] == calm.words
+    assert "surely better: the found settings" in calm.words
+    print(f"retrain --tune ended {code}: {calm.words}")
+
+    last = Process(tmp_path, "--tune", "5")
+    assert last.end() == OK
+    assert "train" not in last.stages  # the same search over the same data is nothing new
+
+
+def _tried(store: Path) -> int:
+    """Return how many settings a search has tried so far."""
+    with closing(sqlite3.connect(store, timeout=60)) as database:
+        try:
+            (count,) = database.execute(
+                "SELECT count(*) FROM trials WHERE state = 'COMPLETE'"
+            ).fetchone()
+        except sqlite3.OperationalError:  # it is being made
+            return 0
+    return int(count)

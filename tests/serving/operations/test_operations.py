@@ -186,7 +186,7 @@ def leave(home: Path, seconds: float) -> list[Path]:
     source = next(posts.glob("*.parquet"))
     left = [posts / "part-00000-dead-c000.snappy.parquet", posts / "_delta_log" / "_commit_x.tmp"]
     left += [home / "commits" / ".00000009.json.77", home / "models" / "tmpdead"]
-    left += [home / "lists" / "r1" / ".ab12_xyz", home / ".outputs.json.12"]
+    left += [home / "lists" / "r1" / ".kolmatch-ab12_xyz", home / ".outputs.json.12"]
     for path in left[:3] + left[-1:]:
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, path)

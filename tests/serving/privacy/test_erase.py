@@ -17,6 +17,7 @@ from serving.ledger import read_ledger, reconcile
 from serving.privacy.access import access, as_words
 from serving.privacy.erase import STAGES, Erased, erase
 from serving.privacy.find import GoneError
+from serving.privacy.outputs import door
 from serving.publish import publish as publish_rows
 from serving.publish import read_run
 from tests.bytesearch import find_bytes
@@ -157,13 +158,23 @@ def test_what_a_killed_job_left_half_written_goes(place: Path) -> None:
     half.parent.mkdir()
     # Cut short it cannot be read, and what names the KOL in it is compressed.
     half.write_bytes(next((place / "lists" / "r1").glob("*.xlsx")).read_bytes()[:-400])
+    # Beside a file that was announced, in a folder of the user's, where only ours may go.
+    beside, strange = (place / "mine" / name for name in (".kolmatch-ab12_xyz", ".ab12_xyz"))
+    for folder in (beside, strange):
+        folder.mkdir(parents=True)
+        (folder / "plan.en.xlsx").write_bytes(half.read_bytes())
+    with door(place / "lake", {})([place / "mine" / "plan.en.xlsx"]):
+        pass
     dry = erased(place, kol_id, dry_run=True)
-    assert half.exists()
+    assert half.exists() and beside.exists()
     told = erased(place, kol_id)
-    assert not half.parent.exists()
+    assert not half.parent.exists() and not beside.exists() and strange.exists()
     for one in (dry, told):
         assert one is not None
-        assert one.removed["lists elsewhere"]["unfinished files deleted"] == 1
+        assert one.removed["lists elsewhere"]["unfinished files deleted"] == 2
+        assert one.unreached == [
+            "a place where lists were written, or were to be, which is not there"
+        ]
 
 
 def test_ids_that_contain_the_id_survive(world: World, tmp_path: Path) -> None:
