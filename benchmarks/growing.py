@@ -69,7 +69,7 @@ def main() -> None:
 
 def _table(arguments: argparse.Namespace, ways: dict[str, Grow], turn: int) -> list[dict[str, Any]]:
     """Grow both ways on the same made-up briefs."""
-    train, test = _drawn(arguments.rows, 2 * turn), _drawn(20_000, 2 * turn + 1)
+    train, test = drawn(arguments.rows, 2 * turn), drawn(20_000, 2 * turn + 1)
     metric = Ndcg.of(test["label"], test["group"], test["weight"])
     rows = []
     for name, grow in ways.items():
@@ -88,7 +88,8 @@ def _table(arguments: argparse.Namespace, ways: dict[str, Grow], turn: int) -> l
     ]
 
 
-def _drawn(rows: int, seed: int) -> dict[str, Any]:
+def drawn(rows: int, seed: int) -> dict[str, Any]:
+    """Return made-up briefs of 50 KOLs each, as arguments of ``lightgbm.Dataset``."""
     rng = np.random.default_rng(seed)
     groups = np.full(rows // 50, 50)
     data = rng.normal(size=(groups.sum(), FEATURES))
