@@ -58,7 +58,7 @@ def main() -> None:
     print(machine(), "\n")
     rows = [row for turn in range(arguments.rounds) for row in _table(arguments, turn)]
     if rows:
-        print(pd.DataFrame(rows).to_markdown(index=False), "\n", flush=True)
+        print(_over_rounds(pd.DataFrame(rows)).to_markdown(index=False), "\n", flush=True)
     if arguments.kols:
         print(_top(arguments.kols).to_markdown(index=False), "\n")
 
@@ -80,15 +80,26 @@ def _table(arguments: argparse.Namespace, turn: int) -> Iterator[dict[str, Any]]
             ndcg = metric(np.asarray(score(test["data"]), dtype=np.float64))
             first = first or {"train s": seconds, "us a pair": us}
             yield {
-                "round": turn,
                 "way": way,
-                "train s": round(seconds, 1),
-                "train, times": round(seconds / first["train s"], 2),
-                "us a pair": round(us, 2),
-                "score, times": round(us / first["us a pair"], 2),
-                "NDCG@10": round(ndcg, 4),
+                "train s": seconds,
+                "train, times": seconds / first["train s"],
+                "us a pair": us,
+                "score, times": us / first["us a pair"],
+                "NDCG@10": ndcg,
             }
         print(f"{name}: {seconds:.0f} s", file=sys.stderr)
+
+
+def _over_rounds(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return medians over rounds; of ratios, which compare runs of one round, their range too."""
+    ways = rows.groupby("way", sort=False)
+    table = ways.median().round(2)
+    table["NDCG@10"] = ways["NDCG@10"].mean().round(4)
+    for name in ("train, times", "score, times"):
+        least, most = ways[name].min().round(2), ways[name].max().round(2)
+        table.insert(list(table).index(name) + 1, name.replace("times", "least"), least)
+        table.insert(list(table).index(name) + 2, name.replace("times", "most"), most)
+    return table.reset_index()
 
 
 def _seconds(score: Callable[[pd.DataFrame], Floats], rows: pd.DataFrame) -> float:
