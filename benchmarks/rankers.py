@@ -6,11 +6,11 @@ Simulated markets: signals are computed once, all learn from the same training p
 same validation part and rank the same test briefs, by the outcomes of what those tried and by the
 truth of everybody they could have had (grades as in `seeded_world.py`).
 
-Peers learn from "outcomes", the grades of what was tried, or from "kolmatch's table", which has a
-sample of the never tried as well, graded by forecasts; from nothing or, as kolmatch's ranker does,
-from the forecast. Each has two sizes, kolmatch's and the library's own, and the one with the higher
-NDCG@10 on its validation rows is kept. "Before" is what forecasting takes, without which there is
-no such table.
+Peers learn from "known grades", of outcomes and people's judgments, or from "kolmatch's table",
+which has a sample of the never tried as well, graded by forecasts; from nothing or, as kolmatch's
+ranker does, from the forecast. Each has two sizes, kolmatch's and the library's own, and the one
+with the higher NDCG@10 on its validation rows is kept. "Before" is what forecasting takes, without
+which there is no such table.
 
 Seconds are those of the processor, one thread. Needs ``make peers``.
 """
@@ -75,6 +75,7 @@ PEERS: dict[str, Peer] = {
     "CatBoost YetiRank": grow_catboost,
 }
 TRIED, TRUTH, ORACLE, FORECAST = "outcomes", "truth", "oracle", "forecast, no ranker"
+KNOWN = "known grades"
 TIMED = 20_000
 """Rows that are scored to time it, the market's own over and over."""
 
@@ -143,7 +144,7 @@ def _market(arguments: argparse.Namespace, seed: int) -> tuple[list[dict[str, An
     )
     matcher, found = _fitted(examples, plan, config, pipeline, world)
     test = examples.of(plan.briefs("test"))
-    known = test.known.where(orderable(test.known.pairs))
+    known = test.known.where(orderable(test.known.pairs, ~test.known.pairs["judged"].to_numpy()))
     brands = world.tables.briefs.set_index("brief_id")["brand_id"]
     tried = rank_lists(
         [(known.pairs, known.signals, known.pairs["grade"])], found.by, brands, TRIED
@@ -192,11 +193,11 @@ def _fitted(
     costs = {"size": "", "before s": before, "train s": 0.0, "trees": 0}
     found.add(FORECAST, lambda _, signals: forecast(signals), **costs)
     parts = [examples.of(plan.briefs(name)).known for name in ("train", "valid")]
-    outcomes = [_dataset(part) for part in parts]
+    known = [_dataset(part) for part in parts]
     table = [without(each, "weight", "init_score") for each in kept.parts]
     started = [without(each, "weight") for each in kept.parts]
     for name, peer in PEERS.items():
-        for told, given in (("outcomes", outcomes), ("kolmatch's table", table)):
+        for told, given in ((KNOWN, known), ("kolmatch's table", table)):
             grown, costs = _better(peer, given, config.seed)
             score = _plain(grown)
             found.add(f"{name}, {told}", score, **costs | {"before s": before * (given is table)})
@@ -211,7 +212,7 @@ def _fitted(
         lambda: factorised(train, valid, world.tables, cut, config.seed)
     )
     costs = {"size": "", "before s": 0.0, "train s": seconds, "trees": np.nan}
-    found.add("LightFM WARP, outcomes", lambda pairs, _: factors.score(pairs), **costs)
+    found.add(f"LightFM WARP, {KNOWN}", lambda pairs, _: factors.score(pairs), **costs)
     return matcher, found
 
 
