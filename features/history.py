@@ -333,7 +333,7 @@ class History:
 
     def _of_kols(self, frame: pd.DataFrame, at: str, *ties: str) -> Timeline:
         code = self.kol_codes(frame["kol_id"])
-        return Timeline(frame, code, micros(frame[at]), ties=ties, taken=taken)
+        return Timeline(frame, code, _micros(frame[at]), ties=ties, taken=taken)
 
 
 def codes_in(index: pd.Index[Any], ids: Iterable[Any]) -> Ints:
@@ -343,6 +343,14 @@ def codes_in(index: pd.Index[Any], ids: Iterable[Any]) -> Ints:
         return _codes_in(index, values)
     starts = range(0, len(values), _ROWS)
     return joined(_codes_in(index, values.iloc[start : start + _ROWS]) for start in starts)
+
+
+def _micros(times: pd.Series[Any]) -> Ints:
+    """Return `micros`, in a file if there are many."""
+    if len(times) <= _ROWS:
+        return micros(times)
+    starts = range(0, len(times), _ROWS)
+    return joined(micros(times.iloc[start : start + _ROWS]) for start in starts)
 
 
 def _codes_in(index: pd.Index[Any], values: pd.Series[Any]) -> Ints:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from features.columns import TIME
 from features.ragged import Ragged, RaggedSpill, ragged, starts
-from features.spill import Spill, spilled
+from features.spill import Spill
 from features.timeline import Ints, take
 
 LARGE = 100_000
@@ -120,7 +120,7 @@ class _Strings:
         import pyarrow as pa
 
         known = self._known.done()
-        start = spilled(starts(self._sizes.done()))
+        start = starts(self._sizes.done())
         valid = None
         if not known.all():
             valid = pa.py_buffer(np.packbits(known, bitorder="little"))

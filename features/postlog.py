@@ -17,7 +17,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.lexicon import BagStore
-from features.spill import Spill, Texts, TextSpill, spilled
+from features.ragged import starts
+from features.spill import Spill, Texts, TextSpill
 from features.timeline import DAY, Bools, Floats, Ints, Timeline, lower_bounds, micros, pick
 from features.wordlists import WORDLISTS, wordlist
 
@@ -84,8 +85,7 @@ class PostLog:
             spill.done() for spill in (first, owner, published)
         )
         self._sighting = sighting.done()
-        ends = np.cumsum(sightings.done())
-        self._sighted = spilled(np.concatenate([np.zeros(1, dtype=np.int64), ends]))
+        self._sighted = starts(sightings.done())
         self._made: dict[Callable[[PostLog], Any], Any] = {}
         self._flags: dict[str, Floats] = {}
         self._held: dict[tuple[str, ...], npt.NDArray[np.int8]] = {}

@@ -15,9 +15,11 @@ import numpy.typing as npt
 import pandas as pd
 from pandas.api.extensions import ExtensionArray, ExtensionDtype
 
-from features.spill import Spill, spilled
+from features.spill import Spill
 from features.timeline import Floats, Ints, expand
 
+_ROWS = 262_144
+"""Runs put end to end at once."""
 Codes = npt.NDArray[np.int32]
 Rows = Any
 """What pandas may hand over to choose rows by: a position, a slice, positions or a mask."""
@@ -236,7 +238,7 @@ class RaggedSpill:
         """Return all rows."""
         names = np.empty(len(self._known), dtype=object)
         names[:] = list(self._known)
-        start = spilled(starts(self._sizes.done()))
+        start = starts(self._sizes.done())
         share = None if self._share is None else self._share.done()
         return Ragged(start, self._code.done(), names, share)
 
@@ -247,5 +249,13 @@ def ragged(values: pd.Series[Any]) -> Ragged:
 
 
 def starts(sizes: Ints) -> Ints:
-    """Return where each of some runs starts, and where the last one ends."""
-    return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(sizes, dtype=np.int64)])
+    """Return where each of some runs starts, and where the last one ends; in a file if large."""
+    if len(sizes) <= _ROWS:
+        return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(sizes, dtype=np.int64)])
+    spill, last = Spill(np.int64), 0
+    spill.add(np.zeros(1, dtype=np.int64))
+    for start in range(0, len(sizes), _ROWS):
+        ends = np.cumsum(sizes[start : start + _ROWS], dtype=np.int64) + last
+        spill.add(ends)
+        last = int(ends[-1])
+    return spill.done()

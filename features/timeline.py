@@ -19,6 +19,8 @@ NEVER = np.iinfo(np.int64).min
 """What NaT is as microseconds."""
 DAY = 86_400_000_000
 """Microseconds of a day."""
+_ROWS = 262_144
+"""Rows held against those before them at once."""
 
 
 def micros(times: pd.Series[Any]) -> Ints:
@@ -142,16 +144,19 @@ class Timeline:
         ties: Sequence[str] = (),
         taken: Callable[[pd.DataFrame, Ints], pd.DataFrame] = take,
     ) -> None:
-        kept = np.flatnonzero((code >= 0) & (at != NEVER))
-        if len(kept) == len(code) and _in_order(frame, code, at, ties):
+        known = (code >= 0) & (at != NEVER)
+        if known.all() and _in_order(frame, code, at, ties):
             self.frame, self.at = frame.reset_index(drop=True), at
         else:
+            kept = np.flatnonzero(known)
             code, at = code[kept], at[kept]
             names = [pd.factorize(frame[tie].take(kept), sort=True)[0] for tie in reversed(ties)]
             order = np.lexsort((*names, at, code))
             self.frame = taken(frame, kept[order])
             code, self.at = code[order], spilled(at[order])
-        first = np.flatnonzero(np.diff(code, prepend=-1))
+        opens = np.ones(len(code), dtype=bool)
+        np.not_equal(code[1:], code[:-1], out=opens[1:])
+        first = np.flatnonzero(opens)
         self._codes = code[first].astype(np.int64)
         self._start = np.append(first, len(code)).astype(np.int64)
         self._running: dict[str, Floats] = {}
@@ -229,12 +234,22 @@ class Timeline:
 
 def _in_order(frame: pd.DataFrame, code: Ints, at: Ints, ties: Sequence[str]) -> bool:
     """Say whether rows stand by code, time and ties already, all ties being told."""
+    columns = [frame[tie] for tie in ties]
+    # Each block with the row after it: every row is held against the one before.
+    parts = (slice(start, start + _ROWS + 1) for start in range(0, len(code), _ROWS))
+    return all(
+        _part_in_order(code[part], at[part], [told.iloc[part] for told in columns])
+        for part in parts
+    )
+
+
+def _part_in_order(code: Ints, at: Ints, ties: Sequence[pd.Series[Any]]) -> bool:
     same = np.flatnonzero((code[1:] == code[:-1]) & (at[1:] == at[:-1]))
     ahead = (code[1:] > code[:-1]) | ((code[1:] == code[:-1]) & (at[1:] >= at[:-1]))
     if not ahead.all():
         return False
     for tie in ties if len(same) else ():
-        rank, _ = pd.factorize(frame[tie].take(np.concatenate([same, same + 1])), sort=True)
+        rank, _ = pd.factorize(tie.take(np.concatenate([same, same + 1])), sort=True)
         one, other = rank[: len(same)], rank[len(same) :]
         if (rank < 0).any() or (one > other).any():
             return False

@@ -21,7 +21,7 @@ from features.contract import PLATFORMS
 from features.history import QUOTED_MODES, History, codes_in, tier_codes
 from features.postlog import Recent
 from features.ragged import starts
-from features.spill import FirstAsked, Spill, spilled
+from features.spill import FirstAsked, Spill
 from features.statistics import Midranks
 from features.timeline import (
     NEVER,
@@ -251,7 +251,7 @@ def _quote_places(history: History) -> tuple[Ints, Ints, int]:
     for rows, _ in history.rates.blocks(_BLOCK):
         order.add(np.argsort(series[rows], kind="stable") + rows.start)
     # The series of one KOL stand together: as many columns as anybody has.
-    first = spilled(starts(np.bincount(series, minlength=len(owner))))
+    first = starts(np.bincount(series, minlength=len(owner)))
     return order.done(), first, int(np.bincount(owner).max(initial=1))
 
 

@@ -81,7 +81,7 @@ def train(
     growing = nullcontext(Forest.fit) if engine == "single" else dask_growing(scheduler, workers)
     # Workers that cannot be had are told of before the work, not after it.
     with terminal.progress() as progress, growing as grow:
-        source = open_source(data, mapping, progress)
+        source = open_source(data, mapping, progress, by_kol=True)
         embeddings = open_embeddings(source, settings, progress)
         registry = Registry(source.home, tracking_uri)
         trained = fit(
@@ -164,7 +164,7 @@ def evaluate(
         raise typer.BadParameter("only --refit looks at several moments", param_hint="--origins")
     terminal = terminal_of_run()
     with terminal.progress() as progress:
-        source = open_source(data, mapping, progress)
+        source = open_source(data, mapping, progress, by_kol=True)
         registry = Registry(source.home, tracking_uri)
         chosen = version or registry.resolve(CHAMPION)
         if chosen is None:
