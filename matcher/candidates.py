@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from features.history import QUOTED_MODES, History, codes_in, roster
 from features.memory import held_bytes
 from features.offers import current_offers, quotes
 from features.pipeline import FeaturePipeline
-from features.timeline import Bools, Floats, Ints
+from features.timeline import Floats, Ints
 from features.view import View, keep_roster
 from matcher.config import Config
 from matcher.eligibility import (
@@ -31,8 +31,8 @@ from matcher.eligibility import (
     funnel,
     in_time,
     named,
+    refuse_profiles,
     screen_offers,
-    screen_profiles,
     screen_signals,
 )
 from matcher.retrieval import Retrieval
@@ -48,6 +48,8 @@ _LEAST_PAIRS = 1000
 """Pairs held at once even if memory is spent: to go on slowly is better than to stop."""
 _BLOCK = 16_384
 """KOLs screened at once: their signals are some 13 MB, and copies of them."""
+_PROFILES = 65_536
+"""Profiles asked at once whether a brief rules them out."""
 _KEPT_FOR = 3
 """Briefs of one moment from which on it pays to work out all that is told of KOLs alone for
 everybody known then, rather than for those who pass the first filters of each brief."""
@@ -176,13 +178,9 @@ def open_offers(pairs: pd.DataFrame, history: History, view: View | None = None)
 
 @dataclass(frozen=True)
 class _Part:
-    """Whom one brief may have, all rows aligned; and why not the others.
-
-    ``place`` says where in the roster each is, ascending.
-    """
+    """Whom one brief may have, all rows aligned; and why not the others."""
 
     brief_id: str
-    place: Ints
     pairs: pd.DataFrame
     signals: pd.DataFrame
     offers: pd.DataFrame
@@ -190,30 +188,33 @@ class _Part:
     risk: pd.Series[float]
     reasons: Mapping[str, int]
 
+
+@dataclass(frozen=True)
+class _Look:
+    """Some of the roster, looked at for one brief.
+
+    ``place`` says where in the roster those who passed are; ``rows`` where they are in `pairs` and
+    `offers`, and ``kept`` where in `signals` and `risk`.
+    """
+
+    pairs: pd.DataFrame
+    offers: pd.DataFrame
+    signals: pd.DataFrame
+    risk: pd.Series[float]
+    place: Ints
+    rows: Ints
+    kept: Ints
+    reasons: Mapping[str, int]
+
     @property
     def price(self) -> Floats:
-        """What each asks."""
-        return self.offers["price"].to_numpy(dtype=np.float64)
+        """What each who passed asks."""
+        return self.offers["price"].to_numpy(dtype=np.float64)[self.rows]
 
-    def of(self, kept: Bools, reasons: Mapping[str, int]) -> _Part:
-        """Keep some rows, and say why not the others."""
-        return _Part(
-            self.brief_id,
-            self.place[kept],
-            self.pairs[kept],
-            self.signals[kept],
-            self.offers[kept],
-            self.roster[kept],
-            self.risk[kept],
-            reasons,
-        )
-
-
-def _slice(place: Ints) -> slice | Ints:
-    """Return ascending positions as a slice where they are one: that copies nothing."""
-    if len(place) and place[-1] - place[0] + 1 == len(place):
-        return slice(int(place[0]), int(place[-1]) + 1)
-    return place
+    def of(self, place: Ints) -> _Look:
+        """Keep only some of those who passed."""
+        kept = np.isin(self.place, place)
+        return replace(self, place=self.place[kept], rows=self.rows[kept], kept=self.kept[kept])
 
 
 class _Screener:
@@ -254,62 +255,77 @@ class _Screener:
         return self._laid_out[1:]
 
     def screened(self, brief_id: str, as_of: pd.Timestamp) -> _Part:
-        """Screen the roster for one brief, a block of KOLs at a time."""
+        """Screen the roster for one brief: whoever its profile does not rule out, in blocks."""
         brief = self.history.tables.briefs
         brief = brief[brief["brief_id"] == brief_id]
-        size = len(self.roster(as_of)[0])
+        place, refused = self._open(brief, as_of)
         if self.retrieval is None:
-            return self._screened(brief, as_of, np.arange(size))
+            look = self._look(brief, as_of, place)
+            return self._part(look, brief_id, as_of, {**refused, **look.reasons})
         choice = self.retrieval.choice(brief_id, as_of)
-        reasons: Counter[str] = Counter()
-        for start in range(0, max(size, 1), _BLOCK):
-            part = self._screened(brief, as_of, np.arange(start, min(start + _BLOCK, size)))
-            choice.add(part.place, part.signals, part.price)
-            reasons.update(part.reasons)
+        reasons = Counter(refused)
+        for start in range(0, max(len(place), 1), _BLOCK):
+            look = self._look(brief, as_of, place[start : start + _BLOCK])
+            choice.add(look.place, look.signals.iloc[look.kept], look.price)
+            reasons.update(look.reasons)
         chosen = choice.chosen()
         reasons[OUTRANKED.code] += choice.seen - len(chosen)
         reasons[ELIGIBLE.code] = len(chosen)
         # What a pair's signals are does not depend on who else is looked at.
-        kept = part if size <= _BLOCK else self._screened(brief, as_of, chosen)
-        return kept.of(np.isin(kept.place, chosen), reasons)
+        if len(place) > _BLOCK:
+            look = self._look(brief, as_of, chosen)
+        return self._part(look.of(chosen), brief_id, as_of, reasons)
 
-    def _screened(self, brief: pd.DataFrame, as_of: pd.Timestamp, place: Ints) -> _Part:
-        """Screen some of the roster, by their positions in it."""
+    def _open(self, brief: pd.DataFrame, as_of: pd.Timestamp) -> tuple[Ints, Mapping[str, int]]:
+        """Return whom profiles do not rule out, as positions in the roster, and the reasons."""
+        every, codes = self.roster(as_of)
+        excluded = self._excluded(str(brief["brief_id"].iloc[0]), as_of)
+        left, reasons = [np.empty(0, dtype=np.int64)], Counter[str]()
+        for start in range(0, len(codes), _PROFILES):
+            refused = refuse_profiles(brief, every.iloc[start : start + _PROFILES], excluded)
+            there = np.ones(min(_PROFILES, len(codes) - start), dtype=bool)
+            for name, mask in refused.items():
+                reasons[name] += int((mask & there).sum())
+                there &= ~mask
+            left.append(np.flatnonzero(there) + start)
+        return np.concatenate(left), +reasons
+
+    def _look(self, brief: pd.DataFrame, as_of: pd.Timestamp, place: Ints) -> _Look:
+        """Apply all other filters to some of the roster, by their positions in it."""
         history, brief_id = self.history, str(brief["brief_id"].iloc[0])
         every, codes = self.roster(as_of)
-        kols = every.iloc[_slice(place)]
-        pairs = pd.DataFrame({"brief_id": brief_id, "kol_id": kols["kol_id"].array})
+        pairs = pd.DataFrame({"brief_id": brief_id, "kol_id": every["kol_id"].array.take(place)})
         pairs["as_of"] = pd.Series(as_of, index=pairs.index, dtype=TIME)
-        reason = screen_profiles(pairs, brief, kols, self._excluded(brief_id, as_of))
-        left = np.flatnonzero(reason.isna())
-        pairs = pairs.iloc[left].reset_index(drop=True)
-        view = View.of_brief(history, brief_id, codes[place[left]], as_of, self._posts)
+        view = View.of_brief(history, brief_id, codes[place], as_of, self._posts)
         offers = open_offers(pairs, history, view)
+        reason: pd.Series[Any] = pd.Series(np.nan, index=pairs.index, dtype="str")
         if len(history.tables.rates):
-            told = screen_offers(pairs, brief, offers)
-            reason.iloc[left] = told.to_numpy()
-            passed = np.flatnonzero(told.isna())
-        else:
-            passed = np.arange(len(pairs))
+            reason = screen_offers(pairs, brief, offers)
+        passed = np.flatnonzero(reason.isna())
         mode = codes_in(pd.Index(QUOTED_MODES), offers["mode"].iloc[passed])
         signals = self.looked_up.transform(view.of(passed, mode), history)
         risk = total_risk(signals)
         late = screen_signals(
             pairs.iloc[passed], brief, signals.assign(risk=risk), self.config.eligibility
         )
-        reason.iloc[left[passed]] = late.to_numpy()
+        reason.iloc[passed] = late.to_numpy()
         kept = np.flatnonzero(late.isna())
         rows = passed[kept]
-        own = left[rows]
+        return _Look(pairs, offers, signals, risk, place[rows], rows, kept, count_reasons(reason))
+
+    def _part(
+        self, look: _Look, brief_id: str, as_of: pd.Timestamp, reasons: Mapping[str, int]
+    ) -> _Part:
+        """Lay out all that is known of those who passed."""
+        offers = look.offers.iloc[look.rows]
         return _Part(
             brief_id,
-            place[own],
-            pairs.iloc[rows].assign(mode=offers["mode"].iloc[rows]),
-            signals.iloc[kept],
-            offers.iloc[rows],
-            kols.iloc[own],
-            risk.iloc[kept],
-            count_reasons(reason),
+            look.pairs.iloc[look.rows].assign(mode=offers["mode"]),
+            look.signals.iloc[look.kept],
+            offers,
+            self.roster(as_of)[0].iloc[look.place],
+            look.risk.iloc[look.kept],
+            reasons,
         )
 
     def _excluded(self, brief_id: str, as_of: pd.Timestamp) -> pd.DataFrame:

@@ -76,25 +76,39 @@ def screen(
     Series of str, aligned to `pairs`
         The code of the first filter that refuses, or null.
     """
-    reason = screen_profiles(pairs, briefs, kols)
+    reason = _first(_screen_profiles(_Asked(briefs, pairs["brief_id"]), kols, kols), pairs.index)
     return reason if offers is None else reason.fillna(screen_offers(pairs, briefs, offers))
 
 
-def screen_profiles(
-    pairs: pd.DataFrame, briefs: pd.DataFrame, kols: pd.DataFrame, known: pd.DataFrame | None = None
-) -> pd.Series[Any]:
-    """Apply the filters that look at profiles alone.
+def refuse_profiles(
+    brief: pd.DataFrame, kols: pd.DataFrame, known: pd.DataFrame
+) -> dict[str, Mask]:
+    """Apply the filters that look at profiles alone, for one brief.
 
-    Parameters and result are those of `screen`, but for `known`: KOLS among which other accounts
-    of one person are looked for, where `kols` are some of those; by default these.
+    Parameters
+    ----------
+    brief : DataFrame
+        BRIEFS, of one row.
+    kols : DataFrame, shape (n, ...)
+        KOLS as known before the decision.
+    known : DataFrame
+        KOLS among which those are that the brief excludes by id or name; other accounts of
+        theirs are excluded too.
+
+    Returns
+    -------
+    dict of str to ndarray of bool, shape (n,)
+        Whom each filter refuses, in the order of the funnel.
     """
-    asked = _Asked(briefs, pairs["brief_id"])
-    refused = {
+    return _screen_profiles(_Asked.alone(brief, len(kols)), kols, known)
+
+
+def _screen_profiles(asked: _Asked, kols: pd.DataFrame, known: pd.DataFrame) -> dict[str, Mask]:
+    return {
         "platform": ~asked.is_listed(kols["platform"], "platforms", empty=True),
-        "excluded": _is_excluded(kols, asked, kols if known is None else known),
+        "excluded": _is_excluded(kols, asked, known),
         "followers": kols["followers"].to_numpy() < asked.numbers("min_followers"),
     }
-    return _first(refused, pairs.index)
 
 
 def screen_offers(
@@ -148,13 +162,23 @@ class _Asked:
 
     def __init__(self, briefs: pd.DataFrame, brief_id: pd.Series[Any]) -> None:
         if len(briefs) == 1 and (brief_id == briefs["brief_id"].iloc[0]).all():
-            self.which, self.briefs = np.zeros(len(brief_id), dtype=np.int64), briefs
+            self._set(np.zeros(len(brief_id), dtype=np.int64), briefs)
             return
         which, names = pd.factorize(brief_id)
         rows = pd.Index(briefs["brief_id"]).get_indexer(pd.Index(names))
         if (rows < 0).any() or (which < 0).any():
             raise KeyError(f"Got pairs of briefs {list(names[rows < 0])} that are not given")
-        self.which, self.briefs = which, briefs.iloc[rows]
+        self._set(which, briefs.iloc[rows])
+
+    @classmethod
+    def alone(cls, brief: pd.DataFrame, size: int) -> _Asked:
+        """Return the one brief of so many rows."""
+        asked = cls.__new__(cls)
+        asked._set(np.zeros(size, dtype=np.int64), brief)
+        return asked
+
+    def _set(self, which: NDArray[np.int64], briefs: pd.DataFrame) -> None:
+        self.which, self.briefs = which, briefs
 
     def numbers(self, column: str) -> Floats:
         """Return a numeric column of each row's brief."""
