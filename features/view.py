@@ -222,7 +222,9 @@ class Cells:
     @cached_property
     def _valid_quotes(self) -> Ints:
         rows = self.all_quotes
-        until = np.asarray(pick(micros(self.history.rates.frame["valid_until"]), rows, NEVER))
+        told, until = rows >= 0, np.full(rows.shape, NEVER)
+        # Of these alone: there may be a hundred times as many.
+        until[told] = micros(self.history.rates.frame["valid_until"].take(rows[told]))
         return np.where((until == NEVER) | (until > self.time[:, None]), rows, -1)
 
     @cached_property

@@ -12,7 +12,7 @@ from features.signals.engagement import engagement_rate
 from features.signals.family import Signals
 from features.signals.reach import median_views
 from features.statistics import group_medians, log, look_up, ratio, where
-from features.timeline import NEVER, Floats, Ints, days_between, micros, pick
+from features.timeline import NEVER, Floats, Ints, days_between, pick
 from features.vectors import Embeddings
 from features.view import Cells, View
 
@@ -34,11 +34,10 @@ PRICE = {
 def price(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signals:
     """Describe the offer that applies; all null but ``modes`` where none does."""
     offers = view.once(choose_offers)
-    rates = view.history.rates.frame
     amount = np.asarray(pick(view.history.rate_price, offers.row))
     views = view.cells.once(median_views)[view.cell]
     engagements = views * view.cells.once(engagement_rate)[view.cell]
-    quoted = np.asarray(pick(micros(rates["quoted_at"]), offers.row, NEVER))
+    quoted = np.asarray(pick(view.history.rates.at, offers.row, NEVER))
     # Budgets are in the brief's currency; where it names none they compare with nothing.
     same = view.history.brief_currency[view.brief] >= 0
     return {
@@ -97,6 +96,7 @@ def _in_currency(history: History, moment: Ints, rows: Ints) -> Ints:
 
 def _like(history: History, segment: Ints, rows: Ints) -> Ints:
     """Return one code for segment, mode and currency of quotes, -1 where any is unknown."""
-    kind = history.rate_mode * max(len(history.currencies), 1) + history.rate_currency
-    size = len(QUOTED_MODES) * max(len(history.currencies), 1)
-    return np.where((segment < 0) | (rows < 0), -1, segment * size + pick(kind, rows, -1))
+    currencies = max(len(history.currencies), 1)
+    mode, currency = pick(history.rate_mode, rows, -1), pick(history.rate_currency, rows, -1)
+    code = (segment * len(QUOTED_MODES) + mode) * currencies + currency
+    return np.where((segment < 0) | (rows < 0), -1, code)

@@ -44,7 +44,7 @@ def _of_cells(cells: Cells, half_life: float) -> Signals:
     start, stop = line.before(cells.kol, cells.time)
     rows, owner = expand(start, stop)
     severity = line.frame["severity"].to_numpy(dtype=np.float64)[rows]
-    resolved = micros(line.frame["resolved_at"])[rows]
+    resolved = micros(line.frame["resolved_at"].take(rows))
     is_open = (resolved == NEVER) | (resolved >= cells.time[owner])
     age = (cells.time[owner] - line.at[rows]) / DAY
     size = len(cells)

@@ -50,7 +50,7 @@ def _work(view: View, owner: Ints, brand: Ints, days: int) -> tuple[Ints, Ints]:
     line = view.history.brand_work
     code = view.history.joint(kol=view.kol[owner], brand=brand)
     rows, which = expand(*line.before(code, view.time[owner]))
-    worked, pair = micros(line.frame["worked_at"])[rows], owner[which]
+    worked, pair = micros(line.frame["worked_at"].take(rows)), owner[which]
     last = np.full(len(view), NEVER)
     np.maximum.at(last, pair, worked)
     within = worked >= view.time[pair] - days * DAY
@@ -65,7 +65,7 @@ def _brands(days: int) -> Callable[[Cells], Floats]:
         history = cells.history
         line = history.brand_work_by_kol
         rows, cell = expand(*line.before(cells.kol, cells.time))
-        within = micros(line.frame["worked_at"])[rows] >= cells.time[cell] - days * DAY
+        within = micros(line.frame["worked_at"].take(rows)) >= cells.time[cell] - days * DAY
         brand = history.once(_worked_for)[rows]
         size = max(len(history.brand_ids), 1)
         distinct = np.unique(cell[within] * size + brand[within]) // size
