@@ -36,13 +36,13 @@ class Load:
 class Rates:
     """What was measured, on one thread; seconds are of the processor."""
 
-    layout_s_a_kol: float = 0.00043
-    screen_s_a_kol: float = 1.0e-5  # of the roster, for every brief
+    layout_s_a_kol: float = 0.00049
+    screen_s_a_kol: float = 5.4e-6  # of the roster, for every brief
     candidates: float = 500
     candidate_s: float = 0.000026
-    tell_s_a_brief: float = 0.4
-    base_gb: float = 0.41
-    gb_a_kol: float = 3.7e-6
+    tell_s_a_brief: float = 0.6
+    base_gb: float = 0.9
+    gb_a_kol: float = 1.25e-6
     texts_a_s: float = 150
     recent_posts: float = 30
     vector_bytes: float = 2048
