@@ -39,6 +39,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from big_world import DrawnEncoder
+from growing import PARAMS
 from match import Watch
 from post_lake import BEGUN, kol_names, post_lake
 
@@ -51,19 +52,8 @@ from features.timeline import DAY
 from features.vectors import Embeddings, VectorStore
 from matcher.config import Config
 from matcher.forest import Forest
-from matcher.ranker import GAINS
 from training.labels import question_times
 
-PARAMS = {
-    "objective": "lambdarank",
-    "label_gain": list(GAINS),
-    "lambdarank_truncation_level": 20,
-    "num_leaves": 63,
-    "learning_rate": 0.1,
-    "min_data_in_leaf": 20,
-    "feature_fraction": 0.5,
-    "lambda_l2": 5.0,
-}
 CHUNK = 20_000
 """Pairs whose signals are made at once."""
 LIST = 50

@@ -333,24 +333,21 @@ class History:
 
     def _of_kols(self, frame: pd.DataFrame, at: str, *ties: str) -> Timeline:
         code = self.kol_codes(frame["kol_id"])
-        return Timeline(frame, code, _micros(frame[at]), ties=ties, taken=taken)
+        return Timeline(frame, code, _in_blocks(micros, frame[at]), ties=ties, taken=taken)
 
 
 def codes_in(index: pd.Index[Any], ids: Iterable[Any]) -> Ints:
     """Return the position of each id in a unique index, -1 where it is not there or null."""
     values = pd.Series(ids, dtype=object) if not isinstance(ids, pd.Series) else ids
+    return _in_blocks(lambda some: _codes_in(index, some), values)
+
+
+def _in_blocks(make: Callable[[pd.Series[Any]], Ints], values: pd.Series[Any]) -> Ints:
+    """Return ``make(values)``, which rests on each value alone; in a file if there are many."""
     if len(values) <= _ROWS:
-        return _codes_in(index, values)
+        return make(values)
     starts = range(0, len(values), _ROWS)
-    return joined(_codes_in(index, values.iloc[start : start + _ROWS]) for start in starts)
-
-
-def _micros(times: pd.Series[Any]) -> Ints:
-    """Return `micros`, in a file if there are many."""
-    if len(times) <= _ROWS:
-        return micros(times)
-    starts = range(0, len(times), _ROWS)
-    return joined(micros(times.iloc[start : start + _ROWS]) for start in starts)
+    return joined(make(values.iloc[start : start + _ROWS]) for start in starts)
 
 
 def _codes_in(index: pd.Index[Any], values: pd.Series[Any]) -> Ints:

@@ -11,6 +11,13 @@ import numpy.typing as npt
 import pytest
 from hypothesis import settings
 
+import features.delta
+import features.history
+import features.mapped
+import features.postlog
+import features.ragged
+import features.spill
+import features.timeline
 from features.simulate import World, simulate
 from features.vectors import Embeddings
 
@@ -127,3 +134,17 @@ def save_tiny_model(
     )
     model.save(str(folder))
     return folder
+
+
+@pytest.fixture
+def in_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take a small world for a large one: everything to files, a few rows at a time."""
+    monkeypatch.setattr(features.spill, "LEAST", 1)
+    monkeypatch.setattr(features.mapped, "LARGE", 1)
+    monkeypatch.setattr(features.mapped, "_ROWS", 64)
+    monkeypatch.setattr(features.delta, "_ROWS", 128)
+    monkeypatch.setattr(features.delta, "_PILED", 1)
+    monkeypatch.setattr(features.postlog, "_ROWS", 128)
+    monkeypatch.setattr(features.history, "_ROWS", 128)
+    monkeypatch.setattr(features.timeline, "_ROWS", 128)
+    monkeypatch.setattr(features.ragged, "_ROWS", 128)

@@ -7,11 +7,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-import features.delta
-import features.history
-import features.mapped
-import features.postlog
-import features.spill
 import features.view
 import matcher.candidates
 import matcher.retrieval
@@ -33,15 +28,8 @@ def lake(world: World, tmp_path_factory: pytest.TempPathFactory) -> Lake:
 
 
 @pytest.fixture
-def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take a small world for a large one: everything to files, a few rows at a time."""
-    monkeypatch.setattr(features.spill, "LEAST", 1)
-    monkeypatch.setattr(features.mapped, "LARGE", 1)
-    monkeypatch.setattr(features.mapped, "_ROWS", 64)
-    monkeypatch.setattr(features.delta, "_ROWS", 128)
-    monkeypatch.setattr(features.delta, "_PILED", 1)
-    monkeypatch.setattr(features.postlog, "_ROWS", 128)
-    monkeypatch.setattr(features.history, "_ROWS", 128)
+def _small_blocks(in_files: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look at few KOLs at a time, too."""
     monkeypatch.setattr(features.view, "_BLOCK", 16)
     monkeypatch.setattr(matcher.candidates, "_BLOCK", 16)
     monkeypatch.setattr(matcher.retrieval, "_BLOCK", 16)

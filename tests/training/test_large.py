@@ -7,13 +7,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-import features.delta
-import features.history
-import features.mapped
-import features.postlog
-import features.ragged
-import features.spill
-import features.timeline
 import features.view
 from features.history import History
 from features.lake import Lake
@@ -27,17 +20,8 @@ from training.fit import Plan, plan_by_time, plan_examples
 
 
 @pytest.fixture
-def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take a small world for a large one: everything to files, a few rows at a time."""
-    monkeypatch.setattr(features.spill, "LEAST", 1)
-    monkeypatch.setattr(features.mapped, "LARGE", 1)
-    monkeypatch.setattr(features.mapped, "_ROWS", 64)
-    monkeypatch.setattr(features.delta, "_ROWS", 128)
-    monkeypatch.setattr(features.delta, "_PILED", 1)
-    monkeypatch.setattr(features.postlog, "_ROWS", 128)
-    monkeypatch.setattr(features.history, "_ROWS", 128)
-    monkeypatch.setattr(features.timeline, "_ROWS", 128)
-    monkeypatch.setattr(features.ragged, "_ROWS", 128)
+def _small_blocks(in_files: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look at few KOLs at a time, too."""
     monkeypatch.setattr(features.view, "_BLOCK", 256)
 
 
