@@ -37,10 +37,10 @@ class Rates:
     """What was measured, on one thread; seconds are of the processor."""
 
     layout_s_a_kol: float = 0.00049
-    screen_s_a_kol: float = 5.4e-6  # of the roster, for every brief
+    screen_s_a_kol: float = 5.5e-6  # of the roster, for every brief
     candidates: float = 500
     candidate_s: float = 0.000026
-    tell_s_a_brief: float = 0.6
+    tell_s_a_brief: float = 0.5
     base_gb: float = 0.9
     gb_a_kol: float = 1.25e-6
     texts_a_s: float = 150
