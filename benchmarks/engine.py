@@ -31,7 +31,7 @@ from typing import Any
 
 import pandas as pd
 from big_world import DrawnEncoder, base_world, big_tables, open_ids
-from match import _model
+from match import model_in
 
 from features.history import History
 from features.lake import Lake, open_data
@@ -81,7 +81,7 @@ def _prepare(arguments: argparse.Namespace) -> None:
     """Make model, lake and vectors, unless that was done before."""
     work = arguments.work
     work.mkdir(parents=True, exist_ok=True)
-    _model(work)
+    model_in(work)
     lake = _lake(arguments)
     if not lake.exists():
         world = base_world()

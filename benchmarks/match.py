@@ -1,4 +1,4 @@
-"""Measure `match` end to end, and its scoring against pandas and LightGBM on the same candidates.
+"""Measure `match` end to end.
 
     python benchmarks/match.py --kols 10000 100000 --briefs 20 --work /tmp/match
 
@@ -9,13 +9,7 @@ less than the clock; the clock's are beside them. "fixed" is what the first brie
 the others: what is worked out once for the roster. Memory is the most that the process held while
 it matched, tables included; "before" is what the tables alone held.
 
-Two peers score the same candidates. One makes the table of features as it would be joined by hand:
-one frame of what is known of KOLs, one of briefs, one of pairs, merged by pandas, and
-`Booster.predict` on the result. It is given the columns that kolmatch worked out, so that it pays
-for joins and trees alone, and not for what the columns took; its first 20 of each brief must be
-kolmatch's. The other (`benchmarks.pandas_texts`) has the same job as kolmatch: it is given what
-belongs to one side, posts' vectors and bags of words among it, and compares each brief with the
-posts of its candidates by a join, numpy and groups.
+What scoring takes beside pandas and LightGBM is measured by `benchmarks.scoring`.
 """
 
 from __future__ import annotations
@@ -29,17 +23,13 @@ import subprocess
 import sys
 import threading
 import time
-import tracemalloc
-from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from big_world import DrawnEncoder, base_world, big_lake, big_tables, open_ids
-from pandas_texts import PandasTexts
 
 from features.history import History
 from features.lake import Lake
@@ -49,14 +39,10 @@ from features.progress import silent
 from features.simulate import World
 from features.tables import Tables
 from features.vectors import Embeddings, VectorStore
-from features.view import View
-from matcher.candidates import Candidates, candidates
 from matcher.config import Config
 from matcher.model import Matcher
-from matcher.retrieval import Retrieval
 from serving.spool import Spool
 
-BEST = 20
 LAKE_BRIEFS = 10_000
 """Open briefs in a lake, of which a row matches the first."""
 
@@ -68,10 +54,7 @@ def main() -> None:
     parser.add_argument("--posts", type=int, default=10, help="observations of posts a KOL, most")
     parser.add_argument("--profiles", type=int, default=2, help="profiles a KOL, at most")
     parser.add_argument("--plan", action="store_true", help="plan the budgets too")
-    parser.add_argument("--rounds", type=int, default=3, help="times that scoring is measured")
     parser.add_argument("--chunk", type=int, default=25_000, help="pairs held at once")
-    parser.add_argument("--no-peer", action="store_true")
-    parser.add_argument("--families", action="store_true", help="time each family of signals")
     parser.add_argument("--lake", action="store_true", help="write the roster, and read it by KOL")
     parser.add_argument("--memory", type=float, help="GB that the run may take")
     parser.add_argument("--stop", type=float, help="seconds after which no more briefs are begun")
@@ -82,7 +65,7 @@ def main() -> None:
     if arguments.row:
         print(json.dumps(_row(arguments)))
         return
-    _model(arguments.work)
+    model_in(arguments.work)
     rows = []
     for kols in arguments.kols:
         if arguments.lake:
@@ -101,7 +84,7 @@ def _asked(arguments: argparse.Namespace, kols: int, briefs: int) -> dict[str, A
     """Run one row in a process of its own."""
     flags = [f"--{name}" for name, on in vars(arguments).items() if on is True]
     command = [sys.executable, __file__, "--row", "--kols", str(kols), "--briefs", str(briefs)]
-    for name in ("posts", "profiles", "rounds", "chunk", "work", "memory", "stop"):
+    for name in ("posts", "profiles", "chunk", "work", "memory", "stop"):
         if getattr(arguments, name) is not None:
             command += [f"--{name}", str(getattr(arguments, name))]
     told = subprocess.run(
@@ -119,11 +102,12 @@ def _lake(work: Path, kols: int) -> Path:
     return work / f"lake-{kols}"
 
 
-def _embeddings(work: Path) -> Embeddings:
+def embeddings_in(work: Path) -> Embeddings:
+    """Return vectors of drawn texts, kept in a folder."""
     return Embeddings(DrawnEncoder(), VectorStore(work / "vectors"))
 
 
-def _model(work: Path) -> None:
+def model_in(work: Path) -> None:
     """Train on the market that is copied, unless that was done before."""
     if (work / "model").exists():
         return
@@ -132,7 +116,7 @@ def _model(work: Path) -> None:
     world = base_world()
     tables = world.tables.replace(vectors=world.tables.vectors.head(0))
     config = Config(seed=0)
-    pipeline = FeaturePipeline(config.features, _embeddings(work))
+    pipeline = FeaturePipeline(config.features, embeddings_in(work))
     fit = fit_plan(plan_by_time(tables, config), History(tables), pipeline, config)
     fit.matcher.save(work / "model")
 
@@ -147,13 +131,13 @@ def _row(arguments: argparse.Namespace) -> dict[str, Any]:
     else:
         tables = big_tables(world, kols, briefs, **size)
     read = time.process_time() - started
-    matcher, embeddings = Matcher.load(arguments.work / "model"), _embeddings(arguments.work)
+    matcher, embeddings = Matcher.load(arguments.work / "model"), embeddings_in(arguments.work)
     chunked = matcher.config.serving.model_copy(update={"chunk_pairs": arguments.chunk})
     matcher = replace(matcher, config=matcher.config.model_copy(update={"serving": chunked}))
     before = held_bytes()
     with Watch() as watch:
         matched = _matched(matcher, tables, world, embeddings, open_ids(briefs), arguments)
-    told = {
+    return {
         "KOLs": kols,
         "posts": len(tables.posts),
         **matched,
@@ -162,9 +146,6 @@ def _row(arguments: argparse.Namespace) -> dict[str, Any]:
         "peak GB": round(watch.most / 1e9, 2),
         "with files GB": round(peak_bytes() / 1e9, 2),
     }
-    return (
-        told if arguments.no_peer else told | _peer(matcher, tables, world, embeddings, arguments)
-    )
 
 
 def _matched(
@@ -239,137 +220,6 @@ class Watch:
     def _look(self) -> None:
         while not self._over.wait(self._seconds):
             self.most = max(self.most, held_bytes())
-
-
-def _peer(
-    matcher: Matcher,
-    tables: Tables,
-    world: World,
-    embeddings: Embeddings,
-    arguments: argparse.Namespace,
-) -> dict[str, Any]:
-    """Score the same candidates by merged frames and `Booster.predict`."""
-    ids = open_ids(arguments.briefs[0])
-    history, pipeline = History(tables), matcher.pipeline(embeddings)
-    retrieval = Retrieval(history, pipeline, matcher.config.retrieval, matcher.scout)
-    questions = pd.DataFrame({"brief_id": ids}).assign(as_of=world.as_of)
-    config = matcher.config
-    found = next(iter(candidates(questions, history, pipeline, config, retrieval)))
-    frames = _parted(found)
-    keys = found.pairs[["brief_id", "kol_id"]]
-
-    def merged() -> pd.DataFrame:
-        return (
-            keys.merge(frames["kol"], on="kol_id", how="left")
-            .merge(frames["brief"], on="brief_id", how="left")
-            .merge(frames["pair"], on=["brief_id", "kol_id"], how="left")
-        )
-
-    assert matcher.ranker is not None
-    forest = matcher.ranker.forest
-    table = merged()
-    expected = matcher.margin(found.signals)
-    joined = table[list(found.signals)]
-    same = _best(found, expected) == _best(found, matcher.margin(joined))
-    texts = PandasTexts(found.pairs, history, pipeline, matcher.projections)
-    told = texts.signals()
-    away = (told - found.signals[list(told)]).abs().max().max()
-    known = told.isna().eq(found.signals[list(told)].isna()).all(axis=None)
-
-    def anew() -> None:
-        # What was worked out of KOLs' texts when they were first asked about goes.
-        if history.kept is not None:
-            history.kept._rows.clear()
-        pipeline.transform(found.pairs, history)
-
-    seconds = {
-        "joins": _measured(merged, arguments.rounds),
-        "texts by pandas": _measured(texts.signals, arguments.rounds),
-        "predict": _measured(lambda: forest.booster.predict(joined), arguments.rounds),
-        "own forest": _measured(lambda: forest.predict(found.signals), arguments.rounds),
-        "own signals, KOLs anew": _measured(anew, arguments.rounds),
-        "own signals": _measured(
-            lambda: pipeline.transform(found.pairs, history), arguments.rounds
-        ),
-    }
-    compared = pipeline.parted({"content", "affinity"})[0]
-    views = [
-        View(found.pairs, history, pipeline.config.recent_posts)
-        for _ in range(arguments.rounds + 1)
-    ]
-    seconds["own texts"] = _measured(
-        lambda: compared.transform(views.pop(), history), arguments.rounds
-    )
-    if arguments.families:
-        for family in pipeline.families:
-            seconds[family.name] = _measured(
-                lambda of=family.function: of(
-                    View(found.pairs, history, pipeline.config.recent_posts),
-                    embeddings,
-                    pipeline.config,
-                ),
-                arguments.rounds,
-            )
-    rows = len(found.pairs)
-    told_s = {f"{name}, us a pair": round(1e6 * s / rows, 1) for name, (s, _) in seconds.items()}
-    told_mb = {
-        f"{name}, MB": round(size / 1e6, 1)
-        for name, (_, size) in seconds.items()
-        if name in ("joins", "texts by pandas", "own texts", "own signals")
-    }
-    return (
-        told_s
-        | told_mb
-        | {
-            "pairs": rows,
-            "first 20 alike": same,
-            "texts by pandas apart": float(away),
-            "known alike": bool(known),
-        }
-    )
-
-
-def _parted(found: Candidates) -> dict[str, pd.DataFrame]:
-    """Cut signals into what is one value a KOL, one a brief, and one a pair."""
-    keys = found.pairs[["brief_id", "kol_id"]]
-    whole = pd.concat([keys, found.signals], axis=1)
-    names = list(found.signals)
-    varied = {
-        side: whole.groupby(side)[names].nunique(dropna=False).gt(1).any()
-        for side in ("kol_id", "brief_id")
-    }
-    of_brief = [name for name in names if not varied["brief_id"][name]]
-    of_kol = [name for name in names if not varied["kol_id"][name] and name not in of_brief]
-    of_pair = [name for name in names if name not in {*of_brief, *of_kol}]
-    return {
-        "brief": whole[["brief_id", *of_brief]].drop_duplicates("brief_id"),
-        "kol": whole[["kol_id", *of_kol]].drop_duplicates("kol_id"),
-        "pair": whole[["brief_id", "kol_id", *of_pair]],
-    }
-
-
-def _best(found: Candidates, score: Any) -> list[list[str]]:
-    ranked = found.pairs.assign(score=score).sort_values(
-        ["brief_id", "score", "kol_id"], ascending=[True, False, True]
-    )
-    return [list(own["kol_id"].head(BEST)) for _, own in ranked.groupby("brief_id")]
-
-
-def _measured(work: Callable[[], Any], rounds: int) -> tuple[float, float]:
-    """Return the median of seconds of the processor, and the most bytes that one more round held.
-
-    Bytes are those that Python and numpy ask for beyond what was held before.
-    """
-    seconds = []
-    for _ in range(rounds):
-        started = time.process_time()
-        work()
-        seconds.append(time.process_time() - started)
-    tracemalloc.start()
-    work()
-    most = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    return float(np.median(seconds)), float(most)
 
 
 if __name__ == "__main__":

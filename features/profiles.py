@@ -227,10 +227,11 @@ def content_profiles(
 
 
 def distinct(places: npt.NDArray[np.integer]) -> tuple[Ints, Ints]:
-    """Return distinct places, and where each place is among them, -1 for -1."""
-    used = np.unique(places)
-    used = used[used >= 0].astype(np.int64)
-    return used, np.where(places < 0, -1, np.searchsorted(used, places))
+    """Return distinct places as they are first met, and which each place is, -1 for -1."""
+    from features.gridkernel import number_places
+
+    at = np.empty(places.shape, dtype=np.int64)
+    return number_places(places.ravel(), at.reshape(-1)), at
 
 
 @dataclass(frozen=True)
@@ -396,7 +397,7 @@ def _profiles(shape: Shape, place: Ints, vectors: Vectors) -> Profiles:
 
 def weighted_sums(weight: npt.NDArray[np.integer], place: Ints, vectors: Vectors) -> Vectors:
     """Return sums of texts by weights, shape (n, sums, posts), as unit vectors or zeros."""
-    from features.textkernel import sum_up
+    from features.gridkernel import sum_up
 
     grid, _ = laid_on_grid(vectors)
     out = np.empty((*weight.shape[:2], vectors.shape[1]), dtype=np.float32)

@@ -91,7 +91,7 @@ class Places:
 
         The vectors of a question are the rows of `queries` between two of the `edges`.
         """
-        from features.textkernel import nearest_places
+        from features.gridkernel import nearest_places
 
         sizes = self.start[owners + 1] - self.start[owners]
         owners, sizes = owners[sizes > 0], sizes[sizes > 0]

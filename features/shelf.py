@@ -65,6 +65,8 @@ class Shelf:
         self._sorted, self._place = np.empty(0, dtype="S32"), np.empty(0, dtype=np.int64)
         self._row = np.empty(0, dtype=np.int64)
         """Row of each place, over all segments."""
+        self.lengths = np.empty(0)
+        """Length of the vector at each place; NaN until somebody who works it out puts it here."""
         self._hold(list(_read_all(folder).values()) if folder else [])
         lengths = {segment.vectors.shape[1] for segment in self._segments}
         if len(lengths) > 1:
@@ -187,6 +189,8 @@ class Shelf:
         place[new] = len(self._row) + np.arange(len(new))
         self._row = np.append(self._row, np.empty(len(new), dtype=np.int64))
         self._row[place] = rows
+        # Of two vectors of one text the other may be held now.
+        self.lengths = np.full(len(self._row), np.nan)
         self._sorted, self._place = names, place
         self._rows = sum(map(len, keys))
 
@@ -198,6 +202,7 @@ class Shelf:
         self._sorted = np.insert(self._sorted, at, names[new])
         self._place = np.insert(self._place, at, len(self._row) + np.arange(new.sum()))
         self._row = np.append(self._row, self._rows + first[new])
+        self.lengths = np.append(self.lengths, np.full(int(new.sum()), np.nan))
         self._rows += len(keys)
 
 

@@ -45,13 +45,13 @@ def laid_on_grid(vectors: npt.NDArray[np.floating]) -> tuple[Vectors, Bools]:
 
 
 def _laid(vectors: npt.NDArray[np.floating], dtype: Any) -> tuple[npt.NDArray[Any], Bools]:
-    from features.textkernel import lay_on_grid
+    from features.gridkernel import lay_on_grid
 
     kind = vectors.dtype if vectors.dtype in (np.float32, np.float64) else np.dtype(np.float64)
-    whole, told = np.empty(vectors.shape, dtype=dtype), np.empty(len(vectors), dtype=bool)
+    whole, length = np.empty(vectors.shape, dtype=dtype), np.full(len(vectors), np.nan)
     rows = np.arange(len(vectors))
-    lay_on_grid(np.require(vectors, kind, ["C", "W"]), rows, rows, whole, told)
-    return whole, told
+    lay_on_grid(np.require(vectors, kind, ["C", "W"]), rows, rows, length, whole)
+    return whole, length > 0
 
 
 def cosines(
@@ -79,7 +79,7 @@ def cosines(
         In [-1, 1]; NaN where either row is missing or zero. Exact multiples of 2**-40, so that
         sums of a few thousand are exact too.
     """
-    from features.textkernel import fill_cosines
+    from features.gridkernel import fill_cosines
 
     out = np.full(to.shape, np.nan)
     grid = on_grid(left)

@@ -1,18 +1,18 @@
 """Compiled inner loops of signals that compare texts: one pair after the other, KOL by KOL.
 
-Vectors come as whole numbers on the grid of `features.similarity`, so that products and their sums
-are exact: compilers may add them in any order, and a pair's figures are the same in any company.
-Whatever is not exact is added in a fixed order, post by post.
+Vectors are on a grid and their products exact (`features.gridkernel`). Whatever is not exact is
+added in a fixed order, post by post.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from features.compiled import compiled
+from features.gridkernel import GRID, as_cosine, dot, two_dots
 from features.lexicon import Bags
 
 Floats = npt.NDArray[np.float64]
@@ -21,8 +21,6 @@ Ints = npt.NDArray[np.int64]
 Small = npt.NDArray[np.int8]
 Bools = npt.NDArray[np.bool_]
 
-GRID = 2.0**20
-"""Steps of the grid in a length of 1 (`features.similarity.GRID`)."""
 TOP = 3
 
 OF_POSTS = (
@@ -62,88 +60,6 @@ class Asked(NamedTuple):
     wide: Floats
     first: Ints
     last: Ints
-
-
-@compiled()
-def length_of(row: Any) -> float:
-    """Return the length of a vector, added up the same way on any processor."""
-    a = b = c = d = e = f = g = h = 0.0
-    whole = row.size - row.size % 8
-    for i in range(0, whole, 8):
-        a += np.float64(row[i]) * np.float64(row[i])
-        b += np.float64(row[i + 1]) * np.float64(row[i + 1])
-        c += np.float64(row[i + 2]) * np.float64(row[i + 2])
-        d += np.float64(row[i + 3]) * np.float64(row[i + 3])
-        e += np.float64(row[i + 4]) * np.float64(row[i + 4])
-        f += np.float64(row[i + 5]) * np.float64(row[i + 5])
-        g += np.float64(row[i + 6]) * np.float64(row[i + 6])
-        h += np.float64(row[i + 7]) * np.float64(row[i + 7])
-    for i in range(whole, row.size):
-        a += np.float64(row[i]) * np.float64(row[i])
-    return float(np.sqrt(((a + b) + (c + d)) + ((e + f) + (g + h))))
-
-
-@compiled()
-def lay_on_grid(vectors: Any, rows: Ints, to: Ints, out: Any, told: Bools) -> None:
-    """Write rows scaled to length 1, in whole steps of the grid; zeros for those that have none.
-
-    Parameters
-    ----------
-    vectors : ndarray
-        Vectors.
-    rows, to : ndarray of int64
-        Which of them to write, and to which rows of `out`.
-    out : ndarray
-        May be float32, which holds whole numbers of this size exactly.
-    told : ndarray of bool
-        Is told which rows of `out` point anywhere.
-    """
-    for place in range(rows.size):
-        vector, found = vectors[rows[place]], out[to[place]]
-        length = length_of(vector)
-        told[to[place]] = length > 0
-        scale = GRID / length if length > 0 else 0.0
-        for i in range(vector.size):
-            found[i] = np.rint(np.float64(vector[i]) * scale)
-
-
-@compiled(fastmath={"reassoc", "contract"})
-def dot(left: Any, right: Any) -> float:
-    """Return the product of two vectors of whole numbers, exact in whatever order it is added."""
-    total = 0.0
-    for i in range(left.size):
-        total += np.float64(left[i]) * np.float64(right[i])
-    return total
-
-
-@compiled(fastmath={"reassoc", "contract"})
-def _two_dots(one: Floats, other: Floats, right: Vectors) -> tuple[float, float]:
-    first, second = 0.0, 0.0
-    for i in range(right.size):
-        value = np.float64(right[i])
-        first += one[i] * value
-        second += other[i] * value
-    return first, second
-
-
-@compiled()
-def fill_cosines(left: Floats, right: Vectors, told: Bools, of: Ints, to: Ints, out: Any) -> None:
-    """Write those cosines of `features.similarity.cosines` that there are into `out`.
-
-    ``told`` says which of the right rows have a direction; where ``to`` is -1 nothing is written.
-    """
-    for pair in range(of.size):
-        for slot in range(to.shape[1]):
-            row = to[pair, slot]
-            if of[pair] >= 0 and row >= 0 and told[row]:
-                out[pair, slot] = _cosine(dot(left[of[pair]], right[row]))
-
-
-@compiled()
-def _cosine(product: float) -> float:
-    # NaN, of a brief that points nowhere, stays NaN.
-    value = product / (GRID * GRID)
-    return 1.0 if value > 1.0 else (-1.0 if value < -1.0 else value)
 
 
 @compiled()
@@ -190,11 +106,14 @@ def _mean_of_half(posts: Told, kol: int, values: Floats, half: int) -> float:
     return total / count if count else np.nan
 
 
-@compiled()
+@compiled(fastmath={"reassoc", "contract"})
 def _common(bags: Bags, first: int, last: int, said: Vectors) -> float:
+    """Return the product of two bags of whole numbers, exact in whatever order it is added."""
+    column, weight = bags.column[first:last], bags.weight[first:last]
     total = 0.0
-    for i in range(first, last):
-        total += np.float64(said[bags.column[i]]) * np.float64(bags.weight[i])
+    for i in range(column.size):
+        # Unsigned, so that nobody asks whether it counts from the end.
+        total += np.float64(said[np.uint32(column[i])]) * np.float64(weight[i])
     return total
 
 
@@ -224,11 +143,11 @@ def _read(
         if text < 0:
             continue
         if posts.told[text]:
-            product, other = _two_dots(own, wide, posts.grid[text])
-            near[0, slot], near[1, slot] = _cosine(product), _cosine(other)
+            product, other = two_dots(own, wide, posts.grid[text])
+            near[0, slot], near[1, slot] = as_cosine(product), as_cosine(other)
         first, last = posts.first[text], posts.last[text]
         if last > first:
-            near[2, slot] = _cosine(_common(bags, first, last, said))
+            near[2, slot] = as_cosine(_common(bags, first, last, said))
 
 
 @compiled()
@@ -341,7 +260,7 @@ def compare_words(
         out[pair] = np.nan
         if last > first and stop > start:
             _say(words, first, last, said)
-            out[pair] = _cosine(_common(bags, start, stop, said))
+            out[pair] = as_cosine(_common(bags, start, stop, said))
             _unsay(words, first, last, said)
 
 
@@ -393,57 +312,3 @@ def compare_projected(
                 value = (product - seen.offset[brief]) / length
                 near[slot] = 1.0 if value > 1.0 else (-1.0 if value < -1.0 else value)
         _tell_best(near, every, best, out, rows[pair])
-
-
-@compiled()
-def sum_up(grid: Vectors, place: Ints, weight: Ints, out: Any) -> None:
-    """Write sums of texts as vectors of length 1, zeros where there is nothing to add.
-
-    Parameters
-    ----------
-    grid : ndarray of float32
-        Vectors of texts.
-    place : ndarray of int64, shape (n, posts)
-        Text of each post, -1 for none.
-    weight : ndarray of int64, shape (n, sums, posts)
-        What each post counts in each sum.
-    out : ndarray of float32, shape (n, sums, dimension)
-    """
-    total = np.empty(grid.shape[1])
-    for row in range(place.shape[0]):
-        for kind in range(weight.shape[1]):
-            total[:] = 0.0
-            for slot in range(place.shape[1]):
-                if place[row, slot] >= 0 and weight[row, kind, slot]:
-                    # Whole numbers under 2**38: the sums are exact.
-                    text, times = grid[place[row, slot]], np.float64(weight[row, kind, slot])
-                    for i in range(total.size):
-                        total[i] += times * text[i]
-            length = length_of(total)
-            for i in range(total.size):
-                out[row, kind, i] = total[i] / length if length > 0 else 0.0
-
-
-@compiled()
-def nearest_places(near: Vectors, start: Ints, edges: Ints, out: Vectors) -> None:
-    """Write how near each owner's nearest place is to any vector of each question.
-
-    Parameters
-    ----------
-    near : ndarray of float32, shape (places, vectors)
-        How near each place is to each vector asked about.
-    start : ndarray of int64, shape (owners + 1,)
-        Where the places of each owner start, of which everybody has one at least.
-    edges : ndarray of int64, shape (questions + 1,)
-        Where the vectors of each question start.
-    out : ndarray of float32, shape (questions, owners)
-        A question without a vector gets -inf.
-    """
-    out[:] = -np.inf
-    for owner in range(start.size - 1):
-        for place in range(start[owner], start[owner + 1]):
-            for question in range(edges.size - 1):
-                best = out[question, owner]
-                for vector in range(edges[question], edges[question + 1]):
-                    best = max(best, near[place, vector])
-                out[question, owner] = best

@@ -19,6 +19,7 @@ import pandas as pd
 
 from features.encoder import QueryEncoder, Role, TextEncoder
 from features.shelf import Keys, Places, Shelf, Vectors
+from features.timeline import pick
 
 __all__ = ["Embeddings", "Shelf", "VectorStore", "Vectors", "text_keys"]
 
@@ -131,13 +132,15 @@ class Embeddings:
 
     def on_grid(self, places: Places) -> tuple[Vectors, Bools]:
         """Return `features.similarity.laid_on_grid` of documents' vectors at places."""
-        from features.textkernel import lay_on_grid
+        from features.gridkernel import lay_on_grid
 
-        shape = (len(places), self.width)
-        grid, told = np.zeros(shape, dtype=np.float32), np.zeros(len(places), dtype=bool)
-        for vectors, rows, mine in self.shelf().parts(places):
-            lay_on_grid(np.asarray(vectors), rows, mine, grid, told)
-        return grid, told
+        shelf, grid = self.shelf(), np.empty((len(places), self.width), dtype=np.float32)
+        length = pick(shelf.lengths, places, 0.0)
+        grid[places < 0] = 0.0
+        for vectors, rows, mine in shelf.parts(places):
+            lay_on_grid(np.asarray(vectors), rows, mine, length, grid)
+        shelf.lengths[places[places >= 0]] = length[places >= 0]
+        return grid, length > 0
 
     def places(self, texts: Iterable[str] | pd.Series[Any], role: Role = "document") -> Places:
         """Return where on their shelf the vectors of texts are, -1 for null or blank ones.

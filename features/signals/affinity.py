@@ -133,7 +133,7 @@ def _of_vectors(projection: Projection, found: Sides) -> Signals:
 def _of_text(
     view: View, embeddings: Embeddings, config: FeatureConfig, projection: Projection
 ) -> Signals:
-    from features.textkernel import fill_cosines
+    from features.gridkernel import fill_cosines
 
     reading = view.once(_Read(embeddings, config, projection))
     best, top3 = reading.finished(view)

@@ -143,7 +143,8 @@ def _of_bios(
     view: View, embeddings: Embeddings, asked: Asked, words: Bags, said: Vectors, brief: Ints
 ) -> dict[str, Floats]:
     """Return what the bio says, by vector and by words."""
-    from features.textkernel import compare_words, fill_cosines
+    from features.gridkernel import fill_cosines
+    from features.textkernel import compare_words
 
     used, which = np.unique(view.cells.profile, return_inverse=True)
     place = view.cells.asked(Bios(embeddings, embeddings.shelf()))["place"]

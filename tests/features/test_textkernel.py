@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features import textkernel
+from features import gridkernel
 from features.lexicon import Bags
 from features.similarity import GRID, cosines, laid_on_grid, on_grid
 from features.statistics import row_mean, row_top, where
@@ -128,4 +128,4 @@ def test_half_the_space_holds_the_same_grid(dtype: type) -> None:
     assert np.isnan(whole[3]).all() and not half[3].any() and not told[3]
     np.testing.assert_array_equal(np.nan_to_num(whole), half)
     length = np.linalg.norm(half[told].astype(np.float64), axis=1)
-    np.testing.assert_allclose(length, textkernel.GRID, rtol=1e-5)
+    np.testing.assert_allclose(length, gridkernel.GRID, rtol=1e-5)
