@@ -437,6 +437,8 @@ class View:
         make : callable
             Gives the values of cells.
         """
+        if self._kept is not None:
+            return self.cells.once(_standing(make))
         places = self.peers.whole(_ranked(make))
         return places.shares(self.cells.segment, self.cells.once(make))
 
@@ -457,8 +459,7 @@ class View:
 
     def brief_codes(self, column: str, names: tuple[str, ...]) -> Floats:
         """Return a text column of each pair's brief as its position in `names`, else NaN."""
-        codes = self.history.briefs[column].map(positions(names)).to_numpy(dtype=np.float64)
-        return np.asarray(codes[self.brief], dtype=np.float64)
+        return np.asarray(self.history.once(_brief_codes(column, names))[self.brief])
 
 
 def _kept(history: History, times: Ints, posts: int, kol: Ints) -> tuple[Cells | None, Ints | None]:
@@ -481,6 +482,28 @@ def _segment_sizes(peers: Cells) -> tuple[Ints, Ints]:
 def _ranked(make: Callable[[Cells], Floats]) -> Callable[[Cells], Midranks]:
     """Return what ranks the values of peers; one function for each `make`, to be known by."""
     return lambda peers: Midranks.of(peers.segment, peers.once(make))
+
+
+@cache
+def _standing(make: Callable[[Cells], Floats]) -> Callable[[Cells], Floats]:
+    """Return what tells the percentiles of a roster that is kept, or of some of it."""
+
+    def shares(cells: Cells) -> Floats:
+        every = cells if cells.among is None else cells.among
+        return every.whole(_ranked(make)).shares(cells.segment, cells.once(make))
+
+    return shares
+
+
+@cache
+def _brief_codes(column: str, names: tuple[str, ...]) -> Callable[[History], Floats]:
+    """Return what reads a text column of all briefs as positions in `names`, else NaN."""
+
+    def read(history: History) -> Floats:
+        codes = history.briefs[column].map(positions(names))
+        return np.asarray(codes.to_numpy(dtype=np.float64))
+
+    return read
 
 
 def _check(pairs: pd.DataFrame) -> None:
