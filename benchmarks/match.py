@@ -55,6 +55,7 @@ def main() -> None:
     parser.add_argument("--profiles", type=int, default=2, help="profiles a KOL, at most")
     parser.add_argument("--plan", action="store_true", help="plan the budgets too")
     parser.add_argument("--chunk", type=int, default=25_000, help="pairs held at once")
+    parser.add_argument("--candidates", type=int, help="KOLs of each brief that are ranked")
     parser.add_argument("--lake", action="store_true", help="write the roster, and read it by KOL")
     parser.add_argument("--memory", type=float, help="GB that the run may take")
     parser.add_argument("--stop", type=float, help="seconds after which no more briefs are begun")
@@ -84,7 +85,7 @@ def _asked(arguments: argparse.Namespace, kols: int, briefs: int) -> dict[str, A
     """Run one row in a process of its own."""
     flags = [f"--{name}" for name, on in vars(arguments).items() if on is True]
     command = [sys.executable, __file__, "--row", "--kols", str(kols), "--briefs", str(briefs)]
-    for name in ("posts", "profiles", "chunk", "work", "memory", "stop"):
+    for name in ("posts", "profiles", "chunk", "candidates", "work", "memory", "stop"):
         if getattr(arguments, name) is not None:
             command += [f"--{name}", str(getattr(arguments, name))]
     told = subprocess.run(
@@ -132,8 +133,13 @@ def _row(arguments: argparse.Namespace) -> dict[str, Any]:
         tables = big_tables(world, kols, briefs, **size)
     read = time.process_time() - started
     matcher, embeddings = Matcher.load(arguments.work / "model"), embeddings_in(arguments.work)
-    chunked = matcher.config.serving.model_copy(update={"chunk_pairs": arguments.chunk})
-    matcher = replace(matcher, config=matcher.config.model_copy(update={"serving": chunked}))
+    changed: dict[str, Any] = {
+        "serving": matcher.config.serving.model_copy(update={"chunk_pairs": arguments.chunk})
+    }
+    if arguments.candidates:
+        size = {"candidates": arguments.candidates}
+        changed["retrieval"] = matcher.config.retrieval.model_copy(update=size)
+    matcher = replace(matcher, config=matcher.config.model_copy(update=changed))
     before = held_bytes()
     with Watch() as watch:
         matched = _matched(matcher, tables, world, embeddings, open_ids(briefs), arguments)

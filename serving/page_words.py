@@ -133,6 +133,11 @@ LABELS: dict[str, Text] = {
         "横轴为预算，纵轴为{value}；阴影为八成把握区间，圆点为当前档位",
         "Budget across, {value} up; the band is the 80% interval, the dot this step",
     ),
+    "plan.curve.flat": Text(
+        "{budget}以上再加预算，产出基本不变：在投放条件内，没有其他达人能明显增加产出",
+        "Beyond {budget} more budget brings hardly more: within the brief’s limits nobody else "
+        "would add to it",
+    ),
     "plan.split": Text("费用分布", "Where the money goes"),
     "plan.notes": Text("要点", "Notes"),
     "plan.left": Text("未入选达人与入选价", "Left out, and the price at which they would enter"),

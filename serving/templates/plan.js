@@ -125,7 +125,14 @@ function curve() {
     s("path", { d: line((plan) => plan.value), fill: "none", stroke: HUES[0], "stroke-width": 2, "stroke-linejoin": "round" }),
     told_plans.map((plan) => s("circle", { cx: across(plan.budget), cy: y.place(plan.value), r: plan === now ? 5 : 2.6, fill: plan === now ? HUES[0] : "#fff", stroke: HUES[0], "stroke-width": plan === now ? 0 : 1.5 })),
     clear.map((plan) => s("text", { class: plan === now ? "label" : "", x: across(plan.budget), y: height - 6, "text-anchor": across(plan.budget) > width - 40 ? "end" : across(plan.budget) < left + 20 ? "start" : "middle" }, brief_money(plan.budget, plan.currency))),
-  ))];
+  )), flat_from(told_plans)];
+}
+
+// Says from which budget on the curve stays where it is; null while more budget still brings more.
+function flat_from(plans) {
+  const most = last(plans).value;
+  const first = plans.find((plan) => plan.value >= most * 0.995);
+  return first === last(plans) ? null : h("p", { class: "about" }, t("plan.curve.flat", { budget: brief_money(first.budget, first.currency) }));
 }
 
 const SPLITS = {
