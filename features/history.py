@@ -107,12 +107,21 @@ class History:
     def brands_named(self, names: pd.Series[Any]) -> Ints:
         """Return the code of each brand, called by its id or its name; -1 where unknown."""
         codes = codes_in(self.brand_ids, names)
+        by_name = codes_in(self.brand_ids, [self._brands_by_name.get(name) for name in names])
+        return np.where(codes >= 0, codes, by_name)
+
+    @cached_property
+    def brand_names(self) -> dict[Any, str]:
+        """What each brand is called, by its id: by the first brief that tells."""
+        told = self.briefs.dropna(subset=["brand_name"]).drop_duplicates("brand_id")
+        return dict(zip(told["brand_id"], told["brand_name"], strict=True))
+
+    @cached_property
+    def _brands_by_name(self) -> dict[Any, Any]:
         called = self.briefs[["brand_name", "brand_id"]].dropna().drop_duplicates()
         # A name that several brands bear names none of them.
         called = called.drop_duplicates("brand_name", keep=False)
-        ids = dict(zip(called["brand_name"], called["brand_id"], strict=True))
-        by_name = codes_in(self.brand_ids, [ids.get(name) for name in names])
-        return np.where(codes >= 0, codes, by_name)
+        return dict(zip(called["brand_name"], called["brand_id"], strict=True))
 
     @cached_property
     def brief_brand(self) -> Ints:

@@ -68,12 +68,8 @@ def returns(
     found = np.full((len(asked), len(_OF), len(QUANTILES)), np.nan)
     for row, figures in enumerate(futures(forecaster, signals, asked, draws=draws, seed=seed)):
         # Of counts a quantile is a count; an infinite cost is not mixed with finite ones.
-        found[row] = [
-            np.quantile(figures[name], QUANTILES, method="inverted_cdf")
-            if np.isfinite(figures[name]).any() and not np.isnan(figures[name]).any()
-            else np.full(len(QUANTILES), np.nan)
-            for name in _OF
-        ]
+        drawn = np.stack([figures[name] for name in _OF])
+        found[row] = np.quantile(drawn, QUANTILES, axis=1, method="inverted_cdf").T
     found[np.isinf(found)] = np.nan
     columns = [f"{name}_p{round(100 * share)}" for name in _OF for share in QUANTILES]
     flat = found.reshape(len(asked), len(columns))

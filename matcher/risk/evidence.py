@@ -226,8 +226,7 @@ def _delivery(row: Any) -> Text:
 
 
 def _rival(files: Files, place: int) -> list[Text]:
-    names = files.history.briefs.dropna(subset=["brand_name"]).drop_duplicates("brand_id")
-    called = dict(zip(names["brand_id"], names["brand_name"], strict=True))
+    called = files.history.brand_names
     told = []
     for row in files.rival_work(place).iloc[::-1].head(MOST).itertuples(index=False):
         name = excerpt(str(called.get(row.brand_id, row.brand_id)))
