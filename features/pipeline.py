@@ -22,8 +22,8 @@ from features.view import View
 _PAIRS = 16_384
 """Pairs of a chunk at most: no more cells than `features.view` looks at in one go."""
 _MOMENTS = 512
-"""Moments of a chunk at most. What became known of the whole roster between the first and the last is
-laid out at once, and some of it gone over for each moment."""
+"""Moments of a chunk at most. What became known of the roster from the first to the last is laid
+out at once, and some of it gone over for each moment."""
 
 
 class FeaturePipeline:
@@ -183,10 +183,11 @@ class FeaturePipeline:
         """
         time = micros(pairs["as_of"])
         order = np.argsort(time, kind="stable")
+        sorted_already = bool((order[1:] > order[:-1]).all())
         # Column by column, as frames hold it.
         table = np.empty((len(self.names), len(pairs)))
         for chunk in _chunks(time[order]):
-            rows = order[chunk]
+            rows = chunk if sorted_already else order[chunk]
             table[:, rows] = self.transform(pairs.iloc[rows], history).to_numpy().T
             done(chunk.stop)
         return pd.DataFrame(table.T, index=pairs.index, columns=self.names, copy=False)

@@ -300,7 +300,7 @@ def posts_of(
         used = np.unique(codes)
         used = used[used >= 0]
         place = np.where(codes < 0, -1, np.searchsorted(used, codes))
-        places = _places(recent.log, used, embeddings)
+        places = text_places(recent.log, used, embeddings)
         vectors = embeddings.at(places)
         told = np.append(vectors.any(axis=1), False)
         yield (
@@ -319,7 +319,7 @@ class _Places:
         return blank((len(log.texts[1]),), np.int32)
 
 
-def _places(log: PostLog, codes: Ints, embeddings: Embeddings) -> Ints:
+def text_places(log: PostLog, codes: Ints, embeddings: Embeddings) -> Ints:
     """Return `Embeddings.places` of texts by code; a text is looked up once for all calls."""
     # As long as the shelf is the same a place holds. Room starts with zeros: places are put two up.
     known = log.once(_Places(embeddings.shelf()))
