@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import features.pipeline
 import features.view
 from features.columns import TIME
 from features.config import FeatureConfig
@@ -114,6 +115,29 @@ def test_pairs_of_many_moments_are_those_of_each(world: World, word_embeddings: 
     for _, some in pairs.groupby("as_of"):
         alone = pipeline.transform(some, History(world.tables))
         pd.testing.assert_frame_equal(alone, together.loc[some.index], check_exact=True)
+
+
+@pytest.mark.parametrize(("pairs_at_once", "moments_at_once"), [(7, 100), (100, 2), (3, 1)])
+def test_chunks_change_no_digit(
+    world: World,
+    word_embeddings: Embeddings,
+    monkeypatch: pytest.MonkeyPatch,
+    pairs_at_once: int,
+    moments_at_once: int,
+) -> None:
+    times = [world.as_of - pd.Timedelta(days=days) for days in (400, 300, 300, 90, 1, 0)]
+    pairs = pd.concat([_pairs(world, time).head(9) for time in times], ignore_index=True)
+    pairs = pairs.sample(frac=1, random_state=2)
+    pipeline = FeaturePipeline(FeatureConfig(), word_embeddings)
+    expected = pipeline.transform(pairs, History(world.tables))
+    monkeypatch.setattr(features.pipeline, "_PAIRS", pairs_at_once)
+    monkeypatch.setattr(features.pipeline, "_MOMENTS", moments_at_once)
+    done: list[int] = []
+    for asked in (pairs, pairs.sort_values("as_of"), pairs.head(0)):
+        found = pipeline.transform_in_chunks(asked, History(world.tables), done.append)
+        pd.testing.assert_frame_equal(found, expected.loc[asked.index], check_exact=True)
+    assert done[-1] == len(pairs)
+    assert len(done) >= 2 * len(pairs) / pairs_at_once
 
 
 def test_a_process_knows_what_it_holds() -> None:
