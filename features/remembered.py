@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from features.spill import blank
+
 Array = npt.NDArray[Any]
 Ints = npt.NDArray[np.int64]
 
 
 class Remembered:
-    """Rows of several arrays by number.
+    """Rows of several arrays by number; in files if they are large.
 
     Parameters
     ----------
@@ -69,7 +71,7 @@ class Remembered:
             held = self._held.get(name, values)
             if first + count > len(held) or name not in self._held:
                 # Twice as much each time: a row is moved once or twice, however many come.
-                room = np.empty((max(first + count, 2 * first), *held.shape[1:]), held.dtype)
+                room = blank((max(first + count, 2 * first), *held.shape[1:]), held.dtype)
                 room[:first] = held[:first]
                 self._held[name] = room
             self._held[name][first : first + count] = values

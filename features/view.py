@@ -239,7 +239,7 @@ class Cells:
     def quotes_past(self, owner: Ints, rows: Ints) -> Ints:
         """Return where among all times each of the valid quotes runs out, or its cell ends."""
         past = self.past[owner]
-        if self.until is None or len(self.times) == 1:
+        if self.until is None:
             return past
         until = micros(self.history.rates.frame["valid_until"].take(rows))
         ends = np.searchsorted(self.times, until)
@@ -349,8 +349,10 @@ def everybody(history: History, times: Ints, posts: int) -> Cells:
     same = np.flatnonzero(kol[1:] == kol[:-1])
     until[same] = moment[same + 1]
     there = history.kols.last(kol, times[moment]) >= 0
-    kol, moment, until = kol[there], moment[there], until[there]
-    return Cells(history, kol, times[moment], times, posts, until=until)
+    kol, moment = kol[there], moment[there]
+    return Cells(
+        history, kol, times[moment], times, posts, until=until[there] if count > 1 else None
+    )
 
 
 def cells_at(history: History, kol: Ints, time: Ints, posts: int) -> Cells:

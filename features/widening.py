@@ -140,7 +140,7 @@ def _samples(history: History, times: Ints, embeddings: Embeddings) -> Iterator[
     """Yield the sample of each moment; few texts change from one to the next."""
     codes = [history.sampled_texts(time, _SAMPLE) for time in times.tolist()]
     # As wide as there are texts, and quicker than to sort and to search.
-    place = np.zeros(len(history.posts.texts[1]), dtype=np.int64)
+    place = np.zeros(len(history.posts.texts[1]), dtype=np.int32)
     for code in codes:
         place[code] = 1
     every = np.flatnonzero(place)
@@ -149,7 +149,7 @@ def _samples(history: History, times: Ints, embeddings: Embeddings) -> Iterator[
     bags, first, last = history.posts.bags.of(every)
     total, before = np.zeros(grid.shape[1]), np.zeros(len(every), dtype=bool)
     for code in codes:
-        rows = place[code]
+        rows = place[code].astype(np.int64)
         now = np.zeros(len(every), dtype=bool)
         now[rows] = True
         # Of whole numbers: what came and what went is all that the sum changes by.
