@@ -8,6 +8,7 @@ Results rest on the values of a group at a moment alone, exact to the last bit w
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -50,15 +51,15 @@ class Crowd:
         Where the values of each group start.
     value : ndarray of float64
         Values by group, ascending.
-    first, past : ndarray of int32
-        The moment from which each value is there, and the one from which it no longer is.
+    spells : tuple of ndarray of int32, optional
+        The moment from which each value is there, and the one from which it no longer is; ``None``
+        where all are there at moment 0 alone.
     """
 
     names: Ints
     start: Ints
     value: Floats
-    first: Moments
-    past: Moments
+    spells: tuple[Moments, Moments] | None
 
     @classmethod
     def of(cls, group: Ints, value: Floats, first: Ints, past: Ints) -> Crowd:
@@ -66,13 +67,11 @@ class Crowd:
         kept = np.flatnonzero((group >= 0) & ~np.isnan(value))
         order = kept[np.lexsort((value[kept], group[kept]))]
         names, start = np.unique(group[order], return_index=True)
-        return cls(
-            names,
-            np.append(start, len(order)).astype(np.int64),
-            spilled(value[order]),
-            spilled(first[order].astype(np.int32)),
-            spilled(past[order].astype(np.int32)),
-        )
+        spells = None
+        if (first[order] != 0).any() or (past[order] != 1).any():
+            spells = spilled(first[order].astype(np.int32)), spilled(past[order].astype(np.int32))
+        bounds = np.append(start, len(order)).astype(np.int64)
+        return cls(names, bounds, spilled(value[order]), spells)
 
     def stand(self, group: Ints, moment: Ints, own: Floats | None = None) -> Standing:
         """Tell how values stand in groups at moments.
@@ -87,15 +86,30 @@ class Crowd:
         counts = np.zeros((3, len(group)), dtype=np.int64)
         usual = np.full((2, len(group)), np.nan)
         if len(self.names):
-            from features.crowdkernel import look_around
+            from features.crowdkernel import look_around, place_among
 
             at = np.minimum(np.searchsorted(self.names, group), len(self.names) - 1)
             there = np.flatnonzero(self.names[at] == group)
-            order = there[np.lexsort((moment[there], at[there]))]
             value = np.full(len(group), np.nan) if own is None else own
-            spells = np.asarray(self.first), np.asarray(self.past)
-            look_around(self.value, spells, self.start, (at, moment, value), order, counts, usual)
+            if self.spells is None:
+                # A large roster of one moment is asked by every brief: nobody is gone over twice.
+                there = there[moment[there] == 0]
+                place_among(self.value, self.start, (at, value), there, counts)
+                usual[:, there] = self._usual[:, at[there]]
+            else:
+                order = there[np.lexsort((moment[there], at[there]))]
+                asked = (at, moment, value)
+                look_around(self.value, self.spells, self.start, asked, order, counts, usual)
         return Standing(*counts, *usual)
+
+    @cached_property
+    def _usual(self) -> Floats:
+        """Median of each group, all of it, and median distance from it."""
+        from features.crowdkernel import tell_usual
+
+        usual = np.empty((2, len(self.names)))
+        tell_usual(self.value, self.start, usual)
+        return usual
 
     def shares(self, group: Ints, moment: Ints, own: Floats) -> Floats:
         """Return the share of a group's values at a moment below each of `own`, equals half.

@@ -34,6 +34,38 @@ def _middle_distance(active: Floats, size: int, middle: float) -> float:
 
 
 @compiled()
+def _usual(ordered: Floats, size: int) -> tuple[float, float]:
+    """Return the median of ascending values, and their median distance from it."""
+    middle = (ordered[(size - 1) // 2] + ordered[size // 2]) / 2.0
+    return middle, _middle_distance(ordered, size, middle)
+
+
+@compiled()
+def tell_usual(values: Floats, start: Ints, usual: Floats) -> None:
+    """Write the median of each group, and the median distance from it, shape (2, groups).
+
+    Parameters are those of `look_around`; no group is empty.
+    """
+    for group in range(start.size - 1):
+        ordered = values[start[group] : start[group + 1]]
+        usual[0, group], usual[1, group] = _usual(ordered, ordered.size)
+
+
+@compiled()
+def place_among(
+    values: Floats, start: Ints, asked: tuple[Ints, Floats], order: Ints, counts: Ints
+) -> None:
+    """Write how values stand in whole groups, as `look_around` does for those there at a moment."""
+    group, own = asked
+    for question in order:
+        ordered = values[start[group[question]] : start[group[question] + 1]]
+        counts[0, question] = ordered.size
+        if not np.isnan(own[question]):
+            counts[1, question] = np.searchsorted(ordered, own[question])
+            counts[2, question] = np.searchsorted(ordered, own[question], side="right")
+
+
+@compiled()
 def look_around(
     values: Floats,
     spells: tuple[Moments, Moments],
@@ -77,8 +109,7 @@ def look_around(
                     active[size] = values[place]
                     size += 1
             if size:
-                middle = (active[(size - 1) // 2] + active[size // 2]) / 2.0
-                apart = _middle_distance(active, size, middle)
+                middle, apart = _usual(active, size)
         counts[0, question] = size
         if size:
             usual[0, question], usual[1, question] = middle, apart

@@ -43,10 +43,20 @@ def test_of_one_moment_it_is_the_median_of_groups_to_the_last_bit(seed: int, siz
     now = np.zeros(size, dtype=np.int64)
     names, middle = group_medians(group, value)
     usual = look_up(names, middle, group)
-    found = Crowd.of(group, value, now, now + 1).stand(group, now)
+    crowd = Crowd.of(group, value, now, now + 1)
+    assert crowd.spells is None
+    found = crowd.stand(group, now)
     np.testing.assert_array_equal(found.median, usual)
     names, apart = group_medians(group, np.abs(value - usual))
     np.testing.assert_array_equal(found.spread, look_up(names, apart, group))
+    # Those of a moment are those of the same moment among others.
+    among = Crowd.of(group, value, now, now + 2)
+    assert (among.spells is None) == (not (group >= 0).any())
+    for asked in (value, rng.normal(size=size)):
+        one, other = crowd.stand(group, now, asked), among.stand(group, now + 1, asked)
+        for name in ("count", "below", "upto", "median", "spread"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    assert not crowd.stand(group, now + 1).count.any()
 
 
 def test_nobody_is_nowhere() -> None:
