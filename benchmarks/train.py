@@ -1,16 +1,17 @@
 """Measure training: signals of past pairs, the ranker's forest at millions of rows, history joins.
 
-    python benchmarks/train.py pairs --pairs 20000 200000 --work /tmp/training
+    python benchmarks/train.py pairs --asked 400x50 400x500 40000x50 --work /tmp/training
     python benchmarks/train.py forest --rows 200000 2000000 --work /tmp/training
     python benchmarks/train.py joins --kols 500000 --seen 100 --peers --work /tmp/training
 
 Every row is a process of its own, so that its peak memory is that of the row alone. Seconds are of
 the processor, one thread.
 
-``pairs``: pairs of a simulated market's briefs and KOLs, each asked about as of its brief's
-decision as training asks, and as many as of one moment as serving asks, by the same
-`FeaturePipeline.transform`; in chunks, of which only a sum is kept. Both with nothing kept of
-anybody (serving keeps its roster beside that: `benchmarks/match.py`).
+``pairs``: pairs of a simulated market's KOLs and of briefs, so many a brief, each asked about as of
+its brief's decision as training asks, and as many as of one moment as serving asks, by the same
+`FeaturePipeline.transform_in_chunks` into one table. More briefs than the market has are copies of
+its briefs with texts and moments of their own. All texts are encoded before, and timelines built;
+nothing else is known of anybody (serving keeps its roster: `benchmarks/match.py`).
 
 ``forest``: `Forest.fit` on a made-up table.
 
@@ -43,19 +44,19 @@ from growing import PARAMS
 from match import Watch
 from post_lake import BEGUN, kol_names, post_lake
 
+from features.columns import TIME
 from features.history import History
 from features.lake import Lake
 from features.memory import held_bytes, peak_bytes
 from features.pipeline import FeaturePipeline
-from features.simulate import simulate
+from features.simulate import World, simulate
+from features.tables import Tables
 from features.timeline import DAY
 from features.vectors import Embeddings, VectorStore
 from matcher.config import Config
 from matcher.forest import Forest
 from training.labels import question_times
 
-CHUNK = 20_000
-"""Pairs whose signals are made at once."""
 LIST = 50
 """Rows of a brief in the made-up table."""
 QUESTIONS = 100_000
@@ -64,7 +65,8 @@ QUESTIONS = 100_000
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=["pairs", "forest", "joins"])
-    parser.add_argument("--pairs", type=int, nargs="+", default=[20_000, 200_000])
+    asked = ["400x50", "400x500", "40000x50"]
+    parser.add_argument("--asked", nargs="+", default=asked, help="briefs x pairs of each")
     parser.add_argument("--rows", type=int, nargs="+", default=[200_000, 2_000_000])
     parser.add_argument("--columns", type=int, default=100)
     parser.add_argument("--trees", type=int, default=20)
@@ -94,7 +96,12 @@ def main() -> None:
 def _asked(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     if arguments.what == "pairs":
         ways = ("training", "serving")
-        return [{"way": "pairs", "as_of": w, "count": n} for n in arguments.pairs for w in ways]
+        sizes = [tuple(map(int, size.split("x"))) for size in arguments.asked]
+        return [
+            {"way": "pairs", "as_of": way, "briefs": briefs, "each": each}
+            for briefs, each in sizes
+            for way in ways
+        ]
     if arguments.what == "forest":
         return [{"way": "forest", "rows": n} for n in arguments.rows]
     ways = ["kolmatch", *(["DuckDB", "Arrow"] if arguments.peers else [])]
@@ -126,36 +133,69 @@ def _timed(told: dict[str, Any], name: str, unit: str = "s", of: float = 1.0) ->
 # -- signals ---------------------------------------------------------------------------------
 
 
-def _pairs(arguments: argparse.Namespace, as_of: str, count: int) -> dict[str, Any]:
+def _pairs(arguments: argparse.Namespace, as_of: str, briefs: int, each: int) -> dict[str, Any]:
     """Make signals of drawn pairs, as of each brief's decision or of one moment."""
     world = simulate(kols=1_000, briefs=400, seed=0)
-    tables, config = world.tables, Config(seed=0)
+    tables, asked = _asking(world, briefs)
     history = History(tables)
     embeddings = Embeddings(DrawnEncoder(), VectorStore(arguments.work / "vectors"))
-    pipeline = FeaturePipeline(config.features, embeddings)
-    asked = question_times(tables).dropna()
-    rng = np.random.default_rng(0)
-    brief = rng.integers(0, len(asked), count)
-    if as_of == "serving":
-        asked = pd.Series(world.as_of, index=asked.index)
-    # By brief, as training has them: what one question asks stands together.
-    brief.sort()
-    kol = rng.integers(0, len(history.kol_ids), count)
+    _encode(history, embeddings)
+    pipeline = FeaturePipeline(Config(seed=0).features, embeddings)
+    count = briefs * each
+    brief = np.repeat(np.arange(briefs), each)
+    kol = np.random.default_rng(0).integers(0, len(history.kol_ids), count)
     pairs = pd.DataFrame(
         {
             "brief_id": asked.index.to_numpy()[brief],
             "kol_id": history.kol_ids.to_numpy()[kol],
-            "as_of": asked.to_numpy()[brief],
+            "as_of": asked.array[brief],
         }
     )
-    pipeline.transform(pairs.iloc[:: max(count // 1_000, 1)], history)  # texts, timelines, loops
-    told: dict[str, Any] = {"as of": as_of, "pairs": count, "posts": len(tables.posts)}
-    total = 0.0
+    if as_of == "serving":
+        pairs["as_of"] = pd.Series(world.as_of, index=pairs.index).astype(TIME)
+    # Timelines and compiled loops, at a moment that nobody asks about.
+    few = pairs.head(20)
+    pipeline.transform(few.assign(as_of=few["as_of"] - pd.Timedelta(1, unit="us")), history)
+    told: dict[str, Any] = {"as of": as_of, "briefs": briefs, "pairs": count}
+    told["moments"] = int(pairs["as_of"].nunique())
+    held = held_bytes()
     with _timed(told, "signals", "us a pair", count / 1e6):
-        for start in range(0, count, CHUNK):
-            signals = pipeline.transform(pairs.iloc[start : start + CHUNK], history)
-            total += float(np.nansum(signals.to_numpy()))
-    return told | {"columns": signals.shape[1], "sum": total}
+        signals = pipeline.transform_in_chunks(pairs, history)
+    told["s"] = round(told["signals us a pair"] * count / 1e6, 1)
+    told["before GB"] = round(held / 1e9, 2)
+    told["table GB"] = round(signals.shape[0] * signals.shape[1] * 8 / 1e9, 2)
+    total = sum(float(np.nansum(signals[name].to_numpy())) for name in signals)
+    return told | {"columns": signals.shape[1], "posts": len(tables.posts), "sum": total}
+
+
+def _asking(world: World, count: int) -> tuple[Tables, pd.Series[Any]]:
+    """Return tables with so many briefs that ask, and when each does, in the order of time.
+
+    The market's own, or copies of them: each with a text of its own, decided at a moment of its
+    own, drawn evenly from the time over which the market's were.
+    """
+    tables = world.tables
+    asked = question_times(tables).dropna().sort_values(kind="stable")
+    if count <= len(asked):
+        return tables, asked.head(count)
+    span = (asked.max() - asked.min()) / pd.Timedelta(1, unit="us")
+    drawn = np.sort(np.random.default_rng(1).integers(0, int(span), count))
+    own = tables.briefs.set_index("brief_id", drop=False).loc[asked.index]
+    made = own.take(np.arange(count) % len(own)).reset_index(drop=True)
+    names = pd.Series([f"m{n:06d}" for n in range(count)])
+    made = made.assign(brief_id=names, text=made["text"].fillna("") + " " + names)
+    briefs = pd.concat([tables.briefs, made], ignore_index=True)
+    times = asked.min() + pd.to_timedelta(drawn, unit="us")
+    tables = tables.replace(briefs=briefs.astype(tables.briefs.dtypes.to_dict()))
+    return tables, pd.Series(times, index=names).astype(TIME)
+
+
+def _encode(history: History, embeddings: Embeddings) -> None:
+    """Put the vectors of all texts into the store: the encoder is not what is timed."""
+    embeddings.places(history.posts.texts[1])
+    embeddings.places(history.kols.frame["bio"].dropna().unique())
+    briefs = history.briefs[["title", "text"]].fillna("")
+    embeddings.places(["\n".join(parts) for parts in briefs.itertuples(index=False)], "query")
 
 
 # -- forest ----------------------------------------------------------------------------------

@@ -159,7 +159,7 @@ class History:
         """Posts by KOL."""
         return PostLog(self._of_kols(self.tables.posts, "observed_at", "post_id"))
 
-    def sampled_texts(self, time: int, count: int) -> tuple[str, ...]:
+    def sampled_texts(self, time: int, count: int) -> Ints:
         """Return some of the distinct texts of posts that were known strictly before a time.
 
         Those whose content hash is lowest: a text is in or out whatever the others' order, and
@@ -171,23 +171,31 @@ class History:
             Microseconds since 1970.
         count : int
             How many at most; all, if they are fewer.
+
+        Returns
+        -------
+        ndarray of int64
+            Codes of texts as in `PostLog.texts`, by content hash.
         """
-        (key, known), names = self._text_keys, self.posts.texts[1]
-        codes = np.flatnonzero(known < time)
-        codes = codes[np.argsort(key[codes], kind="stable")]
-        codes = codes[np.flatnonzero(np.diff(key[codes], prepend=np.uint64(0)) != 0)]
-        return tuple(names[code] for code in codes[:count].tolist())
+        code, known = self._texts_by_hash
+        found, start = np.empty(0, dtype=np.int64), 0
+        # Those wanted are among the first, unless most came later.
+        while start < len(known) and len(found) < count:
+            some = np.flatnonzero(known[start : start + 4 * count] < time) + start
+            found, start = np.append(found, some), start + 4 * count
+        return np.asarray(code[found[:count]], dtype=np.int64)
 
     @cached_property
-    def _text_keys(self) -> tuple[npt.NDArray[np.uint64], Ints]:
-        """Content hash of each text of posts, and when it became known; never, if it says nothing.
+    def _texts_by_hash(self) -> tuple[npt.NDArray[np.int32], Ints]:
+        """Codes of the distinct texts of posts that say anything, and when each became known.
 
         A post of a KOL that nobody had seen a profile of is not known either.
         """
         seen, (code, names) = self.posts.seen, self.posts.texts
-        profiled = np.full(len(self.kol_ids), np.iinfo(np.int64).max)
+        never = np.iinfo(np.int64).max
+        profiled = np.full(len(self.kol_ids), never)
         np.minimum.at(profiled, self.kols.code, self.kols.at)
-        known = np.full(len(names), np.iinfo(np.int64).max)
+        known = np.full(len(names), never)
         for rows, kol in seen.blocks(_ROWS):
             np.minimum.at(known, code[rows], np.maximum(seen.at[rows], profiled[kol]))
         keys = Spill(np.uint64)
@@ -195,8 +203,14 @@ class History:
             part = names[start : start + _ROWS]
             keys.add(np.array([int(key[:16], 16) for key in text_keys(part)], dtype=np.uint64))
             silent = [start + at for at, text in enumerate(part) if not text.strip()]
-            known[silent] = np.iinfo(np.int64).max
-        return keys.done(), spilled(known)
+            known[silent] = never
+        key = keys.done()
+        # Equal texts of two KOLs may have two codes: the text is known with the earlier.
+        order = np.lexsort((known, key))
+        order = order[known[order] < never]
+        opens = np.ones(len(order), dtype=bool)
+        opens[1:] = key[order[1:]] != key[order[:-1]]
+        return spilled(order[opens].astype(np.int32)), spilled(known[order[opens]])
 
     @cached_property
     def rates(self) -> Timeline:

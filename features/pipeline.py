@@ -5,7 +5,7 @@ There is no mode. What a pair may know depends on its ``as_of`` alone.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator
 
 import numpy as np
 import pandas as pd
@@ -15,8 +15,15 @@ from features.history import History
 from features.projection import Projection
 from features.signals import FAMILIES, Family, Side, affinity_family
 from features.tables import Tables
+from features.timeline import Ints, micros
 from features.vectors import Embeddings
 from features.view import View
+
+_PAIRS = 16_384
+"""Pairs of a chunk at most: no more cells than `features.view` looks at in one go."""
+_MOMENTS = 512
+"""Moments of a chunk at most. What became known of the roster from the first to the last is laid
+out at once, and some of it gone over for each moment."""
 
 
 class FeaturePipeline:
@@ -153,3 +160,45 @@ class FeaturePipeline:
             for name in expected:
                 columns[f"{family.name}.{name}"] = np.asarray(signals[name], dtype=np.float64)
         return pd.DataFrame(columns, index=view.index, columns=self.names, dtype="float64")
+
+    def transform_in_chunks(
+        self,
+        pairs: pd.DataFrame,
+        history: History,
+        done: Callable[[int], None] = lambda pairs: None,
+    ) -> pd.DataFrame:
+        """Return what `transform` does, to the last bit, whatever the number of pairs and moments.
+
+        Pairs are looked at in the order of time, some at once: beside the result, memory does not
+        grow with them.
+
+        Parameters
+        ----------
+        pairs : pandas.DataFrame
+            PAIRS, in any order.
+        history : History
+            The past.
+        done : callable
+            Told after each chunk how many pairs are done.
+        """
+        time = micros(pairs["as_of"])
+        order = np.argsort(time, kind="stable")
+        sorted_already = bool((order[1:] > order[:-1]).all())
+        # Column by column, as frames hold it.
+        table = np.empty((len(self.names), len(pairs)))
+        for chunk in _chunks(time[order]):
+            rows = chunk if sorted_already else order[chunk]
+            table[:, rows] = self.transform(pairs.iloc[rows], history).to_numpy().T
+            done(chunk.stop)
+        return pd.DataFrame(table.T, index=pairs.index, columns=self.names, copy=False)
+
+
+def _chunks(time: Ints) -> Iterator[slice]:
+    """Cut ascending times into slices of so many rows and distinct times at most."""
+    moment = np.cumsum(np.diff(time, prepend=time[:1]) != 0)
+    start = 0
+    while start < len(time):
+        past = int(np.searchsorted(moment, moment[start] + _MOMENTS))
+        stop = min(start + _PAIRS, past)
+        yield slice(start, stop)
+        start = stop

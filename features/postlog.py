@@ -7,7 +7,7 @@ never changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
@@ -18,6 +18,7 @@ import pandas as pd
 
 from features.lexicon import BagStore
 from features.ragged import starts
+from features.remembered import Remembered
 from features.spill import Spill, Texts, TextSpill
 from features.timeline import DAY, Bools, Floats, Ints, Timeline, lower_bounds, micros, pick
 from features.wordlists import WORDLISTS, wordlist
@@ -31,6 +32,11 @@ _ROWS = 262_144
 """Observations whose texts and ids are held at once."""
 _HELD_BYTES = 64 << 20
 """Bytes of all those finds."""
+_STATE_BYTES = 32 << 20
+"""Bytes that are kept of what one maker tells of states of posts: shapes of 65,000 profiles, or one
+number each of a million."""
+_STATE_MAKERS = 16
+"""Makers whose answers are kept."""
 _HASHTAG = r"#\s?([^\s#,.，。、!！]+)"
 
 
@@ -87,6 +93,7 @@ class PostLog:
         self._sighting = sighting.done()
         self._sighted = starts(sightings.done())
         self._made: dict[Callable[[PostLog], Any], Any] = {}
+        self._states: dict[Any, Remembered] = {}
         self._flags: dict[str, Floats] = {}
         self._held: dict[tuple[str, ...], npt.NDArray[np.int8]] = {}
 
@@ -123,6 +130,25 @@ class PostLog:
             live, at = live[on], candidates[on, -1] - 1
             # The next step begins one post further back, which may be another KOL's.
         return Recent(self, self._latest_sighting(posts, ends))
+
+    def of_states(
+        self, make: Callable[[Recent], Mapping[str, npt.NDArray[Any]]], ends: Ints, count: int
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Return ``make(recent(ends, count))``, working out what was not asked about of late.
+
+        Parameters
+        ----------
+        make : callable
+            Gives values by row of posts, each resting on that row alone. Known by what it equals.
+        ends, count
+            Those of `recent`, the ends distinct and ascending.
+        """
+        # Whoever was asked last stands last.
+        kept = self._states.pop((make, count), None) or Remembered(_STATE_BYTES)
+        self._states[make, count] = kept
+        if len(self._states) > _STATE_MAKERS:
+            self._states.pop(next(iter(self._states)))
+        return kept.ask(ends, lambda some: make(self.recent(some, count)))
 
     def _latest_sighting(self, posts: Ints, ends: Ints) -> Ints:
         """Return the last observation of each post before the end of its window."""

@@ -21,9 +21,10 @@ import numpy.typing as npt
 from features.clusters import COSINE_STEPS, WEIGHT_STEPS, find_subjects, find_topics
 from features.config import FeatureConfig
 from features.history import History
-from features.postlog import Recent
+from features.postlog import PostLog, Recent
 from features.shelf import Shelf
 from features.similarity import GRID, laid_on_grid
+from features.spill import blank
 from features.statistics import ratio, row_mean, row_quantile, where
 from features.timeline import Bools, Floats, Ints
 from features.vectors import Embeddings, Vectors
@@ -163,16 +164,23 @@ class Shapes:
 
     def __call__(self, cells: Cells) -> dict[str, npt.NDArray[Any]]:
         """Return the fields of `Shape` by cell, and the ``place`` of each post's text."""
-        parts = []
-        for _, posts in posts_of(cells.recent, self.embeddings, self.config):
-            found = shape(posts, self.config.topics)
+        return cells.of_states(_OfStates(self))
+
+
+@dataclass(frozen=True)
+class _OfStates:
+    """Works out the shapes of states; ask with `Cells.of_states`."""
+
+    asked: Shapes
+
+    def __call__(self, recent: Recent) -> dict[str, npt.NDArray[Any]]:
+        parts, config = [], self.asked.config
+        for _, posts in posts_of(recent, self.asked.embeddings, config):
+            found = shape(posts, config.topics)
             told = {field.name: getattr(found, field.name) for field in fields(Shape)}
             place = np.append(posts.shelf_place, -1)[posts.place].astype(np.int32)
             parts.append(told | {"place": place})
-        return {
-            name: cells.of_posts(np.concatenate([part[name] for part in parts]))
-            for name in parts[0]
-        }
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def shapes_of(
@@ -287,20 +295,40 @@ def posts_of(
 ) -> Iterator[tuple[slice, Posts]]:
     """Look up recent posts and their vectors, a block of states at a time, in order."""
     weight, paid = post_weights(recent, config), recent.numbers("is_sponsored") == 1
-    names = recent.log.texts[1]
     for start in range(0, max(len(recent.rows), 1), _STATES):
         states = slice(start, min(start + _STATES, len(recent.rows)))
         codes = recent.texts[states]
         used = np.unique(codes)
         used = used[used >= 0]
         place = np.where(codes < 0, -1, np.searchsorted(used, codes))
-        places = embeddings.places(names[code] for code in used)
+        places = text_places(recent.log, used, embeddings)
         vectors = embeddings.at(places)
         told = np.append(vectors.any(axis=1), False)
         yield (
             states,
             Posts(places, vectors, place, np.where(told[place], weight[states], 0), paid[states]),
         )
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Makes room for where on a shelf texts' vectors are; ask with `PostLog.once`."""
+
+    shelf: Shelf
+
+    def __call__(self, log: PostLog) -> npt.NDArray[np.int32]:
+        return blank((len(log.texts[1]),), np.int32)
+
+
+def text_places(log: PostLog, codes: Ints, embeddings: Embeddings) -> Ints:
+    """Return `Embeddings.places` of texts by code; a text is looked up once for all calls."""
+    # As long as the shelf is the same a place holds. Room starts with zeros: places are put two up.
+    known = log.once(_Places(embeddings.shelf()))
+    new = codes[known[codes] == 0]
+    if len(new):
+        names = log.texts[1]
+        known[new] = embeddings.places(names[code] for code in new.tolist()) + 2
+    return known[codes].astype(np.int64) - 2
 
 
 def profile(posts: Posts, most: int) -> Profiles:

@@ -125,9 +125,10 @@ class Texts(Sequence[str]):
     def __getitem__(self, at: int | slice) -> str | list[str]:
         if isinstance(at, slice):
             return [self[i] for i in range(*at.indices(len(self)))]
-        if not -len(self) <= at < len(self):
+        size = len(self.start) - 1
+        if not -size <= at < size:
             raise IndexError(at)
-        place = at % len(self)
+        place = at % size
         told = self.told[self.start[place] : self.start[place + 1]].tobytes()
         return told.decode("utf-8", "surrogatepass")
 

@@ -5,7 +5,6 @@ Each result depends on the values of its own row or group only, taken in a fixed
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -66,75 +65,6 @@ def log(values: Floats) -> Floats:
 def where(condition: npt.ArrayLike, values: npt.ArrayLike) -> Floats:
     """Return values where a condition holds, NaN elsewhere."""
     return np.where(condition, np.asarray(values, dtype=np.float64), np.nan)
-
-
-@dataclass(frozen=True, eq=False)
-class Midranks:
-    """Known values of groups, laid out to say where another value would stand among them.
-
-    Attributes
-    ----------
-    values : ndarray of float64
-        Distinct values, ascending.
-    place : ndarray of int64
-        Group and rank of each value in one number, two numbers for each rank so that one can
-        point between; ascending.
-    """
-
-    values: Floats
-    place: Ints
-
-    @classmethod
-    def of(cls, group: Ints, values: Floats) -> Midranks:
-        """Lay out values; those of group -1 and unknown ones are left out."""
-        kept = (group >= 0) & ~np.isnan(values)
-        group, values = group[kept], values[kept]
-        known = np.unique(values)
-        size = 2 * len(known) + 2
-        return cls(known, np.sort(group * size + 2 * np.searchsorted(known, values) + 1))
-
-    def shares(self, group: Ints, own: Floats) -> Floats:
-        """Return the share of a group's values below each of `own`, equals counting half."""
-        size = 2 * len(self.values) + 2
-        base = group * size
-        first = np.searchsorted(self.place, base)
-        count = np.searchsorted(self.place, base + size) - first
-        lower = 2 * np.searchsorted(self.values, own, side="left") + 1
-        upper = 2 * np.searchsorted(self.values, own, side="right") + 1
-        low = np.searchsorted(self.place, base + lower)
-        high = np.searchsorted(self.place, base + upper)
-        below = (low - first + high - first) / 2.0
-        known = (group >= 0) & ~np.isnan(own)
-        return where(known, ratio(below, count.astype(np.float64)))
-
-
-def midrank_shares(group: Ints, own: Floats, peer_group: Ints, peers: Floats) -> Floats:
-    """Return the share of a group's known values that lie below a value, equals counting half.
-
-    Parameters
-    ----------
-    group : ndarray of int64, shape (n,)
-        Group to compare each value in; -1 for none.
-    own : ndarray of float64, shape (n,)
-        Values to place.
-    peer_group : ndarray of int64, shape (m,)
-        Group of each peer.
-    peers : ndarray of float64, shape (m,)
-        Values to compare with.
-
-    Returns
-    -------
-    ndarray of float64, shape (n,)
-        0-1; NaN where the value is unknown or its group has no known value.
-
-    Examples
-    --------
-    >>> values = np.array([1.0, 5.0, 9.0, 9.0])
-    >>> one = np.zeros(4, dtype=np.int64)
-    >>> midrank_shares(one, values, one, values).tolist()
-    [0.125, 0.375, 0.75, 0.75]
-    """
-    return Midranks.of(peer_group, peers).shares(group, own)
 
 
 def group_medians(group: Ints, values: Floats) -> tuple[Ints, Floats]:

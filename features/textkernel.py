@@ -254,14 +254,18 @@ def compare_words(
         As `compare` takes it.
     """
     left, right = pairs
+    first, last = 0, 0
     for pair in range(left.size):
-        first, last = asked[0][left[pair]], asked[1][left[pair]]
+        # What was said for the pair before stays as long as the text is the same.
+        if pair == 0 or left[pair] != left[pair - 1]:
+            _unsay(words, first, last, said)
+            first, last = asked[0][left[pair]], asked[1][left[pair]]
+            _say(words, first, last, said)
         start, stop = told[0][right[pair]], told[1][right[pair]]
         out[pair] = np.nan
         if last > first and stop > start:
-            _say(words, first, last, said)
             out[pair] = as_cosine(_common(bags, start, stop, said))
-            _unsay(words, first, last, said)
+    _unsay(words, first, last, said)
 
 
 class Seen(NamedTuple):

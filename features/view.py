@@ -18,15 +18,17 @@ import pandas as pd
 
 from features.columns import TIME
 from features.contract import PLATFORMS
+from features.crowd import Crowd
 from features.history import QUOTED_MODES, History, codes_in, tier_codes
 from features.postlog import Recent
 from features.ragged import starts
 from features.spill import FirstAsked, Spill
-from features.statistics import Midranks
+from features.statistics import where
 from features.timeline import (
     NEVER,
     Floats,
     Ints,
+    expand,
     lower_bounds,
     micros,
     pick,
@@ -68,6 +70,10 @@ class Cells:
         from there.
     place : ndarray of int64, shape (cells,), optional
         Where in `among` each of these is.
+    until : ndarray of int64, shape (cells,), optional
+        Where in `times` something new is known of each KOL, or the end of `times`: a cell that has
+        this stands for all the moments before it as well, in all that does not rest on the time
+        itself. By default a cell stands for its own moment.
     """
 
     history: History
@@ -77,6 +83,7 @@ class Cells:
     posts: int
     among: Cells | None = None
     place: Ints | None = None
+    until: Ints | None = None
     _made: dict[Callable[[Cells], Any], Any] = field(default_factory=dict)
     _rows: dict[Callable[[Cells], Any], FirstAsked] = field(default_factory=dict)
 
@@ -163,13 +170,16 @@ class Cells:
         """Position of each cell's time among all times."""
         return np.searchsorted(self.times, self.time).astype(np.int64)
 
+    @property
+    def past(self) -> Ints:
+        """Position among all times past the last moment that each cell stands for."""
+        return self.moment + 1 if self.until is None else self.until
+
     @cached_property
     def segment(self) -> Ints:
-        """One code for time, platform and tier: whom a KOL is compared with; -1 where unknown."""
+        """One code for platform and tier: whom a KOL is compared with; -1 where unknown."""
         known = ~(np.isnan(self.platform) | np.isnan(self.tier))
-        code = (self.moment * len(PLATFORMS) + np.nan_to_num(self.platform)) * 8 + np.nan_to_num(
-            self.tier
-        )
+        code = np.nan_to_num(self.platform) * 8 + np.nan_to_num(self.tier)
         return np.where(known, code, -1).astype(np.int64)
 
     @cached_property
@@ -188,6 +198,23 @@ class Cells:
         some = np.empty(len(ends), dtype=np.int64)
         some[which] = np.arange(len(which))
         return Recent(self.history.posts, rows[some].astype(np.int64))
+
+    def of_states(self, make: Callable[[Recent], Fields]) -> dict[str, npt.NDArray[Any]]:
+        """Return ``make(posts)`` by cell, worked out once for each state of knowledge.
+
+        Parameters
+        ----------
+        make : callable
+            Gives values by row of posts, each resting on that row alone.
+        """
+        ends, which = self._post_states
+        # Where a roster is kept, it keeps what it was asked.
+        told = (
+            self.history.posts.of_states(make, ends, self.posts)
+            if self.history.kept is None
+            else make(self.recent)
+        )
+        return {name: values[which] for name, values in told.items()}
 
     def of_posts(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Hand what was worked out for each row of `recent` to the cells."""
@@ -208,6 +235,15 @@ class Cells:
             owners.add(owner + start)
             found.add(rows[owner, quote])
         return owners.done(), found.done()
+
+    def quotes_past(self, owner: Ints, rows: Ints) -> Ints:
+        """Return where among all times each of the valid quotes runs out, or its cell ends."""
+        past = self.past[owner]
+        if self.until is None:
+            return past
+        until = micros(self.history.rates.frame["valid_until"].take(rows))
+        ends = np.searchsorted(self.times, until)
+        return np.where(until == NEVER, past, np.minimum(past, ends))
 
     @property
     def quotes(self) -> Ints:
@@ -295,11 +331,28 @@ def _platforms(history: History) -> Floats:
 
 
 def everybody(history: History, times: Ints, posts: int) -> Cells:
-    """Return the whole roster at each of some times: every KOL with a known profile."""
-    kol = np.tile(np.arange(len(history.kol_ids)), len(times))
-    at = np.repeat(times, len(history.kol_ids))
-    there = history.kols.last(kol, at) >= 0
-    return Cells(history, kol[there], at[there], times, posts)
+    """Return the whole roster over some times: every KOL with a known profile.
+
+    A KOL has a cell where it is first known, and one wherever anything more is known of its
+    profile, posts or quotes; each stands for the moments up to the next (`Cells.until`).
+    """
+    count = len(times)
+    everyone = np.arange(len(history.kol_ids) if count else 0)
+    found = [everyone * count]
+    for line in (history.kols, history.posts.seen, history.rates) if count > 1 else ():
+        start, stop = line.before(everyone, np.full(len(everyone), times[-1]))
+        known = line.before(everyone, np.full(len(everyone), times[0]))[1]
+        rows, kol = expand(np.maximum(start, known), stop)
+        found.append(kol * count + np.searchsorted(times, line.at[rows], side="right"))
+    kol, moment = np.divmod(np.unique(np.concatenate(found)), max(count, 1))
+    until = np.full(len(kol), count)
+    same = np.flatnonzero(kol[1:] == kol[:-1])
+    until[same] = moment[same + 1]
+    there = history.kols.last(kol, times[moment]) >= 0
+    kol, moment = kol[there], moment[there]
+    return Cells(
+        history, kol, times[moment], times, posts, until=until[there] if count > 1 else None
+    )
 
 
 def cells_at(history: History, kol: Ints, time: Ints, posts: int) -> Cells:
@@ -424,7 +477,7 @@ class View:
 
     @cached_property
     def peers(self) -> Cells:
-        """The whole roster at each distinct ``as_of``: every KOL with a known profile."""
+        """The whole roster over all distinct ``as_of``: every KOL with a known profile."""
         return self._kept or everybody(self.history, self._times, self.cells.posts)
 
     def percentile(self, make: Callable[[Cells], Floats]) -> Floats:
@@ -435,22 +488,18 @@ class View:
         Parameters
         ----------
         make : callable
-            Gives the values of cells.
+            Gives the values of cells, none of which rests on the time itself.
         """
         if self._kept is not None:
             return self.cells.once(_standing(make))
-        places = self.peers.whole(_ranked(make))
-        return places.shares(self.cells.segment, self.cells.once(make))
+        crowd = self.peers.whole(_crowd(make))
+        return crowd.shares(self.cells.segment, self.cells.moment, self.cells.once(make))
 
     def count_peers(self) -> Floats:
         """Return how many others each cell is compared with; NaN where nobody knows."""
-        segment = self.cells.segment
-        names, sizes = self.peers.whole(_segment_sizes)
-        if not len(names):
-            return np.full(len(segment), np.nan)
-        at = np.minimum(np.searchsorted(names, segment), len(names) - 1)
-        found = (names[at] == segment) & (segment >= 0)
-        return np.where(found, sizes[at] - 1.0, np.nan)
+        crowd = self.peers.whole(_crowd(_nobody_apart))
+        count = crowd.stand(self.cells.segment, self.cells.moment).count
+        return where(count > 0, count - 1.0)
 
     def brief_number(self, column: str) -> Floats:
         """Return a numeric column of each pair's brief."""
@@ -473,15 +522,15 @@ def _kept(history: History, times: Ints, posts: int, kol: Ints) -> tuple[Cells |
     return (kept, place) if known else (None, None)
 
 
-def _segment_sizes(peers: Cells) -> tuple[Ints, Ints]:
-    names, sizes = np.unique(peers.segment, return_counts=True)
-    return names, sizes
-
-
 @cache
-def _ranked(make: Callable[[Cells], Floats]) -> Callable[[Cells], Midranks]:
-    """Return what ranks the values of peers; one function for each `make`, to be known by."""
-    return lambda peers: Midranks.of(peers.segment, peers.once(make))
+def _crowd(make: Callable[[Cells], Floats]) -> Callable[[Cells], Crowd]:
+    """Return what lays out the values of peers; one function for each `make`, to be known by."""
+    return lambda peers: Crowd.of(peers.segment, peers.once(make), peers.moment, peers.past)
+
+
+def _nobody_apart(cells: Cells) -> Floats:
+    """Return the same value for each cell: who is to be counted only."""
+    return np.zeros(len(cells))
 
 
 @cache
@@ -490,7 +539,8 @@ def _standing(make: Callable[[Cells], Floats]) -> Callable[[Cells], Floats]:
 
     def shares(cells: Cells) -> Floats:
         every = cells if cells.among is None else cells.among
-        return every.whole(_ranked(make)).shares(cells.segment, cells.once(make))
+        crowd = every.whole(_crowd(make))
+        return crowd.shares(cells.segment, cells.moment, cells.once(make))
 
     return shares
 

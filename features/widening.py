@@ -12,22 +12,19 @@ other pairs nor what came later changes a digit.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from features.history import History
-from features.lexicon import bag_cosines, bundled_lexicon
+from features.lexicon import Bags, bundled_lexicon
+from features.profiles import text_places
 from features.shelf import Shelf
-from features.similarity import GRID, cosines, on_grid
-from features.timeline import Floats, Ints
-from features.vectors import Embeddings
+from features.similarity import GRID, on_grid
+from features.timeline import Bools, Floats, Ints
+from features.vectors import Embeddings, Vectors
 from features.view import View
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
 
 _SAMPLE = 2048
 """Texts compared with at a moment: four times as many find no more."""
@@ -73,12 +70,10 @@ def widened_briefs(
     keys = [(int(times[t]), texts[i]) for t, i in zip(at, of, strict=True)]
     if len(held) + len(keys) > _KEPT:
         held.clear()
-    for time in range(len(times)):
-        told = [texts[i] for i in of[at == time] if (int(times[time]), texts[i]) not in held]
-        own = np.nan_to_num(on_grid(embeddings.of(told, role="query"))) / GRID
-        sample = view.history.sampled_texts(int(times[time]), _SAMPLE) if told else ()
-        wide = _widened(own, told, sample, embeddings) if told else own
-        held |= {(int(times[time]), text): row for text, row in zip(told, wide, strict=True)}
+    new = np.flatnonzero([key not in held for key in keys])
+    if len(new):
+        wide = _widened(view.history, times[at[new]], of[new], texts, embeddings)
+        held |= {keys[n]: row for n, row in zip(new.tolist(), wide, strict=True)}
     rows = [held[key] for key in keys]
     return np.array(rows).reshape(len(keys), embeddings.width), which.astype(np.int64)
 
@@ -95,24 +90,109 @@ class _Held:
         return {}
 
 
-def _widened(own: Floats, texts: list[str], sample: tuple[str, ...], known: Embeddings) -> Floats:
-    """Widen briefs by one sample; `own` of shape (briefs, d), on the grid."""
-    vectors = known.of(sample)
-    of, every = np.arange(len(own)), np.tile(np.arange(len(sample)), (len(own), 1))
-    near = cosines(own, vectors, of, every)
-    worded = bag_cosines(bundled_lexicon().bags(texts), _bags(sample), of, every)
-    grid = np.nan_to_num(on_grid(vectors))
-    usual = grid.sum(axis=0) / max(len(sample), 1)
-    out = own.copy()
-    for row in range(len(own)):
-        weight = _closeness(near[row], worded[row])
-        heard = np.flatnonzero(weight)
-        if len(heard) and own[row].any():
-            # Whole numbers under 2**53: the sums are exact.
-            apart = (weight[heard] @ grid[heard]) / weight.sum() - usual
-            length = np.sqrt(np.square(apart).sum())
-            out[row] += _SHARE * apart / length if length > 0 else 0.0
+def _widened(
+    history: History, time: Ints, of: Ints, texts: list[str], embeddings: Embeddings
+) -> Floats:
+    """Widen briefs at moments; `of` is the place of each one's text among `texts`."""
+    briefs = _Briefs(texts, embeddings)
+    out = briefs.own[of]
+    times, at = np.unique(time, return_inverse=True)
+    order = np.argsort(at, kind="stable")
+    starts = np.searchsorted(at[order], np.arange(len(times) + 1))
+    for moment, sample in enumerate(_samples(history, times, embeddings)):
+        for row in order[starts[moment] : starts[moment + 1]].tolist():
+            weight = _closeness(*briefs.compared(int(of[row]), sample))
+            heard = np.flatnonzero(weight)
+            if len(heard) and out[row].any():
+                # Whole numbers under 2**53: the sums are exact.
+                close = sample.grid[sample.rows[heard]].astype(np.float64)
+                apart = (weight[heard] @ close) / weight.sum() - sample.usual
+                length = np.sqrt(np.square(apart).sum())
+                out[row] += _SHARE * apart / length if length > 0 else 0.0
     return out
+
+
+@dataclass(frozen=True, eq=False)
+class _Sample:
+    """The texts that are compared with at a moment.
+
+    Attributes
+    ----------
+    grid, told, bags, first, last
+        Vectors of texts on the grid, which of them point anywhere, and where their bags are; some
+        may be of other moments.
+    rows : ndarray of int64
+        Those of this moment.
+    usual : ndarray of float64, shape (d,)
+        Mean of their vectors, in steps of the grid.
+    """
+
+    grid: Vectors
+    told: Bools
+    bags: Bags
+    first: Ints
+    last: Ints
+    rows: Ints
+    usual: Floats
+
+
+def _samples(history: History, times: Ints, embeddings: Embeddings) -> Iterator[_Sample]:
+    """Yield the sample of each moment; few texts change from one to the next."""
+    codes = [history.sampled_texts(time, _SAMPLE) for time in times.tolist()]
+    # As wide as there are texts, and quicker than to sort and to search.
+    place = np.zeros(len(history.posts.texts[1]), dtype=np.int32)
+    for code in codes:
+        place[code] = 1
+    every = np.flatnonzero(place)
+    place[every] = np.arange(len(every))
+    grid, told = embeddings.on_grid(text_places(history.posts, every, embeddings))
+    bags, first, last = history.posts.bags.of(every)
+    total, before = np.zeros(grid.shape[1]), np.zeros(len(every), dtype=bool)
+    for code in codes:
+        rows = place[code].astype(np.int64)
+        now = np.zeros(len(every), dtype=bool)
+        now[rows] = True
+        # Of whole numbers: what came and what went is all that the sum changes by.
+        total += grid[now & ~before].sum(axis=0, dtype=np.float64)
+        total -= grid[before & ~now].sum(axis=0, dtype=np.float64)
+        before = now
+        yield _Sample(grid, told, bags, first, last, rows, total / max(len(rows), 1))
+
+
+class _Briefs:
+    """What briefs say, to be compared with samples.
+
+    Attributes
+    ----------
+    own : ndarray of float64, shape (briefs, d)
+        Their vectors, rounded to the grid; zero for a blank brief.
+    """
+
+    def __init__(self, texts: list[str], embeddings: Embeddings) -> None:
+        self.own = np.nan_to_num(on_grid(embeddings.of(texts, role="query"))) / GRID
+        self._grid = on_grid(self.own)
+        self._words, self._start = bundled_lexicon().bags_of(texts)
+        self._said = np.zeros(bundled_lexicon().columns, dtype=np.float32)
+
+    def compared(self, brief: int, sample: _Sample) -> tuple[Floats, Floats]:
+        """Return the cosines of a brief and each text of a sample, by vector and by words."""
+        from features.gridkernel import fill_cosines
+        from features.textkernel import compare_words
+
+        rows = sample.rows
+        near, worded = np.full((1, len(rows)), np.nan), np.empty(len(rows))
+        one = np.full(1, brief)
+        fill_cosines(self._grid, sample.grid, sample.told, one, rows[None, :], near)
+        compare_words(
+            (np.full(len(rows), brief), rows),
+            (self._start[:-1], self._start[1:]),
+            self._words,
+            (sample.first, sample.last),
+            sample.bags,
+            self._said,
+            worded,
+        )
+        return near[0], worded
 
 
 def _closeness(near: Floats, worded: Floats) -> Floats:
@@ -126,15 +206,9 @@ def _closeness(near: Floats, worded: Floats) -> Floats:
 def _standard(values: Floats) -> Floats:
     """Return values in standard deviations from their mean; 0 where unknown or all are equal."""
     known = ~np.isnan(values)
-    told = values[known]
-    spread = told.std() if len(told) else 0.0
-    out = np.zeros(len(values))
-    if spread > 0:
-        out[known] = (told - told.mean()) / spread
+    told, out = values[known], np.zeros(len(values))
+    if len(told):
+        apart = told - told.mean()
+        spread = np.sqrt(np.square(apart).mean())
+        out[known] = apart / spread if spread > 0 else 0.0
     return out
-
-
-@lru_cache(maxsize=2)
-def _bags(texts: tuple[str, ...]) -> csr_array:
-    # All briefs of a run ask the same sample.
-    return bundled_lexicon().bags(texts)

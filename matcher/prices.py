@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from features.history import QUOTED_MODES, History, codes_in
-from features.timeline import pick
+from features.timeline import expand, pick
 from features.view import Cells, View
 
 if TYPE_CHECKING:
@@ -103,10 +103,13 @@ def _quotes(peers: Cells) -> pd.DataFrame:
     """Return every valid quote of the roster at each time, with what it compares by."""
     history = peers.history
     cell, row = peers.valid_quotes()
+    # What a cell asks it asks at all moments that it stands for.
+    which, place = expand(peers.moment[cell], peers.quotes_past(cell, row))
+    cell, row = cell[place], row[place]
     return pd.DataFrame(
         {
             "kol": peers.kol[cell],
-            "moment": peers.moment[cell],
+            "moment": which,
             "mode": pick(history.rate_mode, row, -1),
             "currency": pick(history.rate_currency, row, -1),
             "tier": _code(peers.tier)[cell],

@@ -124,11 +124,12 @@ def learn_affinity(
     columns = pd.DataFrame(np.nan, index=examples.signals.index, columns=learned.names)
     pairs = examples.pairs
     rest = ~examples.pairs["brief_id"].isin(teaching).to_numpy()
-    columns[rest] = learned.transform(pairs[rest], history)
+    columns[rest] = learned.transform_in_chunks(pairs[rest], history)
     for held in folds:
         mine = ~rest & examples.pairs["brand_id"].isin(held).to_numpy()
         others = set(taught.pairs["brand_id"]) - held
-        columns[mine] = with_projections(others).transform(pairs[mine], history)
+        taught_by = with_projections(others)
+        columns[mine] = taught_by.transform_in_chunks(pairs[mine], history)
     whole = FeaturePipeline(
         pipeline.config, pipeline.embeddings, pipeline.families, learned.projections
     )

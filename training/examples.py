@@ -364,7 +364,10 @@ def build_examples(
 ) -> Examples:
     """Complete the graded pairs (`example_pairs`), with every pair's signals as of its decision."""
     pairs = example_pairs(tables, history, graded, config, seed, known_before)
-    progress("signals of past pairs", 0, len(pairs))
-    signals = pipeline.transform(pairs, history)
-    progress("signals of past pairs", len(pairs), len(pairs))
+
+    def done(count: int) -> None:
+        progress("signals of past pairs", count, len(pairs))
+
+    done(0)
+    signals = pipeline.transform_in_chunks(pairs, history, done)
     return Examples(pairs, signals)

@@ -102,4 +102,4 @@ def answers_of(
     told = told[told["known_at"] < cut].reset_index(drop=True)
     brand = history.tables.briefs.set_index("brief_id")["brand_id"]
     pairs = told.assign(brand_id=told["brief_id"].map(brand))
-    return Answers(pairs, pipeline.transform(pairs, history))
+    return Answers(pairs, pipeline.transform_in_chunks(pairs, history))

@@ -12,6 +12,7 @@ import pandas as pd
 from features.cells import load_toml
 from features.config import FeatureConfig
 from features.contract import AUDIENCE, PLATFORMS
+from features.crowd import Crowd
 from features.history import History, codes_in
 from features.postlog import PostLog, Recent
 from features.profiles import halves
@@ -77,9 +78,8 @@ def conduct(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signal
 
 
 def _of_cells(cells: Cells) -> Signals:
-    by_state = _of_posts(cells.recent)
     changed = changed_facts(cells).sum(axis=1).astype(np.float64)
-    return {name: cells.of_posts(values) for name, values in by_state.items()} | {
+    return cells.of_states(_of_posts) | {
         "jump": _jump(cells),
         "changed": where(earlier_profile(cells) >= 0, changed),
         "late": _late(cells),
@@ -221,18 +221,16 @@ def _jump(cells: Cells) -> Floats:
 
 def _out_of_band(view: View) -> Floats:
     """Place the engagement rate among peers, where there are enough of them."""
-    names, middle, spread = view.peers.whole(_usual_rates)
-    mine = view.cells.segment
-    away = log(view.cells.once(engagement_rate)) - look_up(names, middle, mine)
-    return where(view.count_peers() + 1 >= _LEAST_PEERS, ratio(away, look_up(names, spread, mine)))
+    usual = view.peers.whole(_usual_rates).stand(view.cells.segment, view.cells.moment)
+    away = log(view.cells.once(engagement_rate)) - usual.median
+    spread = np.maximum(1.4826 * usual.spread, _LEAST_SPREAD)
+    return where(view.count_peers() + 1 >= _LEAST_PEERS, ratio(away, spread))
 
 
-def _usual_rates(peers: Cells) -> tuple[Ints, Floats, Floats]:
-    """Return the segments of the roster, and middle and spread of log engagement rates there."""
-    rates, segment = log(peers.once(engagement_rate)), peers.segment
-    names, middle = group_medians(segment, rates)
-    _, apart = group_medians(segment, np.abs(rates - look_up(names, middle, segment)))
-    return names, middle, np.maximum(1.4826 * apart, _LEAST_SPREAD)
+def _usual_rates(peers: Cells) -> Crowd:
+    """Lay out the log engagement rates of the roster."""
+    rates = log(peers.once(engagement_rate))
+    return Crowd.of(peers.segment, rates, peers.moment, peers.past)
 
 
 def earlier_profile(cells: Cells) -> Ints:

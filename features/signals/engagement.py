@@ -35,19 +35,25 @@ def engagement(view: View, embeddings: Embeddings, config: FeatureConfig) -> Sig
 
 
 def _of_cells(cells: Cells) -> Signals:
-    recent = cells.recent
+    return cells.of_states(_of_posts) | {"rate": engagement_rate(cells)}
+
+
+def _of_posts(recent: Recent) -> dict[str, Floats]:
     views = recent.numbers("views")
-    by_state = {action: _rate(recent.numbers(action), views) for action in ACTIONS}
-    by_state["completion"] = row_mean(recent.numbers("completion_rate"))
+    told = {action: _rate(recent.numbers(action), views) for action in ACTIONS}
+    told["completion"] = row_mean(recent.numbers("completion_rate"))
     likes, comments = recent.numbers("likes"), recent.numbers("comments")
-    by_state["comments_per_like"] = _rate(comments, likes)
-    by_cell = {name: cells.of_posts(values) for name, values in by_state.items()}
-    return by_cell | {"rate": engagement_rate(cells)}
+    told["comments_per_like"] = _rate(comments, likes)
+    return told
 
 
 def engagement_rate(cells: Cells) -> Floats:
     """Return the shrunk engagement rate of each cell; ask with `Cells.once`."""
-    return np.asarray(cells.of_posts(rates_of(cells.recent)))
+    return cells.of_states(_rates)["rate"]
+
+
+def _rates(recent: Recent) -> dict[str, Floats]:
+    return {"rate": rates_of(recent)}
 
 
 def rates_of(recent: Recent, kept: Floats | None = None) -> Floats:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from features.config import FeatureConfig
+from features.postlog import Recent
 from features.signals.family import Signals
 from features.statistics import ratio, row_mean, where
 from features.timeline import DAY, NEVER, Floats, Ints, days_between, pick
@@ -30,19 +31,22 @@ def growth(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signals
 
 def _of_cells(cells: Cells) -> Signals:
     short, long = follower_growth(cells, 90), follower_growth(cells, 180)
-    views = np.log1p(cells.recent.numbers("views"))
     line = cells.history.kols
     start, stop = line.before(cells.kol, cells.time)
     first = pick(line.at, np.where(stop > start, start, -1), NEVER)
     latest = pick(line.at, stop - 1, NEVER)
-    return {
+    return cells.of_states(_of_posts) | {
         "followers_90": short,
         "followers_180": long,
         "acceleration": short - long,
-        "views": cells.of_posts(row_mean(views[:, :10]) - row_mean(views[:, 10:])),
         "observed_days": days_between(cells.time, _told(first)),
         "profile_age": days_between(cells.time, _told(latest)),
     }
+
+
+def _of_posts(recent: Recent) -> dict[str, Floats]:
+    views = np.log1p(recent.numbers("views"))
+    return {"views": row_mean(views[:, :10]) - row_mean(views[:, 10:])}
 
 
 def _told(at: Ints) -> Ints:

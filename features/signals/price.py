@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from features.config import FeatureConfig
+from features.crowd import Crowd
 from features.history import QUOTED_MODES, History
 from features.money import currency_codes
 from features.offers import choose_offers
 from features.signals.engagement import engagement_rate
 from features.signals.family import Signals
 from features.signals.reach import median_views
-from features.statistics import group_medians, log, look_up, ratio, where
+from features.statistics import log, ratio, where
 from features.timeline import NEVER, Floats, Ints, days_between, pick
 from features.vectors import Embeddings
 from features.view import Cells, View
@@ -61,16 +62,19 @@ def price(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signals:
 
 def _peer_log_price(view: View, row: Ints) -> Floats:
     """Return the median log price of the roster's valid quotes that are like the offer."""
-    names, medians = view.peers.whole(_medians)
-    segment = view.cells.segment[view.cell]
-    own = _like(view.history, segment[:, None], row[:, None])[:, 0]
-    return look_up(names, medians, own)
+    own = _like(view.history, view.cells.segment[view.cell], row)
+    return view.peers.whole(_alike).medians(own, view.cells.moment[view.cell])
 
 
-def _medians(peers: Cells) -> tuple[Ints, Floats]:
+def _alike(peers: Cells) -> Crowd:
     owner, rows = peers.valid_quotes()
-    group = _like(peers.history, peers.segment[owner], rows)
-    return group_medians(group, log(np.asarray(pick(peers.history.rate_price, rows))))
+    return _quoted(peers, _like(peers.history, peers.segment[owner], rows), owner, rows)
+
+
+def _quoted(peers: Cells, group: Ints, owner: Ints, rows: Ints) -> Crowd:
+    """Lay out log prices of valid quotes by group."""
+    asked = log(np.asarray(pick(peers.history.rate_price, rows)))
+    return Crowd.of(group, asked, peers.moment[owner], peers.quotes_past(owner, rows))
 
 
 def _currency_log_price(view: View, row: Ints) -> Floats:
@@ -78,20 +82,14 @@ def _currency_log_price(view: View, row: Ints) -> Floats:
 
     Money of two currencies does not compare; a price in units of what is usual does.
     """
-    names, medians = view.peers.whole(_currency_medians)
-    return look_up(names, medians, _in_currency(view.history, view.cells.moment[view.cell], row))
+    own = np.asarray(pick(view.history.rate_currency, row, -1), dtype=np.int64)
+    return view.peers.whole(_of_currency).medians(own, view.cells.moment[view.cell])
 
 
-def _currency_medians(peers: Cells) -> tuple[Ints, Floats]:
+def _of_currency(peers: Cells) -> Crowd:
     owner, rows = peers.valid_quotes()
-    group = _in_currency(peers.history, peers.moment[owner], rows)
-    return group_medians(group, log(np.asarray(pick(peers.history.rate_price, rows))))
-
-
-def _in_currency(history: History, moment: Ints, rows: Ints) -> Ints:
-    """Return one code for time and currency of quotes, -1 where there is no quote."""
-    code = moment * max(len(history.currencies), 1) + pick(history.rate_currency, rows, -1)
-    return np.where(rows < 0, -1, code)
+    group = np.asarray(pick(peers.history.rate_currency, rows, -1), dtype=np.int64)
+    return _quoted(peers, group, owner, rows)
 
 
 def _like(history: History, segment: Ints, rows: Ints) -> Ints:

@@ -47,20 +47,25 @@ def reach(view: View, embeddings: Embeddings, config: FeatureConfig) -> Signals:
 
 
 def _of_cells(cells: Cells) -> Signals:
-    views = cells.recent.numbers("views")
-    low, high = row_quantile(views, 0.1), row_quantile(views, 0.9)
     median = median_views(cells)
-    return {
+    return cells.of_states(_of_posts) | {
         "followers": np.log1p(cells.number("followers")),
         "tier": cells.tier,
         "median_views": np.log1p(median),
-        "usual_log_views": cells.of_posts(usual_log_views(cells.recent)),
-        "low_views": cells.of_posts(np.log1p(low)),
-        "spread": cells.of_posts(np.log1p(high) - np.log1p(low)),
         "views_per_follower": log(ratio(median, cells.number("followers"))),
         "active_share": cells.number("active_follower_share"),
         "suspicious_share": cells.number("suspicious_follower_share"),
-        "posts_seen": cells.of_posts((~np.isnan(views)).sum(axis=1).astype(np.float64)),
+    }
+
+
+def _of_posts(recent: Recent) -> dict[str, Floats]:
+    views = recent.numbers("views")
+    low, high = row_quantile(views, 0.1), row_quantile(views, 0.9)
+    return {
+        "usual_log_views": usual_log_views(recent),
+        "low_views": np.log1p(low),
+        "spread": np.log1p(high) - np.log1p(low),
+        "posts_seen": (~np.isnan(views)).sum(axis=1).astype(np.float64),
     }
 
 
@@ -79,4 +84,8 @@ def usual_log_views(recent: Recent) -> Floats:
 
 def median_views(cells: Cells) -> Floats:
     """Return the median views of recent posts of each cell; ask with `Cells.once`."""
-    return np.asarray(cells.of_posts(row_quantile(cells.recent.numbers("views"), 0.5)))
+    return cells.of_states(_median_views)["views"]
+
+
+def _median_views(recent: Recent) -> dict[str, Floats]:
+    return {"views": row_quantile(recent.numbers("views"), 0.5)}

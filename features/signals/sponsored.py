@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from features.config import FeatureConfig
+from features.postlog import Recent
 from features.signals.engagement import rates_of
 from features.signals.family import Signals
 from features.statistics import log, ratio, row_mean, row_sum, where
+from features.timeline import Floats
 from features.vectors import Embeddings
 from features.view import Cells, View
 
@@ -25,13 +27,15 @@ def sponsored(view: View, embeddings: Embeddings, config: FeatureConfig) -> Sign
 
 
 def _of_cells(cells: Cells) -> Signals:
-    recent = cells.recent
+    return cells.of_states(_of_posts)
+
+
+def _of_posts(recent: Recent) -> dict[str, Floats]:
     paid = recent.numbers("is_sponsored")
     views = np.log1p(recent.numbers("views"))
-    by_state = {
+    return {
         "share": row_mean(paid),
         "posts": row_sum(paid),
         "views": row_mean(where(paid == 1, views)) - row_mean(where(paid == 0, views)),
         "engagement": log(ratio(rates_of(recent, paid), rates_of(recent, 1.0 - paid))),
     }
-    return {name: cells.of_posts(values) for name, values in by_state.items()}

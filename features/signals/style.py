@@ -45,7 +45,7 @@ class _OfCells:
     def __call__(self, cells: Cells) -> dict[str, Floats]:
         """Return `STYLE` by cell."""
         by_cell = {
-            **{name: cells.of_posts(values) for name, values in _of_posts(cells.recent).items()},
+            **cells.of_states(_of_posts),
             "novelty": shapes_of(cells, self.embeddings, self.config)[0].novelty,
         }
         age = cells.time[:, None] / DAY - cells.of_posts(cells.recent.dated)

@@ -9,7 +9,6 @@ from features.statistics import (
     effective_rows,
     group_medians,
     look_up,
-    midrank_shares,
     row_mean,
     row_quantile,
 )
@@ -31,22 +30,6 @@ def test_rows_are_as_numpy_has_them_without_gaps(
         else:
             assert np.isnan(mean)
             assert np.isnan(quantile)
-
-
-@given(seed=st.integers(0, 1000))
-def test_places_among_peers_are_as_counted_by_hand(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    groups, peers = rng.integers(-1, 3, 30), rng.integers(0, 5, 30) * 1.0
-    peers[rng.random(30) < 0.2] = np.nan
-    asked, own = rng.integers(-1, 4, 10), rng.integers(-1, 6, 10) * 1.0
-    for group, value, share in zip(
-        asked, own, midrank_shares(asked, own, groups, peers), strict=True
-    ):
-        others = peers[(groups == group) & ~np.isnan(peers)]
-        if group < 0 or not len(others):
-            assert np.isnan(share)
-        else:
-            assert share == (np.sum(others < value) + np.sum(others == value) / 2) / len(others)
 
 
 def test_medians_of_groups() -> None:

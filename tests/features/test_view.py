@@ -1,18 +1,24 @@
 """What is worked out once for a whole roster is what is worked out for some of it."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
 
+import features.pipeline
 import features.view
 from features.columns import TIME
 from features.config import FeatureConfig
 from features.history import History
 from features.memory import held_bytes, peak_bytes
 from features.pipeline import FeaturePipeline
+from features.signals.reach import median_views
 from features.simulate import World
+from features.tables import Tables
+from features.timeline import expand
 from features.vectors import Embeddings
-from features.view import View, keep_roster
+from features.view import View, everybody, keep_roster
 
 
 def _pairs(world: World, time: pd.Timestamp) -> pd.DataFrame:
@@ -73,6 +79,65 @@ def test_one_brief_is_seen_by_codes_as_by_ids(world: World, word_embeddings: Emb
         pipeline.transform(told, history).set_axis(rows),
         check_exact=True,
     )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_roster_over_many_moments_is_that_of_each(
+    random_tables: Callable[[int], Tables], day: Callable[[float], pd.Timestamp], seed: int
+) -> None:
+    history = History(random_tables(seed))
+    drawn = np.random.default_rng(seed).choice(np.arange(-1, 65), 9, replace=False)
+    times = np.sort([day(at).value // 1000 for at in drawn.tolist()])
+    roster = everybody(history, times, 3)
+    moment, which = expand(roster.moment, roster.past)
+    for at, time in enumerate(times.tolist()):
+        alone = everybody(history, np.array([time]), 3)
+        mine = which[moment == at]
+        assert roster.kol[mine].tolist() == alone.kol.tolist()
+        for values in (lambda cells: cells.segment, median_views, lambda cells: cells.tier):
+            np.testing.assert_array_equal(values(roster)[mine], values(alone))
+        owner, rows = roster.valid_quotes()
+        asked = (roster.moment[owner] <= at) & (at < roster.quotes_past(owner, rows))
+        others, expected = alone.valid_quotes()
+        found = sorted(zip(roster.kol[owner[asked]], rows[asked], strict=True))
+        assert found == sorted(zip(alone.kol[others], expected, strict=True))
+
+
+def test_pairs_of_many_moments_are_those_of_each(world: World, word_embeddings: Embeddings) -> None:
+    rng = np.random.default_rng(5)
+    # As of what was known just then, too: strictly before is before.
+    known = pd.concat([world.tables.posts["observed_at"], world.tables.rates["quoted_at"]])
+    times = [*known.sample(12, random_state=1), world.as_of]
+    pairs = pd.concat([_pairs(world, world.as_of).head(12).assign(as_of=at) for at in times])
+    pairs = pairs.reset_index(drop=True).take(rng.permutation(12 * len(times)))
+    history, pipeline = History(world.tables), FeaturePipeline(FeatureConfig(), word_embeddings)
+    together = pipeline.transform(pairs, history)
+    for _, some in pairs.groupby("as_of"):
+        alone = pipeline.transform(some, History(world.tables))
+        pd.testing.assert_frame_equal(alone, together.loc[some.index], check_exact=True)
+
+
+@pytest.mark.parametrize(("pairs_at_once", "moments_at_once"), [(7, 100), (100, 2), (3, 1)])
+def test_chunks_change_no_digit(
+    world: World,
+    word_embeddings: Embeddings,
+    monkeypatch: pytest.MonkeyPatch,
+    pairs_at_once: int,
+    moments_at_once: int,
+) -> None:
+    times = [world.as_of - pd.Timedelta(days=days) for days in (400, 300, 300, 90, 1, 0)]
+    pairs = pd.concat([_pairs(world, time).head(9) for time in times], ignore_index=True)
+    pairs = pairs.sample(frac=1, random_state=2)
+    pipeline = FeaturePipeline(FeatureConfig(), word_embeddings)
+    expected = pipeline.transform(pairs, History(world.tables))
+    monkeypatch.setattr(features.pipeline, "_PAIRS", pairs_at_once)
+    monkeypatch.setattr(features.pipeline, "_MOMENTS", moments_at_once)
+    done: list[int] = []
+    for asked in (pairs, pairs.sort_values("as_of"), pairs.head(0)):
+        found = pipeline.transform_in_chunks(asked, History(world.tables), done.append)
+        pd.testing.assert_frame_equal(found, expected.loc[asked.index], check_exact=True)
+    assert done[-1] == len(pairs)
+    assert len(done) >= 2 * len(pairs) / pairs_at_once
 
 
 def test_a_process_knows_what_it_holds() -> None:

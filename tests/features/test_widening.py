@@ -83,7 +83,12 @@ def test_a_sample_is_chosen_by_content_alone() -> None:
     told = tables()
     mixed = told.replace(posts=told.posts.sample(frac=1, random_state=1))
     at = int(DAY_9.value // 1000)
-    few = History(told).sampled_texts(at, 5)
+    few = sampled(told, at, 5)
     assert len(few) == 5
-    assert few == History(mixed).sampled_texts(at, 5)
-    assert few == History(told).sampled_texts(at, 10)[:5]
+    assert few == sampled(mixed, at, 5)
+    assert few == sampled(told, at, 10)[:5]
+
+
+def sampled(told: Tables, at: int, count: int) -> list[str]:
+    history = History(told)
+    return [history.posts.texts[1][code] for code in history.sampled_texts(at, count).tolist()]

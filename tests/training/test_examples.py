@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import features.pipeline
 from features.columns import EPOCH
 from features.history import QUOTED_MODES, History, roster
 from features.offers import current_offers
@@ -460,3 +461,26 @@ def test_where_choices_alone_teach_no_mode_tells_the_chosen_apart(
     negative = config.training.model_copy(update={"unknown": "negative"})
     teaching = pd.Index(world.tables.briefs["brief_id"])
     assert graded_pairs(world.tables, teaching, whenever, negative)["mode"].isna().all()
+
+
+def test_examples_come_in_chunks_and_are_those_of_one(
+    world: World, pipeline: FeaturePipeline, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(features.pipeline, "_PAIRS", 150)
+    tables, told = world.tables, []
+    known_before = pd.Series(world.as_of, index=tables.briefs["brief_id"])
+    graded = graded_pairs(tables, known_before.index[:40], known_before, config.training)
+    examples = build_examples(
+        tables,
+        History(tables),
+        pipeline,
+        graded,
+        config.training,
+        seed=0,
+        progress=lambda what, done, total: told.append((done, total)),
+    )
+    whole = pipeline.transform(examples.pairs, History(tables))
+    pd.testing.assert_frame_equal(examples.signals, whole, check_exact=True)
+    # It tells how far it is, chunk by chunk.
+    assert told[:3] == [(0, len(whole)), (150, len(whole)), (300, len(whole))]
+    assert told[-1] == (len(whole), len(whole))
