@@ -36,7 +36,7 @@ from features.timeline import NEVER, Bools, Floats, Ints, Timeline, micros
 from features.vectors import text_keys
 
 if TYPE_CHECKING:
-    from features.view import Cells
+    from features.roster import Cells
 
 T = TypeVar("T")
 _ROWS = 262_144
@@ -86,7 +86,7 @@ class History:
             )
         )
         self.kept: Cells | None = None
-        """The roster of one moment, where somebody asked to keep it (`features.view`)."""
+        """The roster of one moment, where somebody asked to keep it (`features.roster`)."""
         self._counted: dict[tuple[str, ...], Timeline] = {}
         self._made: dict[Callable[[History], Any], Any] = {}
         self._vectors: dict[tuple[str, str], Timeline] = {}

@@ -20,7 +20,7 @@ from features.vectors import Embeddings
 from features.view import View
 
 _PAIRS = 16_384
-"""Pairs of a chunk at most: no more cells than `features.view` looks at in one go."""
+"""Pairs of a chunk at most: no more cells than `features.roster` looks at in one go."""
 _MOMENTS = 512
 """Moments of a chunk at most. What became known of the roster from the first to the last is laid
 out at once, and some of it gone over for each moment."""

@@ -22,13 +22,13 @@ from features.clusters import COSINE_STEPS, WEIGHT_STEPS, find_subjects, find_to
 from features.config import FeatureConfig
 from features.history import History
 from features.postlog import PostLog, Recent
+from features.roster import Cells, cells_at
 from features.shelf import Shelf
 from features.similarity import GRID, laid_on_grid
 from features.spill import blank
 from features.statistics import ratio, row_mean, row_quantile, where
 from features.timeline import Bools, Floats, Ints
 from features.vectors import Embeddings, Vectors
-from features.view import Cells, cells_at
 
 Small = npt.NDArray[np.int8]
 

@@ -21,8 +21,9 @@ from features.history import QUOTED_MODES, History, codes_in, roster
 from features.memory import held_bytes
 from features.offers import current_offers, quotes
 from features.pipeline import FeaturePipeline
+from features.roster import keep_roster
 from features.timeline import Floats, Ints
-from features.view import View, keep_roster
+from features.view import View
 from matcher.config import Config
 from matcher.eligibility import (
     ELIGIBLE,

@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 
 from features.history import History
+from features.roster import Cells
 from features.signals.engagement import ACTIONS
 from features.signals.growth import follower_growth
 from features.statistics import group_medians, look_up
 from features.timeline import DAY, Bools, Floats, Ints, micros
-from features.view import Cells
 
 RISING, DECLINING = 0.03, -0.005
 """Log growth of followers a month. At 3% an account doubles in two years, and is another tier when

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from features.history import QUOTED_MODES, History, codes_in
+from features.roster import Cells
 from features.timeline import expand, pick
-from features.view import Cells, View
+from features.view import View
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

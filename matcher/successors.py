@@ -18,11 +18,11 @@ from features.contract import PLATFORMS
 from features.errors import UserError
 from features.history import QUOTED_MODES, TIER_FLOORS, codes_in, tier_codes
 from features.offers import current_offers
+from features.roster import Cells
 from features.search import Found
 from features.signals.affinity import TEXT
 from features.signals.growth import follower_growth
 from features.timeline import Bools, Floats, Ints, micros
-from features.view import Cells
 from matcher.candidates import Candidates
 from matcher.directory import Directory
 from matcher.eligibility import screen

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from features.config import FeatureConfig
 from features.profiles import distinct, posts_of, recent_centroids, shapes_of, weighted_sums
 from features.projection import Projection
+from features.roster import Cells
 from features.shelf import Shelf
 from features.signals.content import bios_of, blocks_of, brief_texts
 from features.signals.family import Family, Signals
@@ -18,7 +19,7 @@ from features.similarity import cosines, on_grid
 from features.statistics import row_top
 from features.timeline import Floats, Ints, Timeline
 from features.vectors import Embeddings, Vectors
-from features.view import Cells, View
+from features.view import View
 
 TEXT = "posts"
 """Space of the text encoder, in which a KOL stands where its recent posts do."""

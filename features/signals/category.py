@@ -16,12 +16,13 @@ from features.contract import GOALS, PLATFORMS
 from features.history import History, codes_in
 from features.postlog import PostLog
 from features.ragged import ragged
+from features.roster import Cells
 from features.signals.family import Signals
 from features.spill import spilled
 from features.statistics import ratio, row_mean, where
 from features.timeline import Bools, Floats, Ints, pick
 from features.vectors import Embeddings
-from features.view import Cells, View
+from features.view import View
 
 CATEGORY = {
     "platform": "position of the KOL's platform in the contract's list",

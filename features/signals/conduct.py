@@ -17,6 +17,7 @@ from features.history import History, codes_in
 from features.postlog import PostLog, Recent
 from features.profiles import halves
 from features.ragged import ragged
+from features.roster import Cells
 from features.signals.category import known_verticals, vertical_words
 from features.signals.engagement import engagement_rate
 from features.signals.family import Signals
@@ -24,7 +25,7 @@ from features.spill import spilled
 from features.statistics import group_medians, log, look_up, ratio, where
 from features.timeline import DAY, Bools, Floats, Ints, expand, pick
 from features.vectors import Embeddings
-from features.view import Cells, View
+from features.view import View
 
 CONDUCT = {
     "claims": "share of recent posts with a claim that advertising law forbids, shrunk towards 0",

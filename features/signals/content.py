@@ -14,12 +14,13 @@ from features.config import FeatureConfig
 from features.history import History
 from features.lexicon import Bags, BagStore, bundled_lexicon
 from features.profiles import Shape, distinct, shapes_of
+from features.roster import Cells
 from features.shelf import Shelf
 from features.signals.family import Signals
 from features.similarity import on_grid
 from features.timeline import Floats, Ints
 from features.vectors import Embeddings, Vectors
-from features.view import Cells, View
+from features.view import View
 from features.widening import widened_briefs
 
 if TYPE_CHECKING:

@@ -6,11 +6,12 @@ import numpy as np
 
 from features.config import FeatureConfig
 from features.postlog import Recent
+from features.roster import Cells
 from features.signals.family import Signals
 from features.statistics import ratio, row_mean, row_sum, where
 from features.timeline import Floats
 from features.vectors import Embeddings
-from features.view import Cells, View
+from features.view import View
 
 ENGAGEMENT = {
     "rate": "engagements over views of recent posts, shrunk towards 3 %",

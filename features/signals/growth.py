@@ -6,11 +6,12 @@ import numpy as np
 
 from features.config import FeatureConfig
 from features.postlog import Recent
+from features.roster import Cells
 from features.signals.family import Signals
 from features.statistics import ratio, row_mean, where
 from features.timeline import DAY, NEVER, Floats, Ints, days_between, pick
 from features.vectors import Embeddings
-from features.view import Cells, View
+from features.view import View
 
 GROWTH = {
     "followers_90": "log growth of followers per 30 days, over the last 90 days or so",

@@ -9,13 +9,14 @@ from features.crowd import Crowd
 from features.history import QUOTED_MODES, History
 from features.money import currency_codes
 from features.offers import choose_offers
+from features.roster import Cells
 from features.signals.engagement import engagement_rate
 from features.signals.family import Signals
 from features.signals.reach import median_views
 from features.statistics import log, ratio, where
 from features.timeline import NEVER, Floats, Ints, days_between, pick
 from features.vectors import Embeddings
-from features.view import Cells, View
+from features.view import View
 
 PRICE = {
     "log": "natural log of the offer's price",

@@ -6,11 +6,12 @@ import numpy as np
 
 from features.config import FeatureConfig
 from features.postlog import Recent
+from features.roster import Cells
 from features.signals.family import Signals
 from features.statistics import log, ratio, row_mean, row_quantile, row_sum, where
 from features.timeline import Floats
 from features.vectors import Embeddings
-from features.view import Cells, View
+from features.view import View
 
 REACH = {
     "followers": "natural log of followers + 1",

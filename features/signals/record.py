@@ -7,11 +7,12 @@ import numpy as np
 from features.config import FeatureConfig
 from features.history import codes_in
 from features.offers import choose_offers, quoted_modes
+from features.roster import Cells
 from features.signals.family import Signals
 from features.statistics import ratio, where
 from features.timeline import Floats, Ints, expand
 from features.vectors import Embeddings
-from features.view import Cells, View
+from features.view import View
 
 RECORD = {
     "delivered": "collaborations the KOL delivered",

@@ -8,11 +8,12 @@ from functools import cache
 import numpy as np
 
 from features.config import FeatureConfig
+from features.roster import Cells
 from features.signals.family import Signals
 from features.statistics import where
 from features.timeline import DAY, NEVER, Floats, Ints, days_between, expand, micros, pick
 from features.vectors import Embeddings
-from features.view import Cells, View
+from features.view import View
 
 REPUTATION = {
     "burden": "sum of severities of known incidents, each halved every half-life",

@@ -11,11 +11,12 @@ import pandas as pd
 from features.config import FeatureConfig
 from features.history import History, codes_in
 from features.ragged import ragged
+from features.roster import Cells
 from features.signals.family import Signals
 from features.statistics import where
 from features.timeline import DAY, NEVER, Floats, Ints, days_between, expand, micros
 from features.vectors import Embeddings
-from features.view import Cells, View
+from features.view import View
 
 RIVALRY = {
     "days_since": "days since the KOL last worked for a competitor that the brief names",

@@ -6,12 +6,13 @@ import numpy as np
 
 from features.config import FeatureConfig
 from features.postlog import Recent
+from features.roster import Cells
 from features.signals.engagement import rates_of
 from features.signals.family import Signals
 from features.statistics import log, ratio, row_mean, row_sum, where
 from features.timeline import Floats
 from features.vectors import Embeddings
-from features.view import Cells, View
+from features.view import View
 
 SPONSORED = {
     "share": "share of recent posts that are sponsored",

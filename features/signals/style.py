@@ -9,12 +9,13 @@ import numpy as np
 from features.config import FeatureConfig
 from features.postlog import Recent
 from features.profiles import shapes_of
+from features.roster import Cells
 from features.shelf import Shelf
 from features.signals.family import Signals
 from features.statistics import ratio, row_mean, row_quantile
 from features.timeline import DAY, Floats
 from features.vectors import Embeddings
-from features.view import Cells, View
+from features.view import View
 
 STYLE = {
     "distinct": "share of recent posts whose text is not that of another recent post",

@@ -24,9 +24,10 @@ from features.profiles import (
     recent_centroids,
     response,
 )
+from features.roster import Cells
 from features.tables import Tables
 from features.vectors import Embeddings
-from features.view import Cells, View
+from features.view import View
 
 Day = Callable[[float], pd.Timestamp]
 Maker = Callable[[int], Tables]

@@ -7,18 +7,19 @@ import pandas as pd
 import pytest
 
 import features.pipeline
-import features.view
+import features.roster
 from features.columns import TIME
 from features.config import FeatureConfig
 from features.history import History
 from features.memory import held_bytes, peak_bytes
 from features.pipeline import FeaturePipeline
+from features.roster import everybody, keep_roster
 from features.signals.reach import median_views
 from features.simulate import World
 from features.tables import Tables
 from features.timeline import expand
 from features.vectors import Embeddings
-from features.view import View, everybody, keep_roster
+from features.view import View
 
 
 def _pairs(world: World, time: pd.Timestamp) -> pd.DataFrame:
@@ -42,7 +43,7 @@ def test_a_kept_roster_changes_no_digit(
     block: int,
     days: int,
 ) -> None:
-    monkeypatch.setattr(features.view, "_BLOCK", block)
+    monkeypatch.setattr(features.roster, "_BLOCK", block)
     time = world.as_of - pd.Timedelta(days=days)
     pairs = _pairs(world, time)
     config = FeatureConfig()

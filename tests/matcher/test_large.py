@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-import features.view
+import features.roster
 import matcher.candidates
 import matcher.retrieval
 from features.lake import Lake
@@ -30,7 +30,7 @@ def lake(world: World, tmp_path_factory: pytest.TempPathFactory) -> Lake:
 @pytest.fixture
 def _small_blocks(in_files: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Look at few KOLs at a time, too."""
-    monkeypatch.setattr(features.view, "_BLOCK", 16)
+    monkeypatch.setattr(features.roster, "_BLOCK", 16)
     monkeypatch.setattr(matcher.candidates, "_BLOCK", 16)
     monkeypatch.setattr(matcher.retrieval, "_BLOCK", 16)
 

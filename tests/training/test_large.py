@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-import features.view
+import features.roster
 from features.history import History
 from features.lake import Lake
 from features.pipeline import FeaturePipeline
@@ -22,7 +22,7 @@ from training.fit import Plan, plan_by_time, plan_examples
 @pytest.fixture
 def _small_blocks(in_files: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Look at few KOLs at a time, too."""
-    monkeypatch.setattr(features.view, "_BLOCK", 256)
+    monkeypatch.setattr(features.roster, "_BLOCK", 256)
 
 
 @pytest.mark.usefixtures("_small_blocks")
