@@ -216,11 +216,11 @@ class Forecaster:
         """
         parts = pd.DataFrame(0.0, index=signals.index, columns=signals.columns)
         goals = goals_of(signals)
-        by_head = {name: head.contributions(signals) for name, head in self.heads.items()}
         for goal in self.typical:
             rows = (goals == goal).to_numpy()
-            for name in VALUE[goal]:
-                parts[rows] += by_head[name][rows]
+            # A goal asks some of the heads, and a head takes hundreds of trees.
+            for name in VALUE[goal] if rows.any() else ():
+                parts[rows] += self.heads[name].contributions(signals[rows])
             parts.loc[rows, "price.relative"] -= self.prices(signals)[rows]
         return parts
 
@@ -298,12 +298,12 @@ class Forecaster:
     def _log_value(self, signals: pd.DataFrame) -> NDArray[np.float64]:
         """Return the log of forecast value per price; null where a head is missing."""
         goals = goals_of(signals).to_numpy()
-        logs = {name: head.log(signals) for name, head in self.heads.items()}
         value = np.full(len(signals), np.nan)
         for goal, names in VALUE.items():
-            if set(names) <= set(logs):
-                rows = goals == goal
-                value[rows] = np.sum([logs[name][rows] for name in names], axis=0)
+            rows = goals == goal
+            if rows.any() and set(names) <= set(self.heads):
+                some = signals[rows]
+                value[rows] = np.sum([self.heads[name].log(some) for name in names], axis=0)
         return value - self.prices(signals)
 
 
