@@ -113,12 +113,24 @@ class Forest:
             If columns differ: LightGBM itself would score by position in silence.
         """
         self._check(features)
+        return self._scored(features, raw=raw)
+
+    def predict_among(self, signals: pd.DataFrame) -> NDArray[np.float64]:
+        """Return the margins of `predict` for rows that hold the forest's columns among others."""
+        if not set(self.names) <= set(signals.columns):
+            self._check(signals)
+        return self._scored(signals, raw=True)
+
+    def _scored(self, features: pd.DataFrame, *, raw: bool) -> NDArray[np.float64]:
         if features.empty:
             return np.empty(0)
         if raw and self._scorer_pays(features):
-            told = features[self.scorer.columns[Side.PAIR]].to_numpy(dtype=np.float64)
-            return np.asarray(self.scorer.rows(told.T)[0])
-        return np.asarray(self.booster.predict(features, raw_score=raw, validate_features=True))
+            place = features.columns.get_indexer(pd.Index(self.scorer.columns[Side.PAIR]))
+            # A frame of one kind of numbers is read as it stands, column by column.
+            told = features.to_numpy(dtype=np.float64).T
+            return np.asarray(self.scorer.rows(told.take(place, axis=0))[0])
+        own = features if len(features.columns) == len(self.names) else features[self.names]
+        return np.asarray(self.booster.predict(own, raw_score=raw, validate_features=True))
 
     def _scorer_pays(self, features: pd.DataFrame) -> bool:
         """Say whether to score with `scorer`, whose scores are the same to the bit.

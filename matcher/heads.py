@@ -94,7 +94,7 @@ class Head:
     def log(self, signals: pd.DataFrame) -> NDArray[np.float64]:
         """Return the natural log of the forecast, shape (n,)."""
         start = _own(self.spec, signals, self.typical) + lift(signals, self.modes)
-        return start + self.forest.predict(_read(signals))
+        return start + self.forest.predict_among(signals)
 
     def contributions(self, signals: pd.DataFrame) -> pd.DataFrame:
         """Return what each signal adds to `log`, against a typical KOL; shape of `signals`."""
