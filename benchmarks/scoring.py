@@ -1,6 +1,6 @@
 """Measure scoring of candidates against pandas and LightGBM: the same candidates, the same scores.
 
-    python benchmarks/scoring.py --kols 10000 --briefs 20 --work /tmp/match
+    python benchmarks/scoring.py --kols 10000 --briefs 50 --work /tmp/match
 
 Candidates are those that `match` would score (`benchmarks.match` says of which market). Every way
 is run once a round, one after the other, so that "times" compares what was measured together;
@@ -63,7 +63,7 @@ NEVER = 10**18
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kols", type=int, default=10_000)
-    parser.add_argument("--briefs", type=int, default=20)
+    parser.add_argument("--briefs", type=int, default=50, help="a chunk, as served")
     parser.add_argument("--posts", type=int, default=10, help="observations of posts a KOL, most")
     parser.add_argument("--profiles", type=int, default=2, help="profiles a KOL, at most")
     parser.add_argument("--rounds", type=int, default=7)
@@ -132,6 +132,7 @@ class Case:
         def seen() -> View:
             return View(found.pairs, history, pipeline.config.recent_posts)
 
+        views = [seen() for _ in range(arguments.rounds + 2)]
         self.ours: Ways = {
             "kolmatch: every signal": lambda: pipeline.transform(found.pairs, history),
             OWN_SCORE: self._scored,
@@ -142,7 +143,8 @@ class Case:
             PREDICT: self._predicted,
         }
         self.aside: Ways = {
-            OWN_TEXTS: lambda: compared.transform(seen(), history),
+            # Whose pairs are which is known, as the peer knows it.
+            OWN_TEXTS: lambda: compared.transform(views.pop(), history),
             FEW: self._predicted_few,
         }
         for family in pipeline.families if arguments.families else ():
