@@ -25,10 +25,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from features.similarity import GRID, in_blocks
 from features.sources import bundled_resources
 from features.spill import blank
-from features.timeline import Floats, Ints, pick
+from features.timeline import Ints, pick
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -280,30 +279,3 @@ def _pieces(data: bytes) -> Iterator[tuple[str, float]]:
         score = end - at - length > 4 and struct.unpack_from("<f", data, at + 5 + length)[0]
         yield data[at + 4 : at + 4 + length].decode(), float(score)
         at = end
-
-
-def lexical_cosines(left: Sequence[str], right: Sequence[str], of: Ints, to: Ints) -> Floats:
-    """Return cosines of what texts say in the same words.
-
-    Catches what a sentence vector blurs: product names, ingredients, hashtags, in any script and
-    without word boundaries. Parameters and result are those of `features.similarity.cosines`, with
-    texts for rows; one without a word is a zero row.
-    """
-    if not left or not right:
-        return np.full(to.shape, np.nan)
-    lexicon = bundled_lexicon()
-    return bag_cosines(lexicon.bags(left), lexicon.bags(right), of, to)
-
-
-def bag_cosines(asked: csr_array, told: csr_array, of: Ints, to: Ints) -> Floats:
-    """Return what `lexical_cosines` does, of texts that are bags already."""
-    known = [np.append(np.diff(bags.indptr) > 0, False) for bags in (asked, told)]
-    # What no text of the left says adds nothing.
-    said = np.unique(asked.indices)
-    asked, told = asked[:, said], told[:, said]
-
-    def product(rows: Ints, needed: Ints) -> Floats:
-        return np.asarray(told[needed] @ asked[rows].toarray().T).T / GRID**2
-
-    found = np.clip(in_blocks(product, told.shape[0], of, to), -1.0, 1.0)
-    return np.where(known[0][of][:, None] & known[1][to], found, np.nan)

@@ -17,7 +17,7 @@ from features.signals import FAMILIES, Family, Side, affinity_family
 from features.tables import Tables
 from features.timeline import Ints, micros
 from features.vectors import Embeddings
-from features.view import View
+from features.view import View, check_pairs
 
 _PAIRS = 16_384
 """Pairs of a chunk at most: no more cells than `features.roster` looks at in one go."""
@@ -170,7 +170,7 @@ class FeaturePipeline:
         """Return what `transform` does, to the last bit, whatever the number of pairs and moments.
 
         Pairs are looked at in the order of time, some at once: beside the result, memory does not
-        grow with them.
+        grow with them. Texts that no store holds yet are encoded chunk by chunk.
 
         Parameters
         ----------
@@ -181,6 +181,7 @@ class FeaturePipeline:
         done : callable
             Told after each chunk how many pairs are done.
         """
+        check_pairs(pairs)
         time = micros(pairs["as_of"])
         order = np.argsort(time, kind="stable")
         sorted_already = bool((order[1:] > order[:-1]).all())

@@ -20,9 +20,10 @@ class Remembered:
     Parameters
     ----------
     room : int
-        Bytes that are kept from one question to the next, at most. What does not fit beside what
-        is asked about now is forgotten, all of it: what is asked in the order of time does not come
-        back to what is long past.
+        Bytes of rows that are kept from one question to the next, beyond those last asked about;
+        what is laid out for them may be twice that. What does not fit beside what is asked about
+        now is forgotten, all of it: what is asked in the order of time does not come back to what
+        is long past.
     """
 
     def __init__(self, room: int) -> None:

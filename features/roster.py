@@ -330,23 +330,31 @@ def everybody(history: History, times: Ints, posts: int) -> Cells:
     A KOL has a cell where it is first known, and one wherever anything more is known of its
     profile, posts or quotes; each stands for the moments up to the next (`Cells.until`).
     """
+    spills = [Spill(np.int64) for _ in range(3)]
+    everyone = len(history.kol_ids) if len(times) else 0
+    for start in range(0, everyone, _BLOCK):
+        spells = _spells(history, times, np.arange(start, min(start + _BLOCK, everyone)))
+        for spill, values in zip(spills, spells, strict=True):
+            spill.add(values)
+    kol, time, until = (spill.done() for spill in spills)
+    return Cells(history, kol, time, times, posts, until=until if len(times) > 1 else None)
+
+
+def _spells(history: History, times: Ints, some: Ints) -> tuple[Ints, Ints, Ints]:
+    """Return KOL, time and end of the cells of some KOLs, by KOL and then by time."""
     count = len(times)
-    everyone = np.arange(len(history.kol_ids) if count else 0)
-    found = [everyone * count]
+    found = [some * count]
     for line in (history.kols, history.posts.seen, history.rates) if count > 1 else ():
-        start, stop = line.before(everyone, np.full(len(everyone), times[-1]))
-        known = line.before(everyone, np.full(len(everyone), times[0]))[1]
-        rows, kol = expand(np.maximum(start, known), stop)
-        found.append(kol * count + np.searchsorted(times, line.at[rows], side="right"))
-    kol, moment = np.divmod(np.unique(np.concatenate(found)), max(count, 1))
+        start, stop = line.before(some, np.full(len(some), times[-1]))
+        known = line.before(some, np.full(len(some), times[0]))[1]
+        rows, place = expand(np.maximum(start, known), stop)
+        found.append(some[place] * count + np.searchsorted(times, line.at[rows], side="right"))
+    kol, moment = np.divmod(np.unique(np.concatenate(found)), count)
     until = np.full(len(kol), count)
     same = np.flatnonzero(kol[1:] == kol[:-1])
     until[same] = moment[same + 1]
     there = history.kols.last(kol, times[moment]) >= 0
-    kol, moment = kol[there], moment[there]
-    return Cells(
-        history, kol, times[moment], times, posts, until=until[there] if count > 1 else None
-    )
+    return kol[there], times[moment[there]], until[there]
 
 
 def cells_at(history: History, kol: Ints, time: Ints, posts: int) -> Cells:

@@ -8,7 +8,6 @@ by less than 1e-6.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -90,41 +89,6 @@ def cosines(
         place[some] = np.arange(len(some))
         whole, told = laid_on_grid(right[some])
         fill_cosines(grid, whole, told, of, place[to], out)
-    return out
-
-
-def in_blocks(product: Callable[[Ints, Ints], Floats], size: int, of: Ints, to: Ints) -> Floats:
-    """Fill a table of similarities, a few left rows at a time.
-
-    Left rows of one block share one gathering of the right rows that they need between them, so
-    that memory stays bounded and the work is matrix products.
-
-    Parameters
-    ----------
-    product : callable
-        Takes rows of the left and of the right, gives their similarities, shape (left, right).
-    size : int
-        How many right rows there are.
-    of, to : ndarray of int64, shapes (n,) and (n, k)
-        See `cosines`.
-    """
-    out = np.full(to.shape, np.nan)
-    order = np.argsort(of, kind="stable")
-    order = order[np.searchsorted(of[order], 0) :]
-    names, start = np.unique(of[order], return_index=True)
-    bounds = np.append(start, len(order))
-    place = np.full(size + 1, -1, dtype=np.int64)
-    for first in range(0, len(names), _BLOCK):
-        last = min(first + _BLOCK, len(names))
-        asked = order[bounds[first] : bounds[last]]
-        wanted = to[asked]
-        needed = _distinct(wanted, size)
-        place[needed] = np.arange(len(needed))
-        # The last column is what position -1, "no such row", points at.
-        table = np.full((last - first, len(needed) + 1), np.nan)
-        table[:, :-1] = product(names[first:last], needed)
-        mine = np.repeat(np.arange(last - first), np.diff(bounds[first : last + 1]))
-        out[asked] = table[mine[:, None], place[wanted]]
     return out
 
 

@@ -64,7 +64,7 @@ class View:
     """
 
     def __init__(self, pairs: pd.DataFrame, history: History, posts: int = 30) -> None:
-        _check(pairs)
+        check_pairs(pairs)
         self.index = pairs.index
         self.history = history
         self.brief = _known(codes_in(history.brief_ids, pairs["brief_id"]), pairs, "brief_id")
@@ -169,7 +169,8 @@ def _brief_codes(column: str, names: tuple[str, ...]) -> Callable[[History], Flo
     return read
 
 
-def _check(pairs: pd.DataFrame) -> None:
+def check_pairs(pairs: pd.DataFrame) -> None:
+    """Raise a ValueError where columns are missing, or a time is null or without a zone."""
     missing = [column for column in PAIRS if column not in pairs]
     if missing:
         raise ValueError(f"Got pairs without {missing} but expected columns {list(PAIRS)}")

@@ -14,12 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from features.history import History
 from features.lexicon import Bags, bundled_lexicon
-from features.profiles import text_places
+from features.profiles import distinct, text_places
 from features.shelf import Shelf
 from features.similarity import GRID, on_grid
 from features.timeline import Bools, Floats, Ints
@@ -139,17 +140,13 @@ class _Sample:
 def _samples(history: History, times: Ints, embeddings: Embeddings) -> Iterator[_Sample]:
     """Yield the sample of each moment; few texts change from one to the next."""
     codes = [history.sampled_texts(time, _SAMPLE) for time in times.tolist()]
-    # As wide as there are texts, and quicker than to sort and to search.
-    place = np.zeros(len(history.posts.texts[1]), dtype=np.int32)
-    for code in codes:
-        place[code] = 1
-    every = np.flatnonzero(place)
-    place[every] = np.arange(len(every))
+    every, place = distinct(np.concatenate(codes))
+    edges = np.cumsum([0, *map(len, codes)])
     grid, told = embeddings.on_grid(text_places(history.posts, every, embeddings))
     bags, first, last = history.posts.bags.of(every)
     total, before = np.zeros(grid.shape[1]), np.zeros(len(every), dtype=bool)
-    for code in codes:
-        rows = place[code].astype(np.int64)
+    for first_row, past_row in pairwise(edges.tolist()):
+        rows = place[first_row:past_row]
         now = np.zeros(len(every), dtype=bool)
         now[rows] = True
         # Of whole numbers: what came and what went is all that the sum changes by.

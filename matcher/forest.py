@@ -116,9 +116,18 @@ class Forest:
         return self._scored(features, raw=raw)
 
     def predict_among(self, signals: pd.DataFrame) -> NDArray[np.float64]:
-        """Return the margins of `predict` for rows that hold the forest's columns among others."""
-        if not set(self.names) <= set(signals.columns):
-            self._check(signals)
+        """Return the margins of `predict` for rows that hold the forest's columns among others.
+
+        Raises
+        ------
+        ValueError
+            If one of its columns is missing. Others are left aside.
+        """
+        missing = sorted(set(self.names) - set(signals.columns))
+        if missing:
+            raise ValueError(
+                f"Got feature columns that the model was not trained on: missing {missing}"
+            )
         return self._scored(signals, raw=True)
 
     def _scored(self, features: pd.DataFrame, *, raw: bool) -> NDArray[np.float64]:
@@ -129,7 +138,7 @@ class Forest:
             # A frame of one kind of numbers is read as it stands, column by column.
             told = features.to_numpy(dtype=np.float64).T
             return np.asarray(self.scorer.rows(told.take(place, axis=0))[0])
-        own = features if len(features.columns) == len(self.names) else features[self.names]
+        own = features if list(features.columns) == self.names else features[self.names]
         return np.asarray(self.booster.predict(own, raw_score=raw, validate_features=True))
 
     def _scorer_pays(self, features: pd.DataFrame) -> bool:

@@ -101,7 +101,10 @@ def _groups(
 
 
 def _quotes(peers: Cells) -> pd.DataFrame:
-    """Return every valid quote of the roster at each time, with what it compares by."""
+    """Return every valid quote of the roster at each time, with what it compares by.
+
+    One row a quote and time: made for the one time of a run.
+    """
     history = peers.history
     cell, row = peers.valid_quotes()
     # What a cell asks it asks at all moments that it stands for.

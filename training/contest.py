@@ -274,7 +274,7 @@ def _read(
     )
     if same:
         return signals
-    return pipeline.transform(pairs, history)
+    return pipeline.transform_in_chunks(pairs, history)
 
 
 def _given(score: NDArray[np.float64]) -> Score:

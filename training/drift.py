@@ -116,7 +116,7 @@ def roster_summary(fit: Fit, plan: Plan, history: History, config: Config) -> Si
     taught = fit.examples.of(plan.briefs("train")).pairs
     questions = taught[["brief_id", "as_of"]].drop_duplicates("brief_id").tail(REFERENCE)
     pairs = _drawn(questions, history, config)
-    return SignalSummary.of(fit.pipeline.transform(pairs, history), pairs["brief_id"])
+    return SignalSummary.of(fit.pipeline.transform_in_chunks(pairs, history), pairs["brief_id"])
 
 
 def measure_drift(
@@ -161,7 +161,7 @@ def measure_drift(
     questions = latest_briefs(known, taught, as_of, settings.recent_briefs)
     pairs = _drawn(questions, history, matcher.config)
     progress("signals of latest briefs", 0, 1)
-    signals = pipeline.transform(pairs, history)
+    signals = pipeline.transform_in_chunks(pairs, history)
     progress("signals of latest briefs", 1, 1)
     moved = _moved(matcher, pipeline, summary, signals, pairs["brief_id"])
     families = _families(moved)
@@ -234,7 +234,7 @@ def tested(
     whenever = pd.Series(WHENEVER, index=pd.Index(briefs))
     graded = graded_pairs(tables, pd.Index(sorted(taught)), whenever, matcher.config.training)
     graded = graded[~graded["judged"] & ~graded["brief_id"].isin(taught)].reset_index(drop=True)
-    said = matcher.score(pipeline.transform(graded, history))
+    said = matcher.score(pipeline.transform_in_chunks(graded, history))
     came = graded.assign(success=graded["success"].astype(float), graded=1.0)
     about = graded[["brief_id", "kol_id"]].assign(chosen_at=graded["as_of"])
     columns: dict[str, Any] = dict.fromkeys(("platform", "vertical", "tier", "model_version"), "")

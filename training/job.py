@@ -211,7 +211,7 @@ def evaluate_version(
     graded = graded[graded["brief_id"].isin(plan.briefs("test"))].assign(known=True)
     asked = tables.briefs.set_index("brief_id").loc[graded["brief_id"], ["brand_id", "goal"]]
     graded[["brand_id", "goal"]] = asked.to_numpy()
-    signals = pipeline.transform(graded, history)
+    signals = pipeline.transform_in_chunks(graded, history)
     test, chosen = Examples(graded, signals), from_json(choices)
     evaluation = evaluate(matcher, test, history, pipeline, progress, as_ranker(chosen))
     return Round(plan, matcher, pipeline, test, evaluation, chosen=chosen)

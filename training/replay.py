@@ -68,7 +68,7 @@ def _scored(
         return lists.assign(policy=np.nan, promised=np.nan)
     pairs = lists[["brief_id", "kol_id"]].copy()
     pairs["as_of"] = pairs["brief_id"].map(question_times(history.tables)).astype(TIME)
-    signals = pipeline.transform(pairs, history)
+    signals = pipeline.transform_in_chunks(pairs, history)
     promised = np.zeros(len(lists))  # without forecasts all are alike
     if matcher.forecaster is not None:
         promised = matcher.forecaster.advantage(signals)

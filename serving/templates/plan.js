@@ -132,7 +132,8 @@ function curve() {
 function flat_from(plans) {
   const most = last(plans).value;
   const first = plans.find((plan) => plan.value >= most * 0.995);
-  return first === last(plans) ? null : h("p", { class: "about" }, t("plan.curve.flat", { budget: brief_money(first.budget, first.currency) }));
+  // Where nothing is to be had, or the search was cut short, that would be more than is known.
+  return most <= 0 || last(plans).status !== "optimal" || first === last(plans) ? null : h("p", { class: "about" }, t("plan.curve.flat", { budget: brief_money(first.budget, first.currency) }));
 }
 
 const SPLITS = {

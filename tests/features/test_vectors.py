@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import features.vectors
+from features.similarity import laid_on_grid
 from features.vectors import Embeddings, VectorStore
 
 
@@ -258,3 +259,24 @@ def _write_many(folder: Path, start: int) -> None:
     features.vectors.SEGMENT_TEXTS = 7
     texts = [f"text {number:03}" for number in range(start, start + 60)]
     Embeddings(Counting(), VectorStore(folder)).of(texts)
+
+
+def test_vectors_on_the_grid_are_the_same_whoever_asked_before() -> None:
+    embeddings = Embeddings(Counting())
+    places = np.append(embeddings.places(["cat", "dog", "bee"]), -1)
+    whole, told = laid_on_grid(embeddings.at(places))
+    for wanted in ([0], [2, 3, 0], [0, 1, 2, 3], [3], [1, 1]):
+        grid, points = embeddings.on_grid(places[wanted])
+        np.testing.assert_array_equal(grid, whole[wanted])
+        np.testing.assert_array_equal(points, told[wanted])
+
+
+def test_vectors_on_the_grid_outlive_the_merging_of_segments(tmp_path: Path) -> None:
+    embeddings = Embeddings(Counting(), VectorStore(tmp_path))
+    texts = [f"{letter}at" for letter in "abcdefghijklmnopqrst"]
+    for count in range(1, len(texts) + 1):
+        places = embeddings.places(texts[:count])
+        grid, _ = embeddings.on_grid(places)
+        np.testing.assert_array_equal(grid, laid_on_grid(embeddings.at(places))[0])
+        embeddings.shelf().compact()
+    assert len(embeddings.shelf()._segments) < len(texts)

@@ -63,3 +63,20 @@ def test_other_columns_are_refused(forest: Forest, columns: list[str], message: 
 
 def test_no_rows_give_no_scores(forest: Forest) -> None:
     assert forest.predict(FEATURES.head(0)).shape == (0,)
+
+
+@pytest.mark.parametrize("cost", [0, 10**18])  # its own way from the first, or never
+def test_columns_are_found_among_others_in_any_order(
+    forest: Forest, cost: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = forest.predict(FEATURES)
+    monkeypatch.setattr("matcher.forest.SCORER_COST", cost)
+    wide = FEATURES.assign(d=1.0, e=-1.0)
+    for columns in (["a", "b", "c"], ["c", "a", "b"], ["e", "c", "d", "a", "b"]):
+        again = Forest(forest.text)
+        np.testing.assert_array_equal(again.predict_among(wide[columns]), expected)
+        assert again.predict_among(wide[columns].head(0)).shape == (0,)
+    named = wide.assign(name="x")
+    np.testing.assert_array_equal(Forest(forest.text).predict_among(named), expected)
+    with pytest.raises(ValueError, match=r"missing \['b'\]"):
+        forest.predict_among(wide[["a", "c", "d"]])

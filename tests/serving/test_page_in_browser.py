@@ -1,5 +1,6 @@
 """Pages as people use them, in a real browser: from a file, without a network."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -279,6 +280,34 @@ def test_the_slider_changes_the_plan_and_all_that_rests_on_it(visit: Opens) -> N
     slider.press("Home")
     assert shown()[0] == len(plans[0]["chosen"])
     assert one.page.evaluate("document.activeElement.id") == "step"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_curve_says_from_where_on_more_budget_brings_no_more(
+    browser: Any, site: dict[str, Path], tmp_path: Path, language: str
+) -> None:
+    head, data, tail = re.split(
+        r'(?<=id="data">)(.*?)(?=</script>)', site["sample"].read_text("utf-8"), flags=re.DOTALL
+    )
+
+    def said(values: list[float], status: str = "optimal") -> str:
+        page = json.loads(data)
+        page["plans"] = page["plans"][: len(values)]
+        for plan, value in zip(page["plans"], values, strict=True):
+            plan |= {"value": value, "values": None, "status": status}
+        path = tmp_path / "page.html"
+        path.write_text(head + json.dumps(page).replace("<", "\\u003c") + tail, "utf-8")
+        one = Visit(browser, path, language, 1440)
+        assert one.wrong == []
+        notes = one.texts("#plan-curve .about")[1:]
+        one.context.close()
+        return " ".join(notes)
+
+    budget = [plan["budget"] for plan in told()["plans"]]
+    shown = [f"¥{n / 1000:g}k" if language == "en" else f"¥{n:,}" for n in budget]
+    assert shown[1] in said([5.0, 9.0, 9.01, 9.0])
+    assert shown[0] in said([9.0, 9.0])
+    assert said([5.0, 7.0, 9.0]) == said([0.0, 0.0]) == said([9.0, 9.0], "time_limit") == ""
 
 
 def test_the_budget_is_split_three_ways_of_the_same_sum(visit: Opens) -> None:
