@@ -132,6 +132,11 @@ class Case:
         def seen() -> View:
             return View(found.pairs, history, pipeline.config.recent_posts)
 
+        def anew() -> None:
+            assert history.kept is not None
+            history.kept._rows.clear()
+            pipeline.transform(found.pairs, history)
+
         views = [seen() for _ in range(arguments.rounds + 2)]
         self.ours: Ways = {
             "kolmatch: every signal": lambda: pipeline.transform(found.pairs, history),
@@ -146,6 +151,7 @@ class Case:
             # Whose pairs are which is known, as the peer knows it.
             OWN_TEXTS: lambda: compared.transform(views.pop(), history),
             FEW: self._predicted_few,
+            "kolmatch: every signal, of KOLs whom nobody asked about": anew,
         }
         for family in pipeline.families if arguments.families else ():
             self.aside[f"family {family.name}"] = lambda of=family.function: of(
