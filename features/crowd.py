@@ -111,19 +111,21 @@ class Crowd:
         tell_usual(self.value, self.start, usual)
         return usual
 
-    def shares(self, group: Ints, moment: Ints, own: Floats) -> Floats:
-        """Return the share of a group's values at a moment below each of `own`, equals half.
+    def place(self, group: Ints, moment: Ints, own: Floats) -> dict[str, Floats]:
+        """Return ``count`` of a group's values at a moment, and ``share`` of them below each `own`.
+
+        Equals count half; the share is NaN where the value is unknown or nobody is there.
 
         Examples
         --------
         >>> one, now = np.zeros(4, dtype=np.int64), np.zeros(4, dtype=np.int64)
         >>> values = np.array([1.0, 5.0, 9.0, 9.0])
-        >>> Crowd.of(one, values, now, now + 1).shares(one, now, values).tolist()
+        >>> Crowd.of(one, values, now, now + 1).place(one, now, values)["share"].tolist()
         [0.125, 0.375, 0.75, 0.75]
         """
         found = self.stand(group, moment, own)
-        below = (found.below + found.upto) / 2.0
-        return where(~np.isnan(own), ratio(below, found.count.astype(np.float64)))
+        below, count = (found.below + found.upto) / 2.0, found.count.astype(np.float64)
+        return {"count": count, "share": where(~np.isnan(own), ratio(below, count))}
 
     def medians(self, group: Ints, moment: Ints) -> Floats:
         """Return the median of each group at a moment, NaN where nobody is there."""

@@ -25,7 +25,7 @@ from features.postlog import PostLog, Recent
 from features.roster import Cells, cells_at
 from features.shelf import Shelf
 from features.similarity import GRID, laid_on_grid
-from features.spill import blank
+from features.spill import FirstAsked
 from features.statistics import ratio, row_mean, row_quantile, where
 from features.timeline import Bools, Floats, Ints
 from features.vectors import Embeddings, Vectors
@@ -316,19 +316,18 @@ class _Places:
 
     shelf: Shelf
 
-    def __call__(self, log: PostLog) -> npt.NDArray[np.int32]:
-        return blank((len(log.texts[1]),), np.int32)
+    def __call__(self, log: PostLog) -> FirstAsked:
+        return FirstAsked(len(log.texts[1]))
 
 
 def text_places(log: PostLog, codes: Ints, embeddings: Embeddings) -> Ints:
     """Return `Embeddings.places` of texts by code; a text is looked up once for all calls."""
-    # As long as the shelf is the same a place holds. Room starts with zeros: places are put two up.
-    known = log.once(_Places(embeddings.shelf()))
-    new = codes[known[codes] == 0]
-    if len(new):
-        names = log.texts[1]
-        known[new] = embeddings.places(names[code] for code in new.tolist()) + 2
-    return known[codes].astype(np.int64) - 2
+    # As long as the shelf is the same a place holds.
+    known, names = log.once(_Places(embeddings.shelf())), log.texts[1]
+    new = known.missing(codes)
+    places = embeddings.places(names[code] for code in new.tolist())
+    known.put(new, {"place": places.astype(np.int32)})
+    return known.take(codes)["place"].astype(np.int64)
 
 
 def profile(posts: Posts, most: int) -> Profiles:

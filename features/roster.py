@@ -407,13 +407,16 @@ def alike(cells: Cells) -> Floats:
     return np.zeros(len(cells))
 
 
+def stand_among(cells: Cells, peers: Cells, make: Callable[[Cells], Floats]) -> dict[str, Floats]:
+    """Return ``count`` and ``share`` by cell: how many peers it has, and who of them is below it.
+
+    Peers are those of the same time, platform and tier, the KOL itself among them.
+    """
+    crowd = peers.whole(crowd_of(make))
+    return crowd.place(cells.segment, cells.moment, cells.once(make))
+
+
 @cache
-def standing_of(make: Callable[[Cells], Floats]) -> Callable[[Cells], Floats]:
-    """Return what tells the percentiles of a roster that is kept, or of some of it."""
-
-    def shares(cells: Cells) -> Floats:
-        every = cells if cells.among is None else cells.among
-        crowd = every.whole(crowd_of(make))
-        return crowd.shares(cells.segment, cells.moment, cells.once(make))
-
-    return shares
+def standing_of(make: Callable[[Cells], Floats]) -> Callable[[Cells], dict[str, Floats]]:
+    """Return what tells `stand_among` of a roster that is kept, or of some of it."""
+    return lambda cells: stand_among(cells, cells if cells.among is None else cells.among, make)

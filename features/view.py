@@ -6,7 +6,7 @@ time (a *cell*), or a brief. Cells are worked out once each and then handed to t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache, cached_property
 from typing import Any, TypeAlias, TypeVar
 
@@ -16,7 +16,7 @@ import pandas as pd
 
 from features.columns import TIME
 from features.history import QUOTED_MODES, History, codes_in
-from features.roster import Cells, alike, crowd_of, everybody, kept_roster, standing_of
+from features.roster import Cells, alike, everybody, kept_roster, stand_among, standing_of
 from features.statistics import where
 from features.timeline import Floats, Ints, micros, positions
 
@@ -137,16 +137,18 @@ class View:
         make : callable
             Gives the values of cells, none of which rests on the time itself.
         """
-        if self._kept is not None:
-            return self.cells.once(standing_of(make))
-        crowd = self.peers.whole(crowd_of(make))
-        return crowd.shares(self.cells.segment, self.cells.moment, self.cells.once(make))
+        return self._stand(make)["share"]
 
     def count_peers(self) -> Floats:
         """Return how many others each cell is compared with; NaN where nobody knows."""
-        crowd = self.peers.whole(crowd_of(alike))
-        count = crowd.stand(self.cells.segment, self.cells.moment).count
+        count = self._stand(alike)["count"]
         return where(count > 0, count - 1.0)
+
+    def _stand(self, make: Callable[[Cells], Floats]) -> Mapping[str, Floats]:
+        # Of a roster that is kept it is worked out once, and not once a brief.
+        if self._kept is not None:
+            return self.cells.once(standing_of(make))
+        return stand_among(self.cells, self.peers, make)
 
     def brief_number(self, column: str) -> Floats:
         """Return a numeric column of each pair's brief."""

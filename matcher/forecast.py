@@ -215,13 +215,13 @@ class Forecaster:
         They sum to the advantage up to a constant of each goal; all 0 where that is 0.
         """
         parts = pd.DataFrame(0.0, index=signals.index, columns=signals.columns)
-        goals = goals_of(signals)
+        goals, price = goals_of(signals), self.prices(signals)
         for goal in self.typical:
             rows = (goals == goal).to_numpy()
             # A goal asks some of the heads, and a head takes hundreds of trees.
             for name in VALUE[goal] if rows.any() else ():
                 parts[rows] += self.heads[name].contributions(signals[rows])
-            parts.loc[rows, "price.relative"] -= self.prices(signals)[rows]
+            parts.loc[rows, "price.relative"] -= price[rows]
         return parts
 
     @classmethod

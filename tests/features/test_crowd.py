@@ -20,7 +20,7 @@ def test_who_is_there_is_counted_as_by_hand(seed: int, moments: int) -> None:
     own[rng.random(30) < 0.1] = np.nan
     crowd = Crowd.of(group, value, first, past)
     found = crowd.stand(asked, moment, own)
-    shares = crowd.shares(asked, moment, own)
+    shares = crowd.place(asked, moment, own)["share"]
     for row in range(len(asked)):
         there = (group == asked[row]) & (first <= moment[row]) & (moment[row] < past)
         others = value[there & ~np.isnan(value) & (asked[row] >= 0)]
@@ -65,4 +65,4 @@ def test_nobody_is_nowhere() -> None:
     asked = np.array([0, -1])
     assert crowd.stand(asked, asked).count.tolist() == [0, 0]
     assert np.isnan(crowd.medians(asked, asked)).all()
-    assert not len(crowd.shares(none, none, np.empty(0)))
+    assert not len(crowd.place(none, none, np.empty(0))["share"])
