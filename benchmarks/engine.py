@@ -19,18 +19,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import resource
 import shutil
 import subprocess
 import sys
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from big_world import DrawnEncoder, base_world, big_tables, open_ids
+from machine import machine
 from match import model_in
 
 from features.history import History
@@ -70,9 +69,7 @@ def main() -> None:
     for briefs in arguments.briefs:
         for turn in range(arguments.rounds):
             _compare(rows, briefs, turn)
-    processor = platform.processor() or platform.machine()
-    versions = ", ".join(f"{name} {version(name)}" for name in ("distributed", "numpy", "pandas"))
-    print(f"\n{processor}, {os.cpu_count()} processors; {versions}\n")
+    print(f"\n{machine('distributed', 'numpy', 'pandas')}\n")
     shown = pd.DataFrame(rows).drop(columns=["content", "workers"])
     print(shown.to_markdown(index=False))
 

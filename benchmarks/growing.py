@@ -12,15 +12,13 @@ thread each on this machine and are there before the clock runs; the single proc
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import time
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from big_world import DrawnEncoder
+from machine import machine
 
 from features.history import History
 from features.pipeline import FeaturePipeline
@@ -56,9 +54,7 @@ def main() -> None:
     parser.add_argument("--briefs", type=int, default=160)
     parser.add_argument("--seeds", type=int, nargs="*", default=[0])
     arguments = parser.parse_args()
-    names = ("lightgbm", "distributed", "numpy")
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} processors; ", end="")
-    print(", ".join(f"{name} {version(name)}" for name in names), "\n")
+    print(machine("lightgbm", "distributed", "numpy"), "\n")
     with dask_growing(workers=arguments.workers) as growing:
         ways: dict[str, Grow] = {"1 process": Forest.fit, "Dask": growing}
         rows = [row for turn in range(arguments.rounds) for row in _table(arguments, ways, turn)]

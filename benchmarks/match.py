@@ -18,18 +18,17 @@ import argparse
 import hashlib
 import json
 import os
-import platform
 import subprocess
 import sys
 import threading
 import time
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from big_world import DrawnEncoder, base_world, big_lake, big_tables, open_ids
+from machine import machine
 
 from features.history import History
 from features.lake import Lake
@@ -75,9 +74,7 @@ def main() -> None:
         for briefs in arguments.briefs:
             rows.append(_asked(arguments, kols, briefs))
             print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
-    print(f"\n{platform.processor() or platform.machine()}, {os.cpu_count()} processors; ", end="")
-    print(", ".join(f"{name} {version(name)}" for name in ("numpy", "pandas", "lightgbm", "scipy")))
-    print()
+    print(f"\n{machine('numpy', 'pandas', 'lightgbm', 'scipy')}\n")
     print(pd.DataFrame(rows).to_markdown(index=False))
 
 
@@ -122,6 +119,17 @@ def model_in(work: Path) -> None:
     fit.matcher.save(work / "model")
 
 
+def matcher_in(work: Path, chunk: int, candidates: int | None = None) -> Matcher:
+    """Return the model that `model_in` left in a folder, with so many pairs held at once."""
+    matcher = Matcher.load(work / "model")
+    config = matcher.config
+    changed: dict[str, Any] = {"serving": config.serving.model_copy(update={"chunk_pairs": chunk})}
+    if candidates:
+        size = {"candidates": candidates}
+        changed["retrieval"] = config.retrieval.model_copy(update=size)
+    return replace(matcher, config=config.model_copy(update=changed))
+
+
 def _row(arguments: argparse.Namespace) -> dict[str, Any]:
     (kols,), (briefs,) = arguments.kols, arguments.briefs
     world = base_world()
@@ -132,14 +140,8 @@ def _row(arguments: argparse.Namespace) -> dict[str, Any]:
     else:
         tables = big_tables(world, kols, briefs, **size)
     read = time.process_time() - started
-    matcher, embeddings = Matcher.load(arguments.work / "model"), embeddings_in(arguments.work)
-    changed: dict[str, Any] = {
-        "serving": matcher.config.serving.model_copy(update={"chunk_pairs": arguments.chunk})
-    }
-    if arguments.candidates:
-        size = {"candidates": arguments.candidates}
-        changed["retrieval"] = matcher.config.retrieval.model_copy(update=size)
-    matcher = replace(matcher, config=matcher.config.model_copy(update=changed))
+    embeddings = embeddings_in(arguments.work)
+    matcher = matcher_in(arguments.work, arguments.chunk, arguments.candidates)
     before = held_bytes()
     with Watch() as watch:
         matched = _matched(matcher, tables, world, embeddings, open_ids(briefs), arguments)

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import copy
 import os
-import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from machine import machine
 
 from features.history import tier_codes
 from features.tables import Tables
@@ -54,16 +53,12 @@ class Grown:
     text: str = ""
 
 
-def machine() -> str:
+def busy_machine() -> str:
     """Tell what measures and how busy it is, and import it, so that no clock counts that."""
     for name in ("lightgbm", "xgboost", "catboost", "lightfm"):
         import_module(name)
-    names = ("lightgbm", "xgboost", "catboost", "rectools-lightfm")
-    return (
-        f"{platform.processor() or platform.machine()}, {os.cpu_count()} processors, load "
-        f"{os.getloadavg()[0]:.1f} before; "
-        + ", ".join(f"{name} {version(name)}" for name in names)
-    )
+    told = machine("lightgbm", "xgboost", "catboost", "rectools-lightfm")
+    return f"{told}; load {os.getloadavg()[0]:.1f} before"
 
 
 def processor_seconds(run: Callable[[], Any]) -> tuple[Any, float]:

@@ -29,11 +29,11 @@ from ranker_peers import (
     Grown,
     Peer,
     Size,
+    busy_machine,
     grow_catboost,
     grow_catboost_by_leaf,
     grow_lightgbm,
     grow_xgboost,
-    machine,
     processor_seconds,
     without,
 )
@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--kols", type=int, default=100_000, help="of the roster to search")
     arguments = parser.parse_args()
-    print(machine(), "\n")
+    print(busy_machine(), "\n")
     rows = [row for turn in range(arguments.rounds) for row in _table(arguments, turn)]
     if rows:
         print(_over_rounds(pd.DataFrame(rows)).to_markdown(index=False), "\n", flush=True)

@@ -33,11 +33,11 @@ from ranker_peers import (
     Grown,
     Peer,
     Size,
+    busy_machine,
     factorised,
     grow_catboost,
     grow_lightgbm,
     grow_xgboost,
-    machine,
     processor_seconds,
     without,
 )
@@ -99,7 +99,7 @@ def main() -> None:
     parser.add_argument("--briefs", type=int, default=160)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     arguments = parser.parse_args()
-    print(machine(), "\n")
+    print(busy_machine(), "\n")
     _markets(arguments)
 
 

@@ -22,13 +22,10 @@ first 20 of each brief must be kolmatch's.
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import time
 import tracemalloc
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeAlias
 from unittest.mock import patch
@@ -36,6 +33,7 @@ from unittest.mock import patch
 import numpy as np
 import pandas as pd
 from big_world import base_world, big_tables, open_ids
+from machine import machine
 from match import embeddings_in, model_in
 from pandas_texts import PandasTexts
 
@@ -79,8 +77,7 @@ def main() -> None:
         sums[whole] = sum(told[name] for name in parts)
         most[whole] = max(most[name] for name in parts)
     table = [(name, np.median(us), most[name] / 1e6) for name, us in (told | sums).items()]
-    print(f"\n{platform.processor() or platform.machine()}, {os.cpu_count()} processors; ", end="")
-    print(", ".join(f"{name} {version(name)}" for name in ("numpy", "pandas", "lightgbm", "numba")))
+    print(f"\n{machine('numpy', 'pandas', 'lightgbm', 'numba')}")
     print(f"{arguments.kols:,} KOLs, {arguments.briefs} briefs, {rows:,} pairs\n")
     frame = pd.DataFrame(table, columns=["step", "us a pair", "MB beside"])
     print(frame.round(2).to_markdown(index=False))

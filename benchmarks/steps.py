@@ -12,20 +12,17 @@ scorers, on other briefs; each round takes briefs that nobody has asked about ye
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from big_world import base_world, big_tables, open_ids
-from match import embeddings_in, model_in
+from machine import machine
+from match import embeddings_in, matcher_in, model_in
 
 from features.tables import Tables
 from features.vectors import Embeddings
@@ -48,8 +45,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder for model and vectors")
     arguments = parser.parse_args()
     model_in(arguments.work)
-    print(f"\n{platform.processor() or platform.machine()}, {os.cpu_count()} processors; ", end="")
-    print(", ".join(f"{name} {version(name)}" for name in ("numpy", "pandas", "lightgbm", "numba")))
+    print(f"\n{machine('numpy', 'pandas', 'lightgbm', 'numba')}")
     for kols in arguments.kols:
         print(f"\n{kols:,} KOLs, {arguments.briefs} briefs a round\n")
         print(_table(kols, arguments).round(2).to_markdown(index=False))
@@ -59,9 +55,7 @@ def _table(kols: int, arguments: argparse.Namespace) -> pd.DataFrame:
     world, embeddings = base_world(), embeddings_in(arguments.work)
     size = {"posts": arguments.posts, "profiles": arguments.profiles}
     tables = big_tables(world, kols, arguments.briefs * (1 + arguments.rounds), **size)
-    matcher = Matcher.load(arguments.work / "model")
-    chunked = matcher.config.serving.model_copy(update={"chunk_pairs": arguments.chunk})
-    matcher = replace(matcher, config=matcher.config.model_copy(update={"serving": chunked}))
+    matcher = matcher_in(arguments.work, arguments.chunk)
     ids = np.array(open_ids(arguments.briefs * (1 + arguments.rounds))).reshape(
         -1, arguments.briefs
     )

@@ -27,13 +27,11 @@ import argparse
 import hashlib
 import json
 import os
-import platform
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +39,7 @@ import numpy as np
 import pandas as pd
 from big_world import DrawnEncoder
 from growing import PARAMS
+from machine import machine
 from match import Watch
 from post_lake import BEGUN, kol_names, post_lake
 
@@ -88,8 +87,7 @@ def main() -> None:
     for row in _asked(arguments):
         told.append(_own_process(arguments, row))
         print(json.dumps(told[-1]), file=sys.stderr, flush=True)
-    print(f"\n{platform.processor() or platform.machine()}, {os.cpu_count()} processors; ", end="")
-    print(", ".join(f"{name} {version(name)}" for name in ("numpy", "pandas", "lightgbm")), "\n")
+    print(f"\n{machine('numpy', 'pandas', 'lightgbm')} \n")
     print(pd.DataFrame(told).to_markdown(index=False))
 
 
